@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Objects, the library and the programs. Objects depend on their headers and on the flags that made them.
+
+quiet = $(if $(V),,@echo "  $(1)"; )
+folders := core math comm data nn algorithms record train
+sources := $(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp))
+object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
+library := $(BUILD)/liblockstep.a
+programs := $(notdir $(basename $(wildcard src/train/programs/*.cpp)))
+binaries := $(programs:%=$(BUILD)/bin/%)
+
+all: $(binaries) ## Build every program (CONFIG=release|debug|asan|tsan, ARCH=native|x86-64-v3|…, BLAS=openblas|blis|mkl)
+	@ln -sfn $(CONFIG)/bin build/bin
+
+# Every rule that compiles waits for this: missing parts are named before a compiler error is seen.
+.PHONY: check-deps
+check-deps:
+	@BLAS=$(BLAS) mk/deps.sh --check build
+
+# Rewritten only when the flags differ, so that a change of flags rebuilds and nothing else does.
+flags_file := $(BUILD)/flags.txt
+flags_text := $(CXX) $(ALL_CXXFLAGS) | $(lib_ldlibs) $(LDFLAGS)
+$(flags_file): FORCE | check-deps
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(flags_text)' | cmp -s - $@ || printf '%s\n' '$(flags_text)' >$@
+.PHONY: FORCE
+
+# What the run file says about the build. Compiled anew when the commit or the flags change.
+build_info := $(BUILD)/gen/build_info.cpp
+$(build_info): FORCE mk/build_info.sh $(flags_file)
+	@mkdir -p $(@D)
+	@CXX='$(CXX)' FLAGS='$(ALL_CXXFLAGS)' CONFIG=$(CONFIG) BLAS=$(BLAS) mk/build_info.sh >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/obj/build_info.o: $(build_info) src/core/build_info.hpp
+	@mkdir -p $(@D)
+	$(call quiet,CXX  build_info)$(CXX) $(ALL_CXXFLAGS) -c $< -o $@
+
+$(BUILD)/obj/%.o: %.cpp $(flags_file)
+	@mkdir -p $(@D)
+	$(call quiet,CXX  $<)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(library): $(call object,$(sources)) $(BUILD)/obj/build_info.o
+	$(call quiet,AR   $@)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/bin/%: $(BUILD)/obj/src/train/programs/%.o $(library)
+	@mkdir -p $(@D)
+	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) $(lib_ldlibs) -o $@
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.SECONDARY:
+
+# The old interface: `make param_avg` builds and leaves ./runmpi; `make serial` leaves ./runserial.
+.PHONY: all serial parallel_sgd param_avg w_param_avg
+serial: $(BUILD)/bin/serial ## Build ./runserial (serial SGD)
+	@ln -sfn $< runserial
+parallel_sgd param_avg w_param_avg: %: $(BUILD)/bin/% ## Build ./runmpi with this algorithm
+	@ln -sfn $< runmpi
+
+install: all ## Install under PREFIX (programs as lockstep-NAME)
+	@test -n '$(PREFIX)' || { echo 'make install: say where, e.g. make install PREFIX=$$HOME/.local' >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/lockstep
+	for p in $(programs); do install -m 755 $(BUILD)/bin/$$p $(DESTDIR)$(PREFIX)/bin/lockstep-$$p; done
+	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/lockstep
+
+clean: ## Remove what was built (results/ and data/ stay)
+	rm -rf build runserial runmpi
+.PHONY: install clean

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Compiler and linker flags: one block a configuration, one line a library.
+
+CXX := $(if $(filter default,$(origin CXX)),mpicxx,$(CXX))
+
+warnings := -Wall -Wextra -Wconversion -Wshadow $(if $(WERROR),-Werror)
+flags.release := -O3 -DNDEBUG -fno-math-errno -fno-trapping-math
+flags.debug := -O1 -g -D_GLIBCXX_ASSERTIONS
+flags.asan := $(flags.debug) -fsanitize=address,undefined -fno-omit-frame-pointer
+flags.tsan := $(flags.debug) -fsanitize=thread
+ifeq ($(flags.$(CONFIG)),)
+  $(error CONFIG=$(CONFIG) is unknown; there are: release debug asan tsan)
+endif
+
+# The first of several pkg-config names that exists (distributions disagree about some of them).
+pkg = $(firstword $(foreach name,$(2),$(shell pkg-config --exists $(name) 2>/dev/null && echo $(name))) $(firstword $(2)))
+hdf5 := $(call pkg,,hdf5-serial hdf5)
+blas.openblas := openblas
+blas.blis := blis blis-openmp blis-pthread
+blas.mkl := mkl-dynamic-lp64-seq mkl-static-lp64-seq
+ifeq ($(blas.$(BLAS)),)
+  $(error BLAS=$(BLAS) is unknown; there are: openblas blis mkl)
+endif
+libraries := $(hdf5) $(call pkg,,$(blas.$(BLAS))) eigen3 nlohmann_json fmt zlib openssl
+test_libraries := gtest gmock
+
+std_flags := -std=c++20 -march=$(ARCH) -g1 $(flags.$(CONFIG)) $(warnings)
+lib_cflags := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(libraries) 2>/dev/null))
+lib_ldlibs := $(shell pkg-config --libs $(libraries) 2>/dev/null) -lm
+test_ldlibs := $(shell pkg-config --libs $(test_libraries) 2>/dev/null) -lpthread
+bench_ldlibs := $(shell pkg-config --libs benchmark 2>/dev/null || echo -lbenchmark) -lpthread
+ALL_CXXFLAGS := $(std_flags) -Isrc $(lib_cflags) $(CXXFLAGS)

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// RAII over an MPI communicator, with the few small collectives that the rest of the program needs.
+#pragma once
+
+#include <mpi.h>
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lockstep::comm {
+
+/// Throws Error when an MPI call failed; `what` names the call.
+void check(int mpi_code, const char* what);
+
+/// MPI from start to end of main. MPI errors are returned and checked, not fatal by themselves.
+class MpiSession {
+ public:
+  MpiSession(int& argc, char**& argv);
+  ~MpiSession();
+  MpiSession(const MpiSession&) = delete;
+  MpiSession& operator=(const MpiSession&) = delete;
+};
+
+/// Ends the whole job, all ranks, at once. For failures that the other ranks cannot know of.
+[[noreturn]] void abort_job(int exit_status);
+
+/// The MPI library's name and version, one line.
+[[nodiscard]] std::string mpi_library();
+
+/// A group of ranks. Move-only; frees what it created.
+class Communicator {
+ public:
+  /// All ranks of the job.
+  [[nodiscard]] static Communicator world();
+  /// The ranks that share this rank's memory. Collective.
+  [[nodiscard]] Communicator node() const;
+
+  ~Communicator();
+  Communicator(Communicator&& other) noexcept;
+  Communicator& operator=(Communicator&& other) noexcept;
+
+  [[nodiscard]] std::size_t rank() const { return rank_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool is_root() const { return rank_ == 0; }
+
+  /// Collective.
+  void barrier() const;
+  /// The same text on every rank: root's. Collective.
+  void broadcast(std::string& text, std::size_t root = 0) const;
+  /// Sum or maximum over all ranks of each element, in place. Collective. For a few numbers, off the fast path.
+  void sum(std::span<double> inout) const;
+  void max(std::span<double> inout) const;
+  [[nodiscard]] double max(double value) const;
+  /// On rank 0: [rank][i], ranks one after another; elsewhere empty. `mine` is equally long on all. Collective.
+  [[nodiscard]] std::vector<double> gather(std::span<const double> mine) const;
+  /// On rank 0: the text of each rank; elsewhere empty. Collective.
+  [[nodiscard]] std::vector<std::string> gather(const std::string& mine) const;
+
+  [[nodiscard]] MPI_Comm handle() const { return handle_; }
+
+ private:
+  explicit Communicator(MPI_Comm handle);  // takes over `handle`
+
+  MPI_Comm handle_ = MPI_COMM_NULL;
+  std::size_t rank_ = 0;
+  std::size_t size_ = 1;
+};
+
+}  // namespace lockstep::comm

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Monotonic time and the phase timer.
+#include "core/clock.hpp"
+
+#include <ctime>
+
+namespace lockstep {
+
+double now_s() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+void PhaseTimer::restart(Phase phase) {
+  seconds_.fill(0.0);
+  current_ = phase;
+  entered_s_ = now_s();
+}
+
+void PhaseTimer::enter(Phase phase) {
+  const double now = now_s();
+  seconds_[static_cast<std::size_t>(current_)] += now - entered_s_;
+  current_ = phase;
+  entered_s_ = now;
+}
+
+const PhaseSeconds& PhaseTimer::stop() {
+  enter(current_);
+  return seconds_;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Options described once: key, place, help and limits serve JSON, the command line, --help and the run file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace lockstep {
+
+using Json = nlohmann::ordered_json;
+
+/// One option: a key, the variable that holds its value (and, before it is set, its default), and its limits.
+class Field {
+ public:
+  using Place = std::variant<bool*, std::size_t*, std::uint32_t*, double*, std::string*, Json*>;
+
+  Field(std::string key, Place place, std::string help);
+
+  /// Limits; a value outside is a ConfigError that names the key.
+  Field& at_least(double low);
+  Field& above(double low);
+  Field& at_most(double high);
+  Field& below(double high);
+  /// The value must be one of these names.
+  Field& one_of(std::vector<std::string> names);
+
+  [[nodiscard]] const std::string& key() const { return key_; }
+  [[nodiscard]] const std::string& help() const { return help_; }
+  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  /// "a whole number, at least 1": what a value must be.
+  [[nodiscard]] std::string expected() const;
+
+  [[nodiscard]] Json value() const;
+  /// Takes a JSON value of the field's own type; throws ConfigError.
+  void set(const Json& value);
+  /// Takes a value as typed on a command line; throws ConfigError.
+  [[nodiscard]] Json parse(std::string_view text) const;
+
+ private:
+  [[nodiscard]] bool within_limits(double value) const;
+  void set_number(const Json& value);
+  void set_text(const Json& value);
+
+  std::string key_, help_;
+  Place place_;
+  std::optional<double> low_, high_;
+  bool low_open_ = false, high_open_ = false;
+  std::vector<std::string> names_;
+};
+
+/// The options that something understands, in the order in which they are shown.
+class Fields {
+ public:
+  Field& add(std::string key, Field::Place place, std::string help);
+
+  [[nodiscard]] Field* find(std::string_view key);
+  [[nodiscard]] std::vector<Field>& all() { return fields_; }
+  [[nodiscard]] std::vector<std::string> keys() const;
+  [[nodiscard]] Json values() const;
+
+ private:
+  std::vector<Field> fields_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Edit distance and the message for unknown names.
+#include "core/names.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace lockstep {
+namespace {
+
+// Levenshtein distance, two rows at a time.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substitute = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const std::string& candidate : known) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+ConfigError unknown_name(std::string_view kind, std::string_view name,
+                         const std::vector<std::string>& known) {
+  const std::string nearest = nearest_name(name, known);
+  return ConfigError({.what = "unknown " + std::string(kind) + " '" + std::string(name) + "'",
+                      .expected = "one of " + join(known),
+                      .hint = nearest.empty() ? "" : "did you mean '" + nearest + "'?"});
+}
+
+std::string join(const std::vector<std::string>& parts, std::string_view separator) {
+  std::string text;
+  for (const std::string& part : parts) {
+    if (!text.empty()) text += separator;
+    text += part;
+  }
+  return text;
+}
+
+}  // namespace lockstep

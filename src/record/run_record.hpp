@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a run file holds, in memory.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/fields.hpp"
+
+namespace lockstep::record {
+
+inline constexpr int schema_version = 1;
+
+/// One named series of numbers: a value for each epoch, or for each epoch and rank.
+struct Series {
+  std::string group;        ///< "epochs" or "exchange": the HDF5 group it is written to
+  std::string name;         ///< data set name
+  std::string unit;         ///< "s", "bytes", "1" (a plain number), ...
+  std::string description;  ///< one sentence
+  std::size_t ranks = 0;    ///< 0: shape [epoch]; P: shape [epoch, rank]
+  std::vector<double> values;
+
+  /// Appends one epoch: one value, or one for each rank.
+  void append(std::span<const double> epoch_values);
+};
+
+/// A run: its state, what was configured, where and how it ran, and its numbers so far.
+struct RunRecord {
+  std::string run_id;
+  std::string status = "running";  ///< running, complete, interrupted or failed
+  std::string started, finished;   ///< UTC, ISO 8601; finished is empty while the run goes on
+  Json config = Json::object();      ///< the whole resolved configuration
+  Json model = Json::object();       ///< the resolved description of the model
+  Json provenance = Json::object();  ///< values: texts, numbers, booleans, arrays of texts or numbers, objects
+  std::vector<Series> series;
+
+  /// The series group/name; throws Error when there is none.
+  [[nodiscard]] Series& find(std::string_view group, std::string_view name);
+};
+
+}  // namespace lockstep::record
