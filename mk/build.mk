@@ -2,7 +2,7 @@
 # Objects, the library and the programs. Objects depend on their headers and on the flags that made them.
 
 quiet = $(if $(V),,@echo "  $(1)"; )
-folders := core math comm data nn algorithms record train
+folders := core math comm data nn nn/layers algorithms record train
 sources := $(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp))
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 library := $(BUILD)/liblockstep.a

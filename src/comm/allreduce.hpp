@@ -15,8 +15,9 @@ namespace lockstep::comm {
 class Allreduce {
  public:
   virtual ~Allreduce() = default;
-  /// Every rank's `inout` becomes the element-wise sum over all ranks, in place; the result is bitwise the same
-  /// on every rank. Collective: the same length on all ranks, at most the `max_length` given at creation.
+  /// Every rank's `inout` becomes the element-wise sum over all ranks, in place; the result is bitwise the
+  /// same on every rank. Collective: the same length on all ranks, at most the `max_length` given at
+  /// creation.
   virtual void sum(std::span<float> inout) = 0;
   /// Bytes that this rank sends to others for an array of `length` floats.
   [[nodiscard]] virtual std::size_t sent_bytes(std::size_t length) const = 0;

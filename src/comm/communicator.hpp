@@ -2,19 +2,32 @@
 // RAII over an MPI communicator, with the few small collectives that the rest of the program needs.
 #pragma once
 
-#include <mpi.h>
-
 #include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
 
+// The MPI library's C++ bindings left the standard long ago; without them its header compiles faster and
+// warns less.
+#ifndef OMPI_SKIP_MPICXX
+#define OMPI_SKIP_MPICXX 1
+#endif
+#ifndef MPICH_SKIP_MPICXX
+#define MPICH_SKIP_MPICXX 1
+#endif
+#include <mpi.h>
+
 namespace lockstep::comm {
 
 /// Throws Error when an MPI call failed; `what` names the call.
 void check(int mpi_code, const char* what);
+/// A size as MPI's int; throws Error when it is too large for one. `what` names the thing counted.
+[[nodiscard]] int to_mpi_int(std::size_t value, const char* what);
 
 /// MPI from start to end of main. MPI errors are returned and checked, not fatal by themselves.
+/// While an exception unwinds, neither this class nor the handles below call MPI's collective "free"
+/// functions: the other ranks would not come to them, and the error would end as a hang. Then only abort_job
+/// ends the job.
 class MpiSession {
  public:
   MpiSession(int& argc, char**& argv);
@@ -32,10 +45,12 @@ class MpiSession {
 /// A group of ranks. Move-only; frees what it created.
 class Communicator {
  public:
-  /// All ranks of the job.
+  /// All ranks of the job, in a communicator of this program's own: its messages meet no others. Collective.
   [[nodiscard]] static Communicator world();
   /// The ranks that share this rank's memory. Collective.
   [[nodiscard]] Communicator node() const;
+  /// The ranks that gave the same `group`, in the order of their ranks here. Collective.
+  [[nodiscard]] Communicator split(std::size_t group) const;
 
   ~Communicator();
   Communicator(Communicator&& other) noexcept;
@@ -49,11 +64,13 @@ class Communicator {
   void barrier() const;
   /// The same text on every rank: root's. Collective.
   void broadcast(std::string& text, std::size_t root = 0) const;
-  /// Sum or maximum over all ranks of each element, in place. Collective. For a few numbers, off the fast path.
+  /// Sum or maximum over all ranks of each element, in place. Collective. For a few numbers, off the fast
+  /// path.
   void sum(std::span<double> inout) const;
   void max(std::span<double> inout) const;
   [[nodiscard]] double max(double value) const;
-  /// On rank 0: [rank][i], ranks one after another; elsewhere empty. `mine` is equally long on all. Collective.
+  /// On rank 0: [rank][i], ranks one after another; elsewhere empty. `mine` is equally long on all.
+  /// Collective.
   [[nodiscard]] std::vector<double> gather(std::span<const double> mine) const;
   /// On rank 0: the text of each rank; elsewhere empty. Collective.
   [[nodiscard]] std::vector<std::string> gather(const std::string& mine) const;

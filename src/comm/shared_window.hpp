@@ -9,10 +9,13 @@
 
 namespace lockstep::comm {
 
-/// One block of memory for all ranks of a node (MPI_Win_allocate_shared; rank 0 of `node` owns the pages).
+/// One block of memory for all ranks of a node (MPI_Win_allocate_shared, all of it asked for by rank 0 of
+/// `node`). It starts on a cache line. Its contents are undefined at first; a page lies near the rank that
+/// writes it first.
 class SharedWindow {
  public:
-  /// Collective over `node`, whose ranks must share memory. `size_bytes` is read from its rank 0.
+  /// Collective over `node`, whose ranks must share memory and which must outlive the window. `size_bytes` is
+  /// the same on all ranks.
   SharedWindow(const Communicator& node, std::size_t size_bytes);
   ~SharedWindow();
   SharedWindow(SharedWindow&& other) noexcept;

@@ -118,7 +118,8 @@ Json Field::parse(std::string_view text) const {
     throw ConfigError({"bad value for " + key_, expected() + " (also 1 or 0)", std::string(text)});
   }
   // JSON's number grammar, plus what people type: "1e4" for a count, ".5" for a half.
-  const std::string typed = !text.empty() && text.front() == '.' ? "0" + std::string(text) : std::string(text);
+  std::string typed(text);
+  if (typed.starts_with('.')) typed.insert(0, 1, '0');
   Json number = Json::parse(typed, nullptr, /*allow_exceptions=*/false);
   if (!number.is_number()) throw ConfigError({"bad value for " + key_, expected(), std::string(text)});
   const bool whole = !std::holds_alternative<double*>(place_);

@@ -37,6 +37,8 @@ class Field {
   [[nodiscard]] std::string expected() const;
 
   [[nodiscard]] Json value() const;
+  /// True for options that are on or off.
+  [[nodiscard]] bool is_switch() const { return std::holds_alternative<bool*>(place_); }
   /// Takes a JSON value of the field's own type; throws ConfigError.
   void set(const Json& value);
   /// Takes a value as typed on a command line; throws ConfigError.

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Runs a program on N ranks of this machine under mpiexec: one rank a core where there are enough cores, else
+# sharing them (then waiting ranks yield).      jobs/local.sh N PROGRAM [ARGUMENT ...]
+set -euo pipefail
+
+if [ $# -lt 2 ] || ! [[ $1 =~ ^[1-9][0-9]*$ ]]; then
+  echo "usage: $0 RANKS PROGRAM [ARGUMENT ...]" >&2
+  exit 2
+fi
+ranks=$1
+shift
+
+if [ "$ranks" -le "$(nproc)" ]; then
+  options=(--bind-to core)
+else
+  options=(--oversubscribe --bind-to none)
+  export OMPI_MCA_mpi_yield_when_idle=1
+fi
+if [ "$(id -u)" = 0 ]; then  # Open MPI wants to be told twice, as in a container
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+exec mpiexec -n "$ranks" "${options[@]}" "$@"

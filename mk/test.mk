@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Tests: unit tests, tests under real MPI at several rank counts, and end-to-end tests of the programs.
+
+unit_tests := $(BUILD)/bin/unit_tests
+mpi_tests := $(BUILD)/bin/mpi_tests
+MPI_TEST_RANKS ?= 1 2 3 4 5 8
+
+$(unit_tests): $(call object,$(wildcard tests/unit/*.cpp)) $(library)
+	@mkdir -p $(@D)
+	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) -lgtest_main $(test_ldlibs) $(lib_ldlibs) -o $@
+$(mpi_tests): $(call object,$(wildcard tests/mpi/*.cpp)) $(library)
+	@mkdir -p $(@D)
+	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) $(test_ldlibs) $(lib_ldlibs) -o $@
+
+test: ## Everything from nothing: parts, build, data, and all tests
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all $(unit_tests) $(mpi_tests)
+	@$(MAKE) --no-print-directory data
+	@$(MAKE) --no-print-directory check-layers test-unit test-mpi test-end-to-end
+
+test-unit: $(unit_tests) ## Unit tests
+	@echo '== unit tests'
+	@$< --gtest_brief=1
+test-mpi: $(mpi_tests) ## Tests under mpiexec at MPI_TEST_RANKS ranks
+	@set -e; for n in $(MPI_TEST_RANKS); do echo "== MPI tests on $$n ranks"; \
+	  timeout 300 jobs/local.sh $$n $< --gtest_brief=1; done
+test-end-to-end: all ## Tests of the programs, as a user runs them
+	@echo '== end-to-end tests'
+	@LOCKSTEP_BIN=$(abspath $(BUILD)/bin) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/end_to_end
+.PHONY: test test-unit test-mpi test-end-to-end

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table of allreduce algorithms.
+#include "comm/allreduce.hpp"
+
+#include <array>
+
+#include "comm/allreduce_algorithms.hpp"
+#include "core/names.hpp"
+
+namespace lockstep::comm {
+namespace {
+
+constexpr std::array table = {
+    AllreduceRow{"mpi", "MPI_Allreduce: whatever the MPI library chooses", make_mpi_allreduce},
+    AllreduceRow{"ring", "reduce-scatter and allgather around a ring: 2(P-1) steps, fewest bytes",
+                 make_ring_allreduce},
+    AllreduceRow{"recursive_doubling", "pairs at doubling distance exchange everything: lg P steps",
+                 make_recursive_doubling_allreduce},
+    AllreduceRow{"rabenseifner", "recursive halving, then doubling: 2 lg P steps, fewest bytes",
+                 make_rabenseifner_allreduce},
+    AllreduceRow{"shared_memory", "through memory that the ranks share; one node only",
+                 make_shared_memory_allreduce},
+    AllreduceRow{"hierarchical", "shared memory within a node, rabenseifner between the nodes",
+                 make_hierarchical_allreduce},
+};
+
+}  // namespace
+
+std::span<const AllreduceRow> allreduce_table() { return table; }
+
+std::unique_ptr<Allreduce> make_allreduce(std::string_view name, const Communicator& comm,
+                                          std::size_t max_length) {
+  return find_row(allreduce_table(), "allreduce", name).make(comm, max_length);
+}
+
+}  // namespace lockstep::comm

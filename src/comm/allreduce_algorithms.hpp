@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The factories behind the rows of the allreduce table. Each is collective; see AllreduceRow::make.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "comm/allreduce.hpp"
+#include "comm/communicator.hpp"
+
+namespace lockstep::comm {
+
+[[nodiscard]] std::unique_ptr<Allreduce> make_mpi_allreduce(const Communicator& comm, std::size_t max_length);
+[[nodiscard]] std::unique_ptr<Allreduce> make_ring_allreduce(const Communicator& comm,
+                                                             std::size_t max_length);
+[[nodiscard]] std::unique_ptr<Allreduce> make_recursive_doubling_allreduce(const Communicator& comm,
+                                                                           std::size_t max_length);
+[[nodiscard]] std::unique_ptr<Allreduce> make_rabenseifner_allreduce(const Communicator& comm,
+                                                                     std::size_t max_length);
+[[nodiscard]] std::unique_ptr<Allreduce> make_shared_memory_allreduce(const Communicator& comm,
+                                                                      std::size_t max_length);
+[[nodiscard]] std::unique_ptr<Allreduce> make_hierarchical_allreduce(const Communicator& comm,
+                                                                     std::size_t max_length);
+/// The same with the grouping given: `node` holds the ranks of `comm` that count as one node. They must share
+/// memory; ranks that share memory may be in different groups.
+[[nodiscard]] std::unique_ptr<Allreduce> make_hierarchical_allreduce(const Communicator& comm,
+                                                                     Communicator node,
+                                                                     std::size_t max_length);
+
+}  // namespace lockstep::comm

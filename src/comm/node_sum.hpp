@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sums and broadcasts among the ranks of one node, through shared memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "comm/communicator.hpp"
+#include "comm/node_barrier.hpp"
+#include "comm/shared_window.hpp"
+
+namespace lockstep::comm {
+
+/// Sums and broadcasts arrays among a node's ranks through a window that all of them read and write.
+///
+/// The window has two halves. What becomes visible by wait number w lies in half w mod 2: it is written after
+/// wait w-1 and read after wait w, hence before any rank arrives at wait w+1; so the half is free again after
+/// wait w+1, and no further barrier is ever needed, whatever calls follow each other.
+/// Short arrays: copy in, one wait, every rank sums everything in rank order. Longer ones, chunk by chunk:
+/// copy in, wait, each rank sums its slice of the chunk and copies it in, wait, copy out; the second wait of
+/// a chunk is the first of the next. Either way an element is summed in rank order, so results are bitwise
+/// the same. Steps: one wait for a short array, else 1 + number of chunks. Copied in per rank: bytes. Any P,
+/// any length.
+class NodeSum {
+ public:
+  enum class Receivers { all, root };
+
+  /// Collective over `node`, whose ranks must share memory and which must outlive the result.
+  NodeSum(const Communicator& node, std::size_t max_length);
+
+  /// `inout` becomes the sum over the node's ranks; where `receivers` is root, on its rank 0 alone (elsewhere
+  /// it is left as it was). Collective over the node.
+  void sum(std::span<float> inout, Receivers receivers = Receivers::all);
+  /// `inout` becomes what it is on the node's rank 0. Collective over the node.
+  void broadcast(std::span<float> inout);
+
+  /// Bytes that this rank copies into the window for others to read.
+  [[nodiscard]] std::size_t sum_bytes(std::size_t length) const;
+  [[nodiscard]] std::size_t broadcast_bytes(std::size_t length) const;
+
+ private:
+  /// Half of the window that the coming wait makes visible, and the other one.
+  [[nodiscard]] std::size_t coming_half() const { return (barrier_.waits() + 1) % 2; }
+  /// A rank's own part of a half [chunk_], and the part for sums of slices [chunk_].
+  [[nodiscard]] float* contribution(std::size_t half, std::size_t rank) const;
+  [[nodiscard]] float* result(std::size_t half) const { return contribution(half, ranks_); }
+
+  void sum_at_once(std::span<float> inout, bool receives);
+  void sum_in_chunks(std::span<float> inout, bool receives);
+
+  std::size_t rank_;
+  std::size_t ranks_;
+  std::size_t chunk_;  // floats
+  NodeBarrier barrier_;
+  SharedWindow window_;
+};
+
+}  // namespace lockstep::comm

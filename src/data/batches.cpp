@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Division of an epoch, and the gathering of batches.
+#include "data/batches.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "core/random.hpp"
+
+namespace lockstep::data {
+namespace {
+
+std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+Range share(std::size_t total, std::size_t index, std::size_t count) {
+  assert(index < count);
+  const std::size_t base = total / count;
+  const std::size_t larger = total % count;
+  const std::size_t begin = index * base + std::min(index, larger);
+  return {begin, begin + base + (index < larger ? 1 : 0)};
+}
+
+BatchPlan::BatchPlan(std::size_t samples, std::size_t batch_size, Division division, std::size_t index,
+                     std::size_t count, std::uint32_t seed)
+    : batch_size_(batch_size),
+      division_(division),
+      index_(index),
+      count_(count),
+      seed_(seed),
+      steps_(divide_up(division == Division::batches ? samples : divide_up(samples, count), batch_size)),
+      order_(samples) {
+  assert(batch_size > 0 && index < count);
+}
+
+void BatchPlan::start_epoch(std::uint32_t epoch) { shuffled_order(seed_, epoch, order_); }
+
+Range BatchPlan::worker_range(std::size_t step, std::size_t worker) const {
+  const std::size_t at = step * batch_size_;
+  if (division_ == Division::batches) {
+    const Range part = share(std::min(batch_size_, order_.size() - at), worker, count_);
+    return {at + part.begin, at + part.end};
+  }
+  const Range own = share(order_.size(), worker, count_);
+  return {std::min(own.begin + at, own.end), std::min(own.begin + at + batch_size_, own.end)};
+}
+
+Batch BatchPlan::batch(std::size_t step) const {
+  assert(step < steps_);
+  const Range mine = worker_range(step, index_);
+  const std::size_t gradient_samples =
+      division_ == Division::batches ? std::min(batch_size_, order_.size() - step * batch_size_) : mine.size();
+  return {.sample_ids = std::span(order_).subspan(mine.begin, mine.size()),
+          .gradient_samples = gradient_samples,
+          .largest = worker_range(step, 0).size()};
+}
+
+std::size_t BatchPlan::largest_batch() const {
+  return worker_range(0, 0).size();  // no worker has more than worker 0, and no step more than the first
+}
+
+void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
+            std::span<std::uint8_t> labels) {
+  assert(pixels.rows == ids.size() && pixels.cols == samples.features && labels.size() >= ids.size());
+  constexpr float scale = 1.0F / 255.0F;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::uint8_t* from = samples.pixels.data() + ids[i] * samples.features;
+    float* to = pixels.data + i * pixels.stride;
+    for (std::size_t j = 0; j < samples.features; ++j) to[j] = scale * static_cast<float>(from[j]);
+    labels[i] = samples.labels[ids[i]];
+  }
+}
+
+}  // namespace lockstep::data

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Named data sets: labelled images as bytes, in one block of memory that the caller provides.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/fields.hpp"
+#include "core/shape.hpp"
+
+namespace lockstep::data {
+
+/// What a data set holds. Labels are 0 .. classes-1, one byte each.
+struct DatasetInfo {
+  SampleShape shape;
+  std::size_t classes = 0;
+  std::size_t train_count = 0;
+  std::size_t test_count = 0;
+
+  /// Bytes of the whole set: train pixels, train labels, test pixels, test labels, one after another.
+  [[nodiscard]] std::size_t total_bytes() const { return (train_count + test_count) * (shape.size() + 1); }
+};
+
+/// Labelled samples in somebody else's memory: sample i has pixels [i * features, (i + 1) * features).
+struct Samples {
+  std::span<const std::uint8_t> pixels;
+  std::span<const std::uint8_t> labels;
+  std::size_t features = 0;
+
+  [[nodiscard]] std::size_t count() const { return labels.size(); }
+};
+
+/// A data set in memory.
+struct Dataset {
+  DatasetInfo info;
+  Samples train, test;
+};
+
+/// Lays `info` out over a block of info.total_bytes() bytes.
+[[nodiscard]] Dataset view_dataset(const DatasetInfo& info, std::span<const std::uint8_t> block);
+
+/// Which data set, from where, and how much of it.
+struct DataOptions {
+  std::string dataset = "mnist";
+  std::string data_dir = "data";
+  std::size_t train_samples = 0;
+  std::size_t test_samples = 0;
+  std::size_t synthetic_train = 60000;
+  std::size_t synthetic_test = 10000;
+  std::uint32_t seed = 1;  ///< of the synthetic set; not described: the run's seed serves
+
+  void describe(Fields& fields);
+};
+
+/// Where a data set comes from: tells its size without reading it, then fills a block with it.
+class DatasetSource {
+ public:
+  virtual ~DatasetSource() = default;
+  [[nodiscard]] virtual DatasetInfo info() const = 0;
+  /// Fills `block` (info().total_bytes() bytes) in the order that DatasetInfo tells.
+  virtual void load(std::span<std::uint8_t> block) const = 0;
+};
+
+struct DatasetRow {
+  std::string_view name;
+  std::string_view help;
+  std::unique_ptr<DatasetSource> (*open)(const DataOptions& options);
+};
+
+[[nodiscard]] std::span<const DatasetRow> dataset_table();
+
+/// Opens the set that the options name; throws Error when its files are missing or foreign.
+[[nodiscard]] std::unique_ptr<DatasetSource> open_dataset(const DataOptions& options);
+
+/// SHA-256 of a block, in hexadecimal.
+[[nodiscard]] std::string sha256(std::span<const std::uint8_t> block);
+
+// The sources, one file each.
+[[nodiscard]] std::unique_ptr<DatasetSource> open_idx_dataset(const DataOptions& options);
+[[nodiscard]] std::unique_ptr<DatasetSource> open_synthetic_dataset(const DataOptions& options);
+
+}  // namespace lockstep::data

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The matrix product interface and the table of its backends.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "math/matrix.hpp"
+
+namespace lockstep::math {
+
+enum class Op { none, transpose };
+
+/// The sizes of one product C[m, n] = op(A)[m, k] op(B)[k, n]; 2 m n k floating-point operations.
+struct GemmShape {
+  Op op_a, op_b;
+  std::size_t m, n, k;
+  [[nodiscard]] double flop() const {
+    return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  }
+};
+
+/// Single-precision general matrix product, one thread.
+class Gemm {
+ public:
+  virtual ~Gemm() = default;
+
+  /// C = alpha op(A) op(B) + beta C. C's old contents are not read when beta is 0.
+  void multiply(float alpha, ConstMatrix a, Op op_a, ConstMatrix b, Op op_b, float beta, Matrix c) const;
+
+ protected:
+  virtual void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
+                   Matrix c) const = 0;
+};
+
+struct GemmRow {
+  std::string_view name;
+  std::string_view help;
+  std::unique_ptr<Gemm> (*make)();
+};
+
+[[nodiscard]] std::span<const GemmRow> gemm_table();
+/// The backend called `name`; throws ConfigError for an unknown name.
+[[nodiscard]] std::unique_ptr<Gemm> make_gemm(std::string_view name);
+
+// The backends, one file each.
+[[nodiscard]] std::unique_ptr<Gemm> make_cblas_gemm();
+[[nodiscard]] std::unique_ptr<Gemm> make_eigen_gemm();
+
+/// The linked BLAS library as it describes itself (version, kernel), for provenance.
+[[nodiscard]] std::string_view blas_description();
+
+}  // namespace lockstep::math

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table of layers.
+#include "nn/layer.hpp"
+
+#include <array>
+
+#include "core/names.hpp"
+#include "nn/layers/layers.hpp"
+
+namespace lockstep::nn {
+namespace {
+
+constexpr std::array table = {
+    LayerRow{"linear", "out = in W + b; units, init (xavier or he)", make_linear},
+    LayerRow{"conv2d", "2-d convolution; channels, kernel, stride, padding, init", make_conv2d},
+    LayerRow{"max_pool2d", "maximum over windows; kernel, stride", make_max_pool2d},
+    LayerRow{"flatten", "images to vectors", make_flatten},
+    LayerRow{"relu", "max(x, 0)", make_relu},
+    LayerRow{"leaky_relu", "x, or slope * x where x < 0", make_leaky_relu},
+    LayerRow{"sigmoid", "1 / (1 + exp(-x))", make_sigmoid},
+    LayerRow{"tanh", "hyperbolic tangent", make_tanh},
+    LayerRow{"softmax", "exp(x_i) / sum_j exp(x_j)", make_softmax},
+    LayerRow{"dropout", "Bernoulli dropout: zero with probability rate, else x / (1 - rate)", make_dropout},
+    LayerRow{"gaussian_dropout", "x times a normal number of mean 1 and variance rate (1 - rate)",
+             make_gaussian_dropout},
+};
+
+}  // namespace
+
+std::span<const LayerRow> layer_table() { return table; }
+
+std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& description) {
+  if (!description.is_object() || !description.contains("type") || !description["type"].is_string())
+    throw ConfigError({"a layer needs a type", R"({"type": "linear", "units": 256})", description.dump()});
+  return find_row(layer_table(), "layer type", description["type"].get<std::string>()).make(setup, description);
+}
+
+void read_options(const Json& description, Fields& fields) {
+  const auto type = description.at("type").get<std::string>();
+  for (const auto& [key, value] : description.items()) {
+    if (key == "type") continue;
+    Field* field = fields.find(key);
+    if (field == nullptr) throw unknown_name("option of layer " + type, key, fields.keys());
+    field->set(value);
+  }
+}
+
+}  // namespace lockstep::nn

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The layer interface and the table of layers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/fields.hpp"
+#include "core/random.hpp"
+#include "core/shape.hpp"
+#include "math/gemm.hpp"
+#include "math/matrix.hpp"
+
+namespace lockstep::nn {
+
+using math::ConstMatrix;
+using math::Matrix;
+
+/// One pass of a batch through the model. The random numbers of a pass depend on (seed, epoch, sample, layer,
+/// unit) alone, so they are the same however the samples are divided among ranks.
+struct Pass {
+  bool training = false;  ///< false: evaluation, in which dropout does nothing
+  std::uint32_t epoch = 0;
+  std::span<const std::uint32_t> sample_ids;  ///< global id of each row; used in training alone
+};
+
+/// What a layer is made with.
+struct LayerSetup {
+  SampleShape in;
+  std::uint32_t index = 0;  ///< position in the model: separates the random numbers of its layers
+  std::uint32_t seed = 0;
+  const math::Gemm* gemm = nullptr;  ///< outlives the layer
+};
+
+/// One step of a model's computation on a batch of B samples, one a row. Parameters and gradients live in memory
+/// handed in by bind(); activations live in the model.
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  [[nodiscard]] const SampleShape& in() const { return in_; }
+  [[nodiscard]] const SampleShape& out() const { return out_; }
+  [[nodiscard]] virtual std::size_t parameter_count() const { return 0; }
+  /// Hands in parameter_count() parameters and as many gradients.
+  virtual void bind(std::span<float> /*parameters*/, std::span<float> /*gradients*/) {}
+  /// Writes initial values into the bound parameters: a function of the seed and the layer's index.
+  virtual void initialize() {}
+  /// Allocates what batches of up to `max_batch` samples need.
+  virtual void reserve(std::size_t /*max_batch*/) {}
+
+  /// True when out is in, only seen in another shape: forward and backward are then never called.
+  [[nodiscard]] virtual bool only_reshapes() const { return false; }
+  /// out [B, out().size()] from in [B, in().size()].
+  virtual void forward(const Pass& pass, ConstMatrix in, Matrix out) = 0;
+  /// From d_out, the loss's derivative by `out`: sets the bound gradients, and d_in unless d_in is empty.
+  /// `in` and `out` are those of the forward pass before.
+  virtual void backward(const Pass& pass, ConstMatrix in, ConstMatrix out, ConstMatrix d_out, Matrix d_in) = 0;
+
+  /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` as in backward.
+  virtual void list_gemms(std::size_t /*batch*/, bool /*needs_d_in*/, std::vector<math::GemmShape>& /*to*/) const {}
+
+ protected:
+  Layer(SampleShape in, SampleShape out) : in_(in), out_(out) {}
+
+ private:
+  SampleShape in_, out_;
+};
+
+/// A row's factory reads its options out of `description` (strictly: an unknown key is a ConfigError).
+struct LayerRow {
+  std::string_view name;
+  std::string_view help;
+  std::unique_ptr<Layer> (*make)(const LayerSetup& setup, const Json& description);
+};
+
+[[nodiscard]] std::span<const LayerRow> layer_table();
+/// The layer that {"type": NAME, ...} describes; throws ConfigError.
+[[nodiscard]] std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& description);
+
+/// Takes all keys of `description` but "type" into `fields`; throws ConfigError for one that is not there.
+void read_options(const Json& description, Fields& fields);
+
+}  // namespace lockstep::nn

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Fully connected layer.
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "nn/initializer.hpp"
+#include "nn/layers/layers.hpp"
+
+namespace lockstep::nn {
+namespace {
+
+using math::Op;
+
+/// out = in W + b with in [B, n_in], W [n_in, n_out], b [n_out].
+/// Backward: dW = in^T d_out, db = column sums of d_out, d_in = d_out W^T.
+/// Parameters: W row by row, then b, which starts at zero.
+class Linear final : public Layer {
+ public:
+  Linear(const LayerSetup& setup, std::size_t units, std::string init)
+      : Layer(setup.in, {units, 1, 1}), setup_(setup), init_(std::move(init)) {}
+
+  [[nodiscard]] std::size_t parameter_count() const override { return (n_in() + 1) * n_out(); }
+
+  void bind(std::span<float> parameters, std::span<float> gradients) override {
+    weights_ = {parameters.data(), n_in(), n_out()};
+    bias_ = parameters.last(n_out());
+    d_weights_ = {gradients.data(), n_in(), n_out()};
+    d_bias_ = gradients.last(n_out());
+  }
+
+  void initialize() override {
+    initialize_weights(init_, setup_.seed, setup_.index, n_in(), n_out(), weights_.elements());
+    std::ranges::fill(bias_, 0.0F);
+  }
+
+  void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
+    for (std::size_t i = 0; i < out.rows; ++i) std::ranges::copy(bias_, out.row(i).begin());
+    setup_.gemm->multiply(1.0F, in, Op::none, weights_, Op::none, 1.0F, out);
+  }
+
+  void backward(const Pass& /*pass*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out, Matrix d_in) override {
+    setup_.gemm->multiply(1.0F, in, Op::transpose, d_out, Op::none, 0.0F, d_weights_);
+    std::ranges::fill(d_bias_, 0.0F);
+    for (std::size_t i = 0; i < d_out.rows; ++i) {
+      const float* row = d_out.row(i).data();
+      for (std::size_t j = 0; j < d_out.cols; ++j) d_bias_[j] += row[j];
+    }
+    if (!d_in.empty()) setup_.gemm->multiply(1.0F, d_out, Op::none, weights_, Op::transpose, 0.0F, d_in);
+  }
+
+  void list_gemms(std::size_t batch, bool needs_d_in, std::vector<math::GemmShape>& to) const override {
+    to.push_back({Op::none, Op::none, batch, n_out(), n_in()});
+    to.push_back({Op::transpose, Op::none, n_in(), n_out(), batch});
+    if (needs_d_in) to.push_back({Op::none, Op::transpose, batch, n_in(), n_out()});
+  }
+
+ private:
+  [[nodiscard]] std::size_t n_in() const { return in().size(); }
+  [[nodiscard]] std::size_t n_out() const { return out().size(); }
+
+  LayerSetup setup_;
+  std::string init_;
+  Matrix weights_, d_weights_;
+  std::span<float> bias_, d_bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Layer> make_linear(const LayerSetup& setup, const Json& description) {
+  std::size_t units = 0;
+  std::string init = "xavier";
+  Fields fields;
+  fields.add("units", &units, "outputs").at_least(1).at_most(1e9);
+  fields.add("init", &init, "initial weights").one_of(initializer_names());
+  read_options(description, fields);
+  if (units == 0) throw ConfigError({"a linear layer needs its units", R"("units": 256)", description.dump()});
+  if (!setup.in.is_flat())
+    throw ConfigError({"a linear layer takes vectors", "a flatten layer before it", "input " + to_string(setup.in)});
+  return std::make_unique<Linear>(setup, units, init);
+}
+
+}  // namespace lockstep::nn

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Mean squared error and cross-entropy; targets are one-hot vectors of the labels.
+#include "nn/loss.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace lockstep::nn {
+namespace {
+
+using math::ConstMatrix;
+using math::Matrix;
+using Labels = std::span<const std::uint8_t>;
+
+// Sample loss 1/2 sum_j (out_j - target_j)^2; derivative out - target.
+double mse(ConstMatrix out, Labels labels, float scale, Matrix d_out) {
+  double total = 0.0;
+  for (std::size_t i = 0; i < out.rows; ++i) {
+    const auto row = out.row(i);
+    float sum = 0.0F;
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      const float difference = row[j] - (j == labels[i] ? 1.0F : 0.0F);
+      sum += difference * difference;
+      if (!d_out.empty()) d_out.row(i)[j] = scale * difference;
+    }
+    total += 0.5 * static_cast<double>(sum);
+  }
+  return total;
+}
+
+// Sample loss -log(out_label) of probabilities; derivative -1 / out_label at the label. Probabilities are taken
+// as at least the smallest normal number, so that a hopeless sample costs much but not infinitely much.
+double cross_entropy(ConstMatrix out, Labels labels, float scale, Matrix d_out) {
+  constexpr float smallest = 1.17549435e-38F;
+  double total = 0.0;
+  for (std::size_t i = 0; i < out.rows; ++i) {
+    float probability = out.row(i)[labels[i]];
+    if (probability < smallest) probability = smallest;  // a NaN stays one
+    total -= std::log(static_cast<double>(probability));
+    if (d_out.empty()) continue;
+    std::ranges::fill(d_out.row(i), 0.0F);
+    d_out.row(i)[labels[i]] = -scale / probability;
+  }
+  return total;
+}
+
+// Cross-entropy of softmax(out), in one pass: log sum_j exp(out_j) - out_label; derivative softmax(out) - target.
+double cross_entropy_logits(ConstMatrix out, Labels labels, float scale, Matrix d_out) {
+  double total = 0.0;
+  for (std::size_t i = 0; i < out.rows; ++i) {
+    const auto row = out.row(i);
+    const float largest = *std::ranges::max_element(row);
+    float sum = 0.0F;
+    for (const float value : row) sum += std::exp(value - largest);
+    total += static_cast<double>(std::log(sum) + largest - row[labels[i]]);
+    if (d_out.empty()) continue;
+    for (std::size_t j = 0; j < row.size(); ++j)
+      d_out.row(i)[j] = scale * (std::exp(row[j] - largest) / sum - (j == labels[i] ? 1.0F : 0.0F));
+  }
+  return total;
+}
+
+constexpr std::array table = {
+    LossRow{"mse", "half the squared distance of the output from the one-hot target", mse},
+    LossRow{"cross_entropy", "-log of the label's probability; wants a softmax layer before it", cross_entropy},
+    LossRow{"cross_entropy_logits", "cross-entropy with the softmax inside", cross_entropy_logits},
+};
+
+}  // namespace
+
+std::span<const LossRow> loss_table() { return table; }
+
+std::size_t count_correct(ConstMatrix out, Labels labels) {
+  std::size_t correct = 0;
+  for (std::size_t i = 0; i < out.rows; ++i) {
+    const auto row = out.row(i);
+    const float of_label = row[labels[i]];
+    bool largest = true;
+    for (std::size_t j = 0; j < row.size(); ++j)
+      largest = largest && (j == labels[i] || of_label > row[j]);
+    if (largest) ++correct;
+  }
+  return correct;
+}
+
+}  // namespace lockstep::nn

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Models by name, as the JSON that a user could have written.
+#include <array>
+#include <charconv>
+#include <fstream>
+
+#include "core/names.hpp"
+#include "nn/model.hpp"
+
+namespace lockstep::nn {
+namespace {
+
+Json linear(std::size_t units, const char* init) { return {{"type", "linear"}, {"units", units}, {"init", init}}; }
+
+// The fully connected model of the project that Lockstep grew out of, with the settings that it was trained with:
+// a fixed rate on the gradient summed over the batch.
+Json report_model(std::size_t first_hidden, std::size_t second_hidden) {
+  Json layers = Json::array({{{"type", "flatten"}}});
+  for (const std::size_t units : {first_hidden, second_hidden}) {
+    layers.push_back(linear(units, "xavier"));
+    layers.push_back({{"type", "leaky_relu"}, {"slope", 0.3}});
+    layers.push_back({{"type", "gaussian_dropout"}, {"rate", 0.2}});
+  }
+  layers.push_back(linear(10, "xavier"));
+  layers.push_back({{"type", "softmax"}});
+  return {{"layers", layers},
+          {"loss", "mse"},
+          {"recipe", {{"optimizer", "sgd"}, {"learning_rate", 0.01}, {"gradient", "sum"}}}};
+}
+
+Json adamw_recipe() { return {{"optimizer", "adamw"}, {"learning_rate", 0.001}, {"gradient", "mean"}}; }
+
+Json model_a() { return report_model(256, 64); }
+
+Json model_a_large() { return report_model(1024, 512); }
+
+// LeCun et al., "Gradient-based learning applied to document recognition", 1998, with today's ReLU and max-pooling.
+Json lenet5() {
+  return {{"layers",
+           {{{"type", "conv2d"}, {"channels", 6}, {"kernel", 5}, {"padding", 2}, {"init", "he"}},
+            {{"type", "relu"}},
+            {{"type", "max_pool2d"}, {"kernel", 2}},
+            {{"type", "conv2d"}, {"channels", 16}, {"kernel", 5}, {"init", "he"}},
+            {{"type", "relu"}},
+            {{"type", "max_pool2d"}, {"kernel", 2}},
+            {{"type", "flatten"}},
+            linear(120, "he"),
+            {{"type", "relu"}},
+            linear(84, "he"),
+            {{"type", "relu"}},
+            linear(10, "xavier")}},
+          {"loss", "cross_entropy_logits"},
+          {"recipe", adamw_recipe()}};
+}
+
+struct NamedModel {
+  std::string_view name;
+  Json (*describe)();
+};
+
+constexpr std::array table = {NamedModel{"model_a", model_a}, NamedModel{"model_a_large", model_a_large},
+                              NamedModel{"lenet5", lenet5}};
+
+constexpr std::string_view mlp_prefix = "mlp:";
+
+ConfigError bad_mlp(const std::string& name) {
+  return ConfigError({"bad model '" + name + "'", "mlp: and at least two sizes, as in mlp:784-256-64-10", name});
+}
+
+// "mlp:784-256-64-10": ReLU between linear layers, cross-entropy at the end.
+Json mlp(const std::string& name) {
+  std::vector<std::size_t> sizes;
+  const char* at = name.data() + mlp_prefix.size();
+  const char* const end = name.data() + name.size();
+  while (true) {
+    std::size_t size = 0;
+    const auto [next, failure] = std::from_chars(at, end, size);
+    if (failure != std::errc{} || size == 0) throw bad_mlp(name);
+    sizes.push_back(size);
+    if (next == end) break;
+    if (*next != '-') throw bad_mlp(name);
+    at = next + 1;
+  }
+  if (sizes.size() < 2) throw bad_mlp(name);
+  Json layers = Json::array({{{"type", "flatten"}, {"size", sizes[0]}}});
+  for (std::size_t i = 1; i < sizes.size(); ++i) {
+    const bool last = i + 1 == sizes.size();
+    layers.push_back(linear(sizes[i], last ? "xavier" : "he"));
+    if (!last) layers.push_back({{"type", "relu"}});
+  }
+  return {{"layers", layers}, {"loss", "cross_entropy_logits"}, {"recipe", adamw_recipe()}};
+}
+
+Json read_description(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw ConfigError({.what = "cannot read the model file " + path});
+  try {
+    return Json::parse(file);
+  } catch (const Json::parse_error& failure) {
+    throw ConfigError({.what = path + " is not JSON", .got = failure.what()});
+  }
+}
+
+}  // namespace
+
+Json describe_model(const Json& name_or_description) {
+  if (name_or_description.is_object()) return name_or_description;
+  const auto name = name_or_description.get<std::string>();
+  if (name.starts_with(mlp_prefix)) return mlp(name);
+  if (name.ends_with(".json")) return read_description(name);
+  const std::span<const NamedModel> models = table;
+  for (const NamedModel& model : models)
+    if (model.name == name) return model.describe();
+  auto known = names_of(models);
+  known.insert(known.end(), {"mlp:N-...-N", "FILE.json"});
+  throw unknown_name("model", name, known);
+}
+
+std::string model_names() { return join(names_of(std::span<const NamedModel>(table))) + ", mlp:784-256-10, FILE.json"; }
+
+}  // namespace lockstep::nn

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SGD with momentum, Adam and AdamW.
+#include "nn/optimizer.hpp"
+
+#include <array>
+#include <cassert>
+#include <cmath>
+
+#include "core/aligned.hpp"
+#include "core/names.hpp"
+
+namespace lockstep::nn {
+namespace {
+
+/// g' = g + weight_decay w;  w -= rate g'
+class Sgd final : public Optimizer {
+ public:
+  explicit Sgd(const OptimizerOptions& options) : weight_decay_(static_cast<float>(options.weight_decay)) {}
+
+  void update(std::size_t /*begin*/, std::span<float> parameters, std::span<const float> gradients,
+              float rate) override {
+    float* __restrict w = parameters.data();
+    const float* __restrict g = gradients.data();
+    const float decay = weight_decay_;
+    for (std::size_t i = 0; i < parameters.size(); ++i) w[i] -= rate * (g[i] + decay * w[i]);
+  }
+
+ private:
+  float weight_decay_;
+};
+
+/// g' = g + weight_decay w;  v = momentum v + g';  w -= rate v, or for Nesterov  w -= rate (g' + momentum v)
+/// (Polyak's heavy ball; Sutskever et al. 2013).
+class MomentumSgd final : public Optimizer {
+ public:
+  MomentumSgd(const OptimizerOptions& options, std::size_t parameter_count)
+      : weight_decay_(static_cast<float>(options.weight_decay)),
+        momentum_(static_cast<float>(options.momentum)),
+        nesterov_(options.nesterov),
+        velocity_(parameter_count) {}
+
+  void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients, float rate) override {
+    assert(begin + parameters.size() <= velocity_.size());
+    float* __restrict w = parameters.data();
+    float* __restrict v = velocity_.data() + begin;
+    const float* __restrict g = gradients.data();
+    const float decay = weight_decay_;
+    const float momentum = momentum_;
+    // Heavy ball moves by v, Nesterov by g' + momentum v.
+    const float of_gradient = nesterov_ ? 1.0F : 0.0F;
+    const float of_velocity = nesterov_ ? momentum : 1.0F;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const float gradient = g[i] + decay * w[i];
+      v[i] = momentum * v[i] + gradient;
+      w[i] -= rate * (of_gradient * gradient + of_velocity * v[i]);
+    }
+  }
+
+  [[nodiscard]] std::vector<std::span<float>> state() override { return {velocity_}; }
+
+ private:
+  float weight_decay_, momentum_;
+  bool nesterov_;
+  AlignedVector<float> velocity_;
+};
+
+/// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  w -= rate m^ / (sqrt(v^) + epsilon), with m^ and v^
+/// the bias-corrected moments (Kingma & Ba 2015). Weight decay is added to the gradient (Adam), or taken off the
+/// parameters directly: w -= rate weight_decay w (AdamW, Loshchilov & Hutter 2019).
+class Adam final : public Optimizer {
+ public:
+  Adam(const OptimizerOptions& options, std::size_t parameter_count, bool decoupled)
+      : options_(options), decoupled_(decoupled), first_(parameter_count), second_(parameter_count) {}
+
+  void begin_step() override { ++step_; }
+
+  void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients, float rate) override {
+    assert(step_ > 0 && begin + parameters.size() <= first_.size());
+    float* __restrict w = parameters.data();
+    float* __restrict m = first_.data() + begin;
+    float* __restrict v = second_.data() + begin;
+    const float* __restrict g = gradients.data();
+    const auto steps = static_cast<double>(step_);
+    const auto beta1 = static_cast<float>(options_.beta1);
+    const auto beta2 = static_cast<float>(options_.beta2);
+    const auto epsilon = static_cast<float>(options_.epsilon);
+    const auto scale1 = static_cast<float>(1.0 / (1.0 - std::pow(options_.beta1, steps)));
+    const auto scale2 = static_cast<float>(1.0 / (1.0 - std::pow(options_.beta2, steps)));
+    const auto decay = static_cast<float>(options_.weight_decay);
+    const float coupled_decay = decoupled_ ? 0.0F : decay;
+    const float shrink = decoupled_ ? 1.0F - rate * decay : 1.0F;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const float gradient = g[i] + coupled_decay * w[i];
+      m[i] = beta1 * m[i] + (1.0F - beta1) * gradient;
+      v[i] = beta2 * v[i] + (1.0F - beta2) * gradient * gradient;
+      w[i] = shrink * w[i] - rate * (m[i] * scale1) / (std::sqrt(v[i] * scale2) + epsilon);
+    }
+  }
+
+  [[nodiscard]] std::vector<std::span<float>> state() override { return {first_, second_}; }
+
+ private:
+  OptimizerOptions options_;
+  bool decoupled_;
+  std::size_t step_ = 0;
+  AlignedVector<float> first_, second_;
+};
+
+std::unique_ptr<Optimizer> make_sgd(const OptimizerOptions& options, std::size_t parameter_count) {
+  if (options.momentum == 0.0) {
+    if (options.nesterov)
+      throw ConfigError({"nesterov needs a momentum", "momentum above 0", "0", "for example --momentum 0.9"});
+    return std::make_unique<Sgd>(options);
+  }
+  return std::make_unique<MomentumSgd>(options, parameter_count);
+}
+
+std::unique_ptr<Optimizer> make_adam(const OptimizerOptions& options, std::size_t parameter_count) {
+  return std::make_unique<Adam>(options, parameter_count, false);
+}
+
+std::unique_ptr<Optimizer> make_adamw(const OptimizerOptions& options, std::size_t parameter_count) {
+  return std::make_unique<Adam>(options, parameter_count, true);
+}
+
+constexpr std::array table = {
+    OptimizerRow{"sgd", "stochastic gradient descent; momentum, nesterov, weight_decay", make_sgd},
+    OptimizerRow{"adam", "Adam; beta1, beta2, epsilon, weight_decay on the gradient", make_adam},
+    OptimizerRow{"adamw", "Adam with decoupled weight decay", make_adamw},
+};
+
+}  // namespace
+
+void OptimizerOptions::describe(Fields& fields) {
+  fields.add("optimizer", &optimizer, "how gradients move parameters").one_of(names_of(optimizer_table()));
+  fields.add("momentum", &momentum, "sgd: share of the last move that is kept").at_least(0).below(1);
+  fields.add("nesterov", &nesterov, "sgd: look-ahead momentum");
+  fields.add("weight_decay", &weight_decay, "pull of the parameters towards zero").at_least(0);
+  fields.add("beta1", &beta1, "adam, adamw: decay of the first moment").at_least(0).below(1);
+  fields.add("beta2", &beta2, "adam, adamw: decay of the second moment").at_least(0).below(1);
+  fields.add("epsilon", &epsilon, "adam, adamw: added to the root of the second moment").above(0);
+}
+
+std::span<const OptimizerRow> optimizer_table() { return table; }
+
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t parameter_count) {
+  return find_row(optimizer_table(), "optimizer", options.optimizer).make(options, parameter_count);
+}
+
+}  // namespace lockstep::nn

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Optimizers over flat arrays, and learning-rate schedules.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/fields.hpp"
+
+namespace lockstep::nn {
+
+/// All settings of all optimizers; each takes those that it knows.
+struct OptimizerOptions {
+  std::string optimizer = "sgd";
+  double momentum = 0.0;
+  bool nesterov = false;
+  double weight_decay = 0.0;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+
+  void describe(Fields& fields);
+};
+
+/// Moves parameters against gradients. Holds its state for all parameters of a model.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  /// Begins a step; then every parameter is updated once, in one call or slice by slice.
+  virtual void begin_step() {}
+  /// Updates the parameters [begin, begin + parameters.size()) of the model.
+  virtual void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients,
+                      float learning_rate) = 0;
+  /// The state arrays, one value a parameter each: what a checkpoint must hold beside the step count.
+  [[nodiscard]] virtual std::vector<std::span<float>> state() { return {}; }
+};
+
+struct OptimizerRow {
+  std::string_view name;
+  std::string_view help;
+  std::unique_ptr<Optimizer> (*make)(const OptimizerOptions& options, std::size_t parameter_count);
+};
+
+[[nodiscard]] std::span<const OptimizerRow> optimizer_table();
+[[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t parameter_count);
+
+/// The learning rate over time.
+struct ScheduleOptions {
+  double learning_rate = 0.01;
+  std::string schedule = "constant";
+  double warmup_epochs = 0.0;
+  double decay_epochs = 10.0;
+  double decay_factor = 0.1;
+
+  void describe(Fields& fields);
+};
+
+/// The rate at `epochs_done` (fractional) of `epochs`: linear warm-up from 0 over the first warmup_epochs, then
+/// constant, step (times decay_factor every decay_epochs), or cosine (to 0 at the end; Loshchilov & Hutter 2017).
+[[nodiscard]] double learning_rate_at(const ScheduleOptions& options, double epochs_done, double epochs);
+
+}  // namespace lockstep::nn

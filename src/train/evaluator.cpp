@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Evaluation in batches, summed over the ranks.
+#include "train/evaluator.hpp"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "data/batches.hpp"
+
+namespace lockstep::train {
+
+Evaluator::Evaluator(const data::Samples& test, std::size_t max_batch)
+    : test_(test), max_batch_(max_batch), ids_(max_batch), pixels_(max_batch * test.features), labels_(max_batch) {}
+
+TestResult Evaluator::evaluate(const comm::Communicator& ranks, nn::Model& model) {
+  const data::Range mine = data::share(test_.count(), ranks.rank(), ranks.size());
+  std::array<double, 2> loss_and_correct{};
+  for (std::size_t at = mine.begin; at < mine.end; at += max_batch_) {
+    const std::size_t count = std::min(max_batch_, mine.end - at);
+    const auto ids = std::span(ids_).first(count);
+    std::iota(ids.begin(), ids.end(), static_cast<std::uint32_t>(at));
+    const math::Matrix pixels(pixels_.data(), count, test_.features);
+    const auto labels = std::span(labels_).first(count);
+    data::gather(test_, ids, pixels, labels);
+    const nn::Evaluation found = model.evaluate(pixels, labels);
+    loss_and_correct[0] += found.loss_sum;
+    loss_and_correct[1] += static_cast<double>(found.correct);
+  }
+  ranks.sum(loss_and_correct);
+  const auto total = static_cast<double>(test_.count());
+  return {.loss = loss_and_correct[0] / total, .accuracy = loss_and_correct[1] / total};
+}
+
+}  // namespace lockstep::train

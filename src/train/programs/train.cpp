@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The program that trains with any algorithm.
+#include "train/program.hpp"
+
+int main(int argc, char** argv) { return lockstep::train::run_program({.algorithm = ""}, argc, argv); }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Defaults < the model's recipe < what was given.
+#include "train/run_config.hpp"
+
+#include <algorithm>
+
+#include "comm/allreduce.hpp"
+#include "core/names.hpp"
+#include "math/gemm.hpp"
+#include "nn/model.hpp"
+
+namespace lockstep::train {
+namespace {
+
+void apply(const Json& values, Fields& fields) {
+  for (const auto& [key, value] : values.items())
+    if (Field* field = fields.find(key)) field->set(value);
+}
+
+// Keys that no part of the program knows are errors; those that another algorithm knows are worth a note.
+std::vector<std::string> check_keys(const Json& given, Fields& known, const std::string& algorithm) {
+  std::vector<std::string> all = known.keys();
+  std::vector<std::string> of_others;
+  for (const AlgorithmOption& option : algorithm_options()) of_others.push_back(option.field.key());
+  all.insert(all.end(), of_others.begin(), of_others.end());
+  std::vector<std::string> notes;
+  for (const auto& [key, value] : given.items()) {
+    if (known.find(key) != nullptr) continue;
+    if (std::ranges::find(of_others, key) == of_others.end()) throw unknown_name("configuration key", key, all);
+    notes.push_back(key + " has no effect with " + algorithm);
+  }
+  return notes;
+}
+
+}  // namespace
+
+void RunConfig::describe(Fields& fields) {
+  fields.add("algorithm", &algorithm, "how the ranks share the work").one_of(names_of(algorithms::algorithm_table()));
+  fields.add("model", &model, "what is trained: " + nn::model_names());
+  data.describe(fields);
+  training.describe(fields);
+  optimizer.describe(fields);
+  schedule.describe(fields);
+  fields.add("allreduce", &allreduce, "how arrays are summed over the ranks").one_of(names_of(comm::allreduce_table()));
+  fields.add("gemm", &gemm, "matrix product backend").one_of(names_of(math::gemm_table()));
+  fields.add("eval_acc", &eval_acc, "evaluate the test set after every epoch, off the training clock");
+  fields.add("experiment", &experiment, "name of the group of runs: a folder of the results");
+}
+
+ResolvedConfig resolve_config(const Json& given) {
+  if (!given.is_object()) throw ConfigError({"a configuration is a JSON object", "{\"key\": value, ...}", given.dump()});
+  ResolvedConfig resolved;
+  Fields fields;
+  resolved.run.describe(fields);
+
+  // The model and the algorithm first: they bring defaults and options of their own.
+  for (const char* key : {"algorithm", "model"})
+    if (given.contains(key)) fields.find(key)->set(given[key]);
+  resolved.algorithm = algorithms::find_algorithm(resolved.run.algorithm).make();
+  resolved.algorithm->describe(fields);
+  resolved.model_description = nn::describe_model(resolved.run.model);
+  if (resolved.run.model.is_string() && resolved.run.model.get<std::string>().ends_with(".json"))
+    resolved.run.model = resolved.model_description;  // so that the run file stands by itself
+
+  resolved.notes = check_keys(given, fields, resolved.run.algorithm);
+  const Json recipe = resolved.model_description.value("recipe", Json::object());
+  check_keys(recipe, fields, resolved.run.algorithm);
+  apply(recipe, fields);
+  const Json model = resolved.run.model;
+  apply(given, fields);
+  resolved.run.model = model;
+  resolved.run.data.seed = resolved.run.training.seed;
+  resolved.values = fields.values();
+  return resolved;
+}
+
+std::vector<AlgorithmOption> algorithm_options() {
+  std::vector<AlgorithmOption> options;
+  for (const algorithms::AlgorithmRow& row : algorithms::algorithm_table()) {
+    Fields fields;
+    const std::shared_ptr<algorithms::Algorithm> algorithm = row.make();
+    algorithm->describe(fields);
+    for (const Field& field : fields.all()) {
+      const auto same = std::ranges::find(options, field.key(), [](const auto& o) { return o.field.key(); });
+      if (same == options.end())
+        options.push_back({field, {std::string(row.name)}, algorithm});
+      else
+        same->algorithms.emplace_back(row.name);
+    }
+  }
+  return options;
+}
+
+}  // namespace lockstep::train

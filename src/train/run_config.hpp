@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Everything that a run is told: plain structs, gathered, and their way to and from JSON.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "algorithms/algorithm.hpp"
+#include "core/fields.hpp"
+#include "data/dataset.hpp"
+#include "nn/optimizer.hpp"
+
+namespace lockstep::train {
+
+/// What is trained, how, with which parts.
+struct RunConfig {
+  std::string algorithm = "serial";
+  Json model = "model_a";
+  data::DataOptions data;
+  algorithms::TrainingOptions training;
+  nn::OptimizerOptions optimizer;
+  nn::ScheduleOptions schedule;
+  std::string allreduce = "mpi";
+  std::string gemm = "cblas";
+  bool eval_acc = true;
+  std::string experiment = "runs";
+
+  void describe(Fields& fields);
+};
+
+/// A configuration with its algorithm made and its algorithm's options set.
+struct ResolvedConfig {
+  RunConfig run;
+  std::unique_ptr<algorithms::Algorithm> algorithm;
+  Json model_description;
+  Json values;                     ///< every key that applies, with its value: enough to run again
+  std::vector<std::string> notes;  ///< given keys that have no effect with this algorithm
+};
+
+/// Applies `given`, a flat object of keys and values, to the defaults (the model's recipe among them). Throws
+/// ConfigError for unknown keys, wrong types and impossible values.
+[[nodiscard]] ResolvedConfig resolve_config(const Json& given);
+
+/// An option that belongs to one or more algorithms.
+struct AlgorithmOption {
+  Field field;
+  std::vector<std::string> algorithms;
+  std::shared_ptr<algorithms::Algorithm> owner;  ///< keeps the field's place alive
+};
+/// The options of all algorithms, each key once.
+[[nodiscard]] std::vector<AlgorithmOption> algorithm_options();
+
+}  // namespace lockstep::train

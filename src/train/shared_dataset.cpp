@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Loads a data set into a window.
+#include "train/shared_dataset.hpp"
+
+#include <memory>
+
+namespace lockstep::train {
+namespace {
+
+// The window's first bytes tell the other ranks what is in it.
+struct Opened {
+  std::unique_ptr<data::DatasetSource> source;  // on the node's first rank
+  data::DatasetInfo info;
+};
+
+Opened open(const comm::Communicator& node, const data::DataOptions& options) {
+  if (!node.is_root()) return {};
+  Opened opened{.source = data::open_dataset(options), .info = {}};
+  opened.info = opened.source->info();
+  return opened;
+}
+
+constexpr std::size_t header_bytes = 64;
+static_assert(sizeof(data::DatasetInfo) <= header_bytes);
+
+std::span<std::uint8_t> as_bytes(std::span<std::byte> memory) {
+  return {reinterpret_cast<std::uint8_t*>(memory.data()), memory.size()};
+}
+
+}  // namespace
+
+SharedDataset::SharedDataset(const comm::Communicator& node, const data::DataOptions& options)
+    : window_([&] {
+        const Opened opened = open(node, options);
+        comm::SharedWindow window(node, header_bytes + opened.info.total_bytes());
+        if (opened.source) {
+          new (window.bytes().data()) data::DatasetInfo(opened.info);
+          const auto block = as_bytes(window.bytes().subspan(header_bytes));
+          opened.source->load(block.first(opened.info.total_bytes()));
+          sha256_ = data::sha256(block.first(opened.info.total_bytes()));
+        }
+        window.fence();
+        return window;
+      }()) {
+  const data::DatasetInfo info = *reinterpret_cast<const data::DatasetInfo*>(window_.bytes().data());
+  dataset_ = data::view_dataset(info, as_bytes(window_.bytes().subspan(header_bytes)));
+}
+
+}  // namespace lockstep::train

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One copy of the data set per node.
+#pragma once
+
+#include <string>
+
+#include "comm/communicator.hpp"
+#include "comm/shared_window.hpp"
+#include "data/dataset.hpp"
+
+namespace lockstep::train {
+
+/// A data set in memory that the ranks of a node share; the node's first rank alone reads it.
+class SharedDataset {
+ public:
+  /// Collective over the node.
+  SharedDataset(const comm::Communicator& node, const data::DataOptions& options);
+
+  [[nodiscard]] const data::Dataset& dataset() const { return dataset_; }
+  /// SHA-256 of all its bytes; on the node's first rank, elsewhere "".
+  [[nodiscard]] const std::string& sha256() const { return sha256_; }
+
+ private:
+  std::string sha256_;
+  comm::SharedWindow window_;
+  data::Dataset dataset_;
+};
+
+}  // namespace lockstep::train
