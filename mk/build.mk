@@ -9,7 +9,7 @@ library := $(BUILD)/liblockstep.a
 programs := $(notdir $(basename $(wildcard src/train/programs/*.cpp)))
 binaries := $(programs:%=$(BUILD)/bin/%)
 
-all: $(binaries) ## Build every program (CONFIG=release|debug|asan|tsan, ARCH=native|x86-64-v3|…, BLAS=openblas|blis|mkl)
+all: $(binaries) ## Build every program
 	@ln -sfn $(CONFIG)/bin build/bin
 
 # Every rule that compiles waits for this: missing parts are named before a compiler error is seen.
@@ -17,12 +17,15 @@ all: $(binaries) ## Build every program (CONFIG=release|debug|asan|tsan, ARCH=na
 check-deps:
 	@BLAS=$(BLAS) mk/deps.sh --check build
 
-# Rewritten only when the flags differ, so that a change of flags rebuilds and nothing else does.
+# Two files that are rewritten only when their text changes, so that a change of flags compiles everything anew,
+# a source file that came or went makes the library anew, and nothing else does.
 flags_file := $(BUILD)/flags.txt
-flags_text := $(CXX) $(ALL_CXXFLAGS) | $(lib_ldlibs) $(LDFLAGS)
-$(flags_file): FORCE | check-deps
+sources_file := $(BUILD)/sources.txt
+$(flags_file): text = $(CXX) $(ALL_CXXFLAGS) | $(lib_ldlibs) $(LDFLAGS)
+$(sources_file): text = $(sources)
+$(flags_file) $(sources_file): FORCE | check-deps
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(flags_text)' | cmp -s - $@ || printf '%s\n' '$(flags_text)' >$@
+	@printf '%s\n' '$(text)' | cmp -s - $@ || printf '%s\n' '$(text)' >$@
 .PHONY: FORCE
 
 # What the run file says about the build. Compiled anew when the commit or the flags change.
@@ -39,8 +42,9 @@ $(BUILD)/obj/%.o: %.cpp $(flags_file)
 	@mkdir -p $(@D)
 	$(call quiet,CXX  $<)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
 
-$(library): $(call object,$(sources)) $(BUILD)/obj/build_info.o
-	$(call quiet,AR   $@)rm -f $@ && $(AR) rcs $@ $^
+objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o
+$(library): $(objects) $(sources_file)
+	$(call quiet,AR   $@)rm -f $@ && $(AR) rcs $@ $(objects)
 
 $(BUILD)/bin/%: $(BUILD)/obj/src/train/programs/%.o $(library)
 	@mkdir -p $(@D)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rabenseifner's allreduce.
+#include <algorithm>
+
 #include "comm/allreduce_algorithms.hpp"
 #include "comm/transfer.hpp"
 #include "core/aligned.hpp"
@@ -16,13 +18,17 @@ namespace {
 class RabenseifnerAllreduce final : public Allreduce {
  public:
   RabenseifnerAllreduce(const Communicator& comm, std::size_t max_length)
-      : comm_(comm), fold_(comm), incoming_(max_length) {
+      : comm_(comm),
+        max_length_(max_length),
+        fold_(comm),
+        incoming_(
+            std::max(fold_.sent_length(max_length), slices_length(max_length, parts(), 0, parts() / 2))) {
     (void)to_mpi_int(max_length, "floats in a message");
   }
 
   void sum(std::span<float> inout) override {
-    check_length(inout.size(), incoming_.size());
-    fold_.fold(inout, std::span(incoming_).first(inout.size()));
+    check_length(inout.size(), max_length_);
+    fold_.fold(inout, incoming_);
     if (fold_.is_active()) {
       reduce_scatter(inout);
       allgather(inout);
@@ -72,8 +78,9 @@ class RabenseifnerAllreduce final : public Allreduce {
   }
 
   const Communicator& comm_;
+  std::size_t max_length_;
   PowerOfTwoFold fold_;
-  AlignedVector<float> incoming_;
+  AlignedVector<float> incoming_;  // half an array, or a whole one where another rank stands by
 };
 
 }  // namespace

@@ -17,17 +17,17 @@ namespace {
 class RecursiveDoublingAllreduce final : public Allreduce {
  public:
   RecursiveDoublingAllreduce(const Communicator& comm, std::size_t max_length)
-      : comm_(comm), fold_(comm), incoming_(max_length) {
+      : comm_(comm), max_length_(max_length), fold_(comm), incoming_(comm.size() == 1 ? 0 : max_length) {
     (void)to_mpi_int(max_length, "floats in a message");
   }
 
   void sum(std::span<float> inout) override {
-    check_length(inout.size(), incoming_.size());
-    const std::span<float> in = std::span(incoming_).first(inout.size());
-    fold_.fold(inout, in);
+    check_length(inout.size(), max_length_);
+    fold_.fold(inout, incoming_);
     if (fold_.is_active()) {
       for (std::size_t distance = 1; distance < fold_.active_size(); distance *= 2) {
         const std::size_t partner = fold_.rank_of(fold_.active_rank() ^ distance);
+        const std::span<float> in = std::span(incoming_).first(inout.size());
         exchange(comm_, inout, partner, in, partner);
         add(inout, in);
       }
@@ -42,6 +42,7 @@ class RecursiveDoublingAllreduce final : public Allreduce {
 
  private:
   const Communicator& comm_;
+  std::size_t max_length_;
   PowerOfTwoFold fold_;
   AlignedVector<float> incoming_;
 };

@@ -10,8 +10,9 @@ namespace lockstep::comm {
 namespace {
 
 constexpr std::size_t line_floats = cache_line_bytes / sizeof(float);
-// A chunk of every rank, twice, is to stay in the caches: 256 KiB.
+// A chunk of every rank, twice, is to stay in the caches, and /dev/shm may be small: 256 KiB, 16 MiB for all.
 constexpr std::size_t largest_chunk = std::size_t{1} << 16;
+constexpr std::size_t largest_window = std::size_t{1} << 22;
 // Up to this many floats to read, all ranks summing everything costs less than a second wait.
 constexpr std::size_t at_once_limit = std::size_t{1} << 14;
 constexpr std::size_t block = 2048;  // floats that stay in the first-level cache while all ranks' are added
@@ -44,7 +45,7 @@ void add_all(float* to, std::size_t length, std::size_t ranks, const Source& sou
 NodeSum::NodeSum(const Communicator& node, std::size_t max_length)
     : rank_(node.rank()),
       ranks_(node.size()),
-      chunk_(whole_lines(std::min(max_length, largest_chunk))),
+      chunk_(whole_lines(std::min({max_length, largest_chunk, largest_window / (2 * (ranks_ + 1))}))),
       barrier_(node),
       window_(node, 2 * (ranks_ + 1) * chunk_ * sizeof(float)) {
   // First touch: pages lie near the rank that will write them.

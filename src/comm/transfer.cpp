@@ -75,8 +75,9 @@ std::size_t PowerOfTwoFold::rank_of(std::size_t active) const {
 void PowerOfTwoFold::fold(std::span<float> inout, std::span<float> scratch) const {
   if (!has_partner_) return;
   if (is_active_) {
-    receive(comm_, scratch, comm_.rank() - 1);
-    add(inout, scratch);
+    const std::span<float> in = scratch.first(inout.size());
+    receive(comm_, in, comm_.rank() - 1);
+    add(inout, in);
   } else {
     send(comm_, inout, comm_.rank() + 1);
   }

@@ -47,7 +47,8 @@ class PowerOfTwoFold {
   /// The communicator's rank of an active one.
   [[nodiscard]] std::size_t rank_of(std::size_t active) const;
 
-  /// Adds the arrays of those that stand by to the arrays of active ranks. `scratch` is as long as `inout`.
+  /// Adds the arrays of those that stand by to the arrays of active ranks. `scratch` is as long as `inout`
+  /// where one stands by for this rank.
   void fold(std::span<float> inout, std::span<float> scratch) const;
   /// Gives the result to those that stand by.
   void unfold(std::span<float> inout) const;

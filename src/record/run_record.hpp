@@ -32,9 +32,10 @@ struct RunRecord {
   std::string run_id;
   std::string status = "running";  ///< running, complete, interrupted or failed
   std::string started, finished;   ///< UTC, ISO 8601; finished is empty while the run goes on
-  Json config = Json::object();      ///< the whole resolved configuration
-  Json model = Json::object();       ///< the resolved description of the model
-  Json provenance = Json::object();  ///< values: texts, numbers, booleans, arrays of texts or numbers, objects
+  Json config = Json::object();    ///< the whole resolved configuration
+  Json model = Json::object();     ///< the resolved description of the model
+  Json provenance =
+      Json::object();  ///< values: texts, numbers, booleans, arrays of texts or numbers, objects
   std::vector<Series> series;
 
   /// The series group/name; throws Error when there is none.

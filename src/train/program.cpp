@@ -10,6 +10,7 @@
 #include <exception>
 
 #include "comm/communicator.hpp"
+#include "core/error.hpp"
 #include "record/provenance.hpp"
 #include "train/run_config.hpp"
 #include "train/trainer.hpp"

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "core/aligned.hpp"
 #include "core/names.hpp"
 #include "record/progress.hpp"
+#include "record/provenance.hpp"
 #include "record/run_file.hpp"
 #include "train/evaluator.hpp"
 #include "train/run_log.hpp"
@@ -68,7 +70,7 @@ class Training {
                               .samples = data_.train,
                               .options = config_.run.training,
                               .phases = phases_,
-                              .on_step = [this](const algorithms::StepReport& step) { show(step); }});
+                              .on_step = [this](const algorithms::StepReport& step) { show(epoch_, step); }});
     open_record(settings);
   }
 
@@ -82,7 +84,7 @@ class Training {
   }
 
   void open_record(const RunSettings& settings);
-  void show(const algorithms::StepReport& step);
+  void show(std::uint32_t epoch, const algorithms::StepReport& step);
   TestResult evaluate();
   EpochOfRun run_epoch(std::uint32_t epoch);
   void close_record(const char* status, const EpochOfRun& last);
@@ -103,6 +105,8 @@ class Training {
   RunLog log_;
   std::optional<record::RunFileWriter> file_;   // on rank 0
   std::optional<record::Progress> progress_;    // on rank 0
+  record::ProgressStyle style_ = record::ProgressStyle::off;
+  std::uint32_t epoch_ = 0;
   double first_step_s_ = 0.0;
   double checkpoint_s_ = 0.0;  // of the snapshot after the epoch before
 };
@@ -120,18 +124,22 @@ void Training::open_record(const RunSettings& settings) {
   const auto path = std::filesystem::path(settings.results) / config_.run.experiment / (record_.run_id + ".h5");
   file_.emplace(path);
   file_->snapshot(record_);
-  progress_.emplace(stdout, record::progress_style(settings.progress), config_.run.training.epochs);
-  progress_->announce(fmt::format("{} on {}, {} rank{}, batch size {}, {} parameters -> {}", config_.run.algorithm,
-                                  config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s",
-                                  config_.run.training.batch_size, model_.parameter_count(), path.string()));
+  style_ = record::progress_style(settings.progress);
+  if (style_ != record::ProgressStyle::off) {
+    fmt::print("{} on {}: {} rank{}, batch size {}, {} parameters -> {}\n", config_.run.algorithm,
+               config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s", config_.run.training.batch_size,
+               model_.parameter_count(), path.string());
+    std::fflush(stdout);
+  }
 }
 
-void Training::show(const algorithms::StepReport& step) {
-  if (!progress_) return;
-  progress_->step({.step = step.step,
-                   .steps = step.steps,
-                   .loss = step.loss_sum / static_cast<double>(std::max<std::size_t>(step.samples, 1)),
-                   .samples = static_cast<double>(step.samples * ranks_.size())});
+void Training::show(std::uint32_t epoch, const algorithms::StepReport& step) {
+  if (!ranks_.is_root()) return;
+  if (!progress_) progress_.emplace(stdout, style_, config_.run.training.epochs, step.steps);
+  progress_->step({.epoch = epoch + 1,
+                   .step = step.step,
+                   .samples = static_cast<double>(step.samples * ranks_.size()),
+                   .loss = step.loss_sum / static_cast<double>(std::max<std::size_t>(step.samples, 1))});
 }
 
 TestResult Training::evaluate() {
@@ -144,6 +152,7 @@ TestResult Training::evaluate() {
 
 EpochOfRun Training::run_epoch(std::uint32_t epoch) {
   ranks_.barrier();
+  epoch_ = epoch;
   phases_.restart();
   EpochOfRank mine{.stats = config_.algorithm->run_epoch(epoch),
                    .phases = {},
@@ -158,7 +167,7 @@ EpochOfRun Training::run_epoch(std::uint32_t epoch) {
   const EpochOfRun run = log_.append(mine);
   if (progress_)
     progress_->epoch_done({.epoch = epoch + 1,
-                           .loss = run.train_loss,
+                           .train_loss = run.train_loss,
                            .test_accuracy = mine.tested ? mine.tested->accuracy : std::nan(""),
                            .epoch_s = run.epoch_s,
                            .samples = run.samples});
@@ -169,7 +178,7 @@ void Training::close_record(const char* status, const EpochOfRun& last) {
   Json memory = memory_provenance(ranks_);
   if (!ranks_.is_root()) return;
   record_.provenance.update(memory);
-  progress_->finished();
+  if (progress_) progress_->finished();
   file_->finish(record_, status);
   if (!std::isfinite(last.train_loss))
     fmt::print(stderr, "error: the training diverged\n  expected: a finite loss\n  got:      {}\n"

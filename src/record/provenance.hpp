@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where a run's numbers come from: the build, the machine, the environment, the memory in use.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/fields.hpp"
+
+namespace lockstep::record {
+
+/// Version, commit, compiler and its flags, configuration, library versions.
+[[nodiscard]] Json build_provenance();
+
+/// This machine: host name, CPU, caches, memory, kernel, frequency policy. A number that the system does not
+/// tell is left out; a text is then "unknown".
+[[nodiscard]] Json host_provenance();
+
+/// The environment variables that steer Slurm, MPI, OpenMP and the BLAS; never one that may hold a
+/// credential.
+[[nodiscard]] Json environment_provenance();
+/// Whether environment_provenance tells the variable of this name.
+[[nodiscard]] bool is_recorded_variable(std::string_view name);
+
+/// The CPUs that this process may run on, e.g. "0-3,8".
+[[nodiscard]] std::string binding();
+/// CPU numbers in ascending order as such a list.
+[[nodiscard]] std::string cpu_list(std::span<const std::size_t> cpus);
+
+/// Now, as ISO 8601 in UTC: "2025-01-31T12:34:56Z".
+[[nodiscard]] std::string utc_now();
+
+struct MemoryUse {
+  std::uint64_t peak_rss_bytes =
+      0;                            ///< the most memory that this process had resident, shared pages included
+  std::uint64_t private_bytes = 0;  ///< resident now and shared with no other process
+};
+[[nodiscard]] MemoryUse memory_use();
+
+}  // namespace lockstep::record

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The layout of the run file, written and read; and when it is written.
+#include "record/run_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/build_info.hpp"
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "record/hdf5_values.hpp"
+#include "record/provenance.hpp"
+
+namespace lockstep::record {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<const char*, 2> series_groups = {"epochs", "exchange"};
+
+std::string json_text(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
+
+void write_one_series(const hdf5::Handle& group, const Series& series) {
+  const std::size_t width = std::max<std::size_t>(series.ranks, 1);
+  if (series.values.size() % width != 0)
+    throw Error(
+        {.what = fmt::format("the series {}/{} does not consist of whole epochs", series.group, series.name),
+         .expected = fmt::format("a multiple of {} values", width),
+         .got = std::to_string(series.values.size())});
+  const std::size_t epochs = series.values.size() / width;
+  const bool per_rank = series.ranks > 0;
+  const auto shape = per_rank ? std::vector{epochs, series.ranks} : std::vector{epochs};
+  const hdf5::Handle dataset = hdf5::write_series(group, series.name, series.values, shape);
+  hdf5::write_attribute(dataset, "unit", series.unit);
+  hdf5::write_attribute(dataset, "description", series.description);
+  hdf5::write_dimension_labels(
+      dataset, per_rank ? std::vector<std::string>{"epoch", "rank"} : std::vector<std::string>{"epoch"});
+}
+
+void write_series_groups(const hdf5::Handle& file, const std::vector<Series>& all) {
+  for (const Series& series : all)
+    if (std::find(series_groups.begin(), series_groups.end(), series.group) == series_groups.end())
+      throw Error({.what = fmt::format("the series {} has the unknown group '{}'", series.name, series.group),
+                   .expected = "epochs or exchange"});
+  for (const char* name : series_groups) {
+    const hdf5::Handle group = hdf5::create_group(file, name);
+    for (const Series& series : all)
+      if (series.group == name) write_one_series(group, series);
+  }
+}
+
+std::vector<std::byte> file_bytes_of(const RunRecord& record) {
+  const hdf5::Handle file = hdf5::create_file_in_memory();
+  hdf5::write_attribute(file, "schema_version", schema_version);
+  hdf5::write_attribute(file, "creator", "Lockstep " + std::string(build_info::version));
+  hdf5::write_attribute(file, "run_id", record.run_id);
+  hdf5::write_attribute(file, "status", record.status);
+  hdf5::write_attribute(file, "started", record.started);
+  hdf5::write_attribute(file, "finished", record.finished);
+  hdf5::write_text(file, "config", json_text(record.config));
+  hdf5::write_text(file, "model", json_text(record.model));
+  const hdf5::Handle provenance = hdf5::create_group(file, "provenance");
+  for (const auto& [key, value] : record.provenance.items()) hdf5::write_value(provenance, key, value);
+  write_series_groups(file, record.series);
+  return hdf5::file_image(file);
+}
+
+// A file that is not even HDF5 is told from a damaged one by its first eight bytes.
+void check_signature(const fs::path& path) {
+  constexpr std::array<char, 8> signature = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  const std::string what = "cannot read the run file " + path.string();
+  if (!fs::exists(status)) throw Error({.what = what, .got = error ? error.message() : "no such file"});
+  if (fs::is_directory(status)) throw Error({.what = what, .expected = "a file", .got = "a folder"});
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error({.what = what, .got = std::generic_category().message(errno)});
+  std::array<char, signature.size()> start{};
+  file.read(start.data(), start.size());
+  if (file.gcount() == 0) throw Error({.what = path.string() + " is no run file", .got = "an empty file"});
+  if (start != signature)
+    throw Error({.what = path.string() + " is no run file", .expected = "an HDF5 file"});
+}
+
+void check_schema(const hdf5::Handle& file, const fs::path& path) {
+  if (!hdf5::has_attribute(file, "schema_version"))
+    throw Error({.what = path.string() + " is an HDF5 file, but no run file",
+                 .expected = "the attribute schema_version, which every run file has"});
+  const int version = hdf5::read_int_attribute(file, "schema_version");
+  if (version > schema_version)
+    throw Error({.what = path.string() + " was written by a newer Lockstep",
+                 .expected = fmt::format("schema_version {} or older", schema_version),
+                 .got = fmt::format("schema_version {}", version),
+                 .hint = "read it with the Lockstep that wrote it, or a later one"});
+}
+
+void read_series_group(const hdf5::Handle& file, const std::string& group_name, std::vector<Series>& all) {
+  const hdf5::Handle group = hdf5::open_group(file, group_name);
+  for (const std::string& name : hdf5::member_names(group)) {
+    const hdf5::Handle dataset = hdf5::open_dataset(group, name);
+    const auto shape = hdf5::shape_of(dataset);
+    if (shape.empty() || shape.size() > 2)
+      throw Error({.what = fmt::format("the data set /{}/{} is no series", group_name, name),
+                   .expected = "the shape [epoch] or [epoch, rank]",
+                   .got = fmt::format("{} dimensions", shape.size())});
+    all.push_back({.group = group_name,
+                   .name = name,
+                   .unit = hdf5::read_text_attribute(dataset, "unit"),
+                   .description = hdf5::read_text_attribute(dataset, "description"),
+                   .ranks = shape.size() == 2 ? shape[1] : 0,
+                   .values = hdf5::read_doubles(dataset)});
+  }
+}
+
+RunRecord read_contents(const hdf5::Handle& file) {
+  RunRecord record;
+  record.run_id = hdf5::read_text_attribute(file, "run_id");
+  record.status = hdf5::read_text_attribute(file, "status");
+  record.started = hdf5::read_text_attribute(file, "started");
+  record.finished = hdf5::read_text_attribute(file, "finished");
+  record.config = Json::parse(hdf5::read_text(file, "config"));
+  record.model = Json::parse(hdf5::read_text(file, "model"));
+  const hdf5::Handle provenance = hdf5::open_group(file, "provenance");
+  for (const std::string& key : hdf5::member_names(provenance))
+    record.provenance[key] = hdf5::read_value(provenance, key);
+  for (const char* group : series_groups) read_series_group(file, group, record.series);
+  return record;
+}
+
+[[noreturn]] void fail_damaged(const fs::path& path, const char* cause) {
+  throw Error(
+      {.what = "the run file " + path.string() + " is damaged",
+       .got = cause,
+       .hint = "it was cut short or changed after it was written, e.g. by a copy that did not finish"});
+}
+
+hdf5::Handle open_or_fail(const fs::path& path) {
+  try {
+    return hdf5::open_file(path.string());
+  } catch (const Error& failure) {
+    fail_damaged(path, failure.what());
+  }
+}
+
+}  // namespace
+
+void write_run_file(const RunRecord& record, const fs::path& path, Durability durability) {
+  create_folders_for(path);
+  replace_file(path, file_bytes_of(record), durability);
+}
+
+RunRecord read_run_file(const fs::path& path) {
+  check_signature(path);
+  const hdf5::Handle file = open_or_fail(path);
+  check_schema(file, path);
+  try {
+    return read_contents(file);
+  } catch (const std::exception& failure) {  // of HDF5, of JSON, or of an impossible size
+    fail_damaged(path, failure.what());
+  }
+}
+
+bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_cost_s) {
+  constexpr std::uintmax_t small_bytes = 4 << 20;
+  constexpr double most_share = 1.0 / 20.0;
+  return file_bytes <= small_bytes || last_cost_s <= most_share * since_last_s;
+}
+
+RunFileWriter::RunFileWriter(fs::path path, Durability snapshots)
+    : path_(std::move(path)), snapshots_(snapshots) {
+  create_folders_for(path_);
+  check_writable(path_);
+}
+
+bool RunFileWriter::snapshot(const RunRecord& record) {
+  const double start_s = now_s();
+  if (!snapshot_due(file_bytes_, start_s - last_end_s_, last_cost_s_)) return false;
+  write_run_file(record, path_, snapshots_);
+  file_bytes_ = fs::file_size(path_);
+  last_end_s_ = now_s();
+  last_cost_s_ = last_end_s_ - start_s;
+  return true;
+}
+
+void RunFileWriter::finish(RunRecord& record, std::string_view status) {
+  constexpr std::array<std::string_view, 3> final_states = {"complete", "interrupted", "failed"};
+  if (std::find(final_states.begin(), final_states.end(), status) == final_states.end())
+    throw Error({.what = "a run cannot end with this status",
+                 .expected = "complete, interrupted or failed",
+                 .got = std::string(status)});
+  record.status = status;
+  record.finished = utc_now();
+  write_run_file(record, path_, Durability::survives_power_loss);
+}
+
+}  // namespace lockstep::record

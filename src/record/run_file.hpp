@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The run file: a RunRecord as HDF5, always complete under its name. The layout is in docs/run_file.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+#include "record/atomic_file.hpp"
+#include "record/run_record.hpp"
+
+namespace lockstep::record {
+
+/// Writes the whole record under a temporary name in the same folder and renames it to `path`: readers find
+/// the old file or the new one, each complete. Missing folders are created. Throws Error; an older file then
+/// stays as it was.
+void write_run_file(const RunRecord& record, const std::filesystem::path& path, Durability durability);
+
+/// Reads a run file of this schema or an older one. Throws Error for anything else.
+[[nodiscard]] RunRecord read_run_file(const std::filesystem::path& path);
+
+/// True when the next snapshot should be written: always while the file is small; a large one only when the
+/// time since the last snapshot is at least 20 times what that one took.
+[[nodiscard]] bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_cost_s);
+
+/// Keeps a run's file up to date: a snapshot after every epoch, a synced final state at the end. A run that
+/// ends without finish() leaves its last snapshot, with the status "running".
+class RunFileWriter {
+ public:
+  /// Creates the folders and tries the path, so that one that cannot be written is known before any work.
+  explicit RunFileWriter(std::filesystem::path path, Durability snapshots = Durability::survives_kill);
+
+  /// Writes the record if a snapshot is due (the first always is); returns whether it did.
+  bool snapshot(const RunRecord& record);
+  /// Sets status (complete, interrupted or failed) and time of the end, and writes the final state, synced.
+  void finish(RunRecord& record, std::string_view status);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  Durability snapshots_;
+  std::uintmax_t file_bytes_ = 0;
+  double last_end_s_ = 0.0;
+  double last_cost_s_ = 0.0;
+};
+
+}  // namespace lockstep::record

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// IDX files, data sets, and the division of an epoch.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "data/batches.hpp"
+#include "data/dataset.hpp"
+#include "data/idx.hpp"
+
+namespace lockstep::data {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Folder : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = std::filesystem::temp_directory_path() / ("lockstep-data-test-" + std::to_string(getpid()));
+    std::filesystem::create_directories(path_ / "mnist");
+  }
+  void TearDown() override { std::filesystem::remove_all(path_); }
+
+  [[nodiscard]] std::filesystem::path file(const std::string& name) const { return path_ / "mnist" / name; }
+  static std::string idx(std::vector<std::uint8_t> sizes, const std::string& values) {
+    std::string text{'\0', '\0', '\x08', static_cast<char>(sizes.size())};
+    for (const std::uint8_t size : sizes) text += std::string(3, '\0') + static_cast<char>(size);
+    return text + values;
+  }
+  void write(const std::string& name, const std::string& bytes) const {
+    std::ofstream(file(name), std::ios::binary) << bytes;
+  }
+  void write_set() const {
+    write("train-images-idx3-ubyte", idx({3, 2, 2}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, '\xff'}));
+    write("train-labels-idx1-ubyte", idx({3}, {7, 8, 9}));
+    write("t10k-images-idx3-ubyte", idx({1, 2, 2}, {9, 9, 9, 9}));
+    write("t10k-labels-idx1-ubyte", idx({1}, {1}));
+  }
+  [[nodiscard]] DataOptions options() const { return {.dataset = "mnist", .data_dir = path_.string()}; }
+
+  std::filesystem::path path_;
+};
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_F(Folder, PlainAndGzippedIdxFilesReadTheSame) {
+  const std::string bytes = idx({2, 2}, "abcd");
+  write("plain", bytes);
+  gzFile zipped = gzopen(file("zipped.gz").c_str(), "wb");
+  gzwrite(zipped, bytes.data(), static_cast<unsigned>(bytes.size()));
+  gzclose(zipped);
+  for (const char* name : {"plain", "zipped"}) {
+    const auto path = find_idx_file(file(name));
+    EXPECT_THAT(read_idx_dimensions(path), ElementsAre(2, 2));
+    std::vector<std::uint8_t> values(4);
+    read_idx_values(path, values);
+    EXPECT_THAT(values, ElementsAre('a', 'b', 'c', 'd'));
+  }
+}
+
+TEST_F(Folder, DamagedIdxFilesAreRefusedByName) {
+  std::vector<std::uint8_t> values(4);
+  EXPECT_THAT(message_of([&] { (void)find_idx_file(file("missing")); }), HasSubstr("make data"));
+  write("foreign", "<html>");
+  EXPECT_THAT(message_of([&] { (void)read_idx_dimensions(file("foreign")); }), HasSubstr("not an IDX file"));
+  write("empty", "");
+  EXPECT_THAT(message_of([&] { (void)read_idx_dimensions(file("empty")); }), HasSubstr("not an IDX file"));
+  write("short", idx({2, 2}, "abc"));
+  EXPECT_THAT(message_of([&] { read_idx_values(file("short"), values); }), HasSubstr("does not hold"));
+  write("long", idx({2, 2}, "abcde"));
+  EXPECT_THAT(message_of([&] { read_idx_values(file("long"), values); }), HasSubstr("does not hold"));
+}
+
+TEST_F(Folder, AnIdxDataSetIsLaidOutInOneBlock) {
+  write_set();
+  const auto source = open_dataset(options());
+  const DatasetInfo info = source->info();
+  EXPECT_EQ(info.train_count, 3U);
+  EXPECT_EQ(info.test_count, 1U);
+  EXPECT_EQ(info.shape, (SampleShape{1, 2, 2}));
+  std::vector<std::uint8_t> block(info.total_bytes());
+  source->load(block);
+  const Dataset dataset = view_dataset(info, block);
+  EXPECT_THAT(dataset.train.labels, ElementsAre(7, 8, 9));
+  EXPECT_EQ(dataset.train.pixels[11], 255);
+  EXPECT_THAT(dataset.test.pixels, ElementsAre(9, 9, 9, 9));
+  std::vector<float> pixels(8);
+  std::vector<std::uint8_t> labels(2);
+  const std::vector<std::uint32_t> ids = {2, 0};
+  gather(dataset.train, ids, {pixels.data(), 2, 4}, labels);
+  EXPECT_FLOAT_EQ(pixels[3], 1.0F);
+  EXPECT_FLOAT_EQ(pixels[7], 3.0F / 255.0F);
+  EXPECT_THAT(labels, ElementsAre(9, 7));
+}
+
+TEST_F(Folder, FewerSamplesCanBeAskedForButNotMore) {
+  write_set();
+  DataOptions some = options();
+  some.train_samples = 2;
+  const auto source = open_dataset(some);
+  std::vector<std::uint8_t> block(source->info().total_bytes());
+  source->load(block);
+  EXPECT_THAT(view_dataset(source->info(), block).train.labels, ElementsAre(7, 8));
+  some.train_samples = 4;
+  EXPECT_THAT(message_of([&] { (void)open_dataset(some); }), HasSubstr("train_samples"));
+}
+
+TEST_F(Folder, LabelsThatAreNoClassAreRefused) {
+  write_set();
+  write("train-labels-idx1-ubyte", idx({3}, {7, 10, 9}));
+  const auto source = open_dataset(options());
+  std::vector<std::uint8_t> block(source->info().total_bytes());
+  EXPECT_THAT(message_of([&] { source->load(block); }), HasSubstr("no class"));
+}
+
+TEST(Synthetic, DependsOnTheSeedAlone) {
+  const auto generate = [](std::uint32_t seed) {
+    const auto source = open_dataset({.dataset = "synthetic", .synthetic_train = 50, .synthetic_test = 20, .seed = seed});
+    std::vector<std::uint8_t> block(source->info().total_bytes());
+    source->load(block);
+    return block;
+  };
+  EXPECT_EQ(generate(1), generate(1));
+  EXPECT_NE(generate(1), generate(2));
+}
+
+TEST(Sha256, OfABlockIsTheStandardOne) {
+  const std::string abc = "abc";  // FIPS 180-2, appendix B.1
+  EXPECT_EQ(sha256({reinterpret_cast<const std::uint8_t*>(abc.data()), abc.size()}),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(Share, DividesAllWithoutGapsAndAsEquallyAsPossible) {
+  for (const std::size_t total : {0U, 1U, 7U, 64U, 1000U})
+    for (const std::size_t count : {1U, 2U, 3U, 5U, 8U, 64U}) {
+      std::size_t at = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        const Range part = share(total, i, count);
+        EXPECT_EQ(part.begin, at);
+        EXPECT_GE(part.size(), total / count);
+        EXPECT_LE(part.size(), total / count + 1);
+        at = part.end;
+      }
+      EXPECT_EQ(at, total);
+    }
+}
+
+// For every division, rank count and awkward size: each sample once, steps agree, sizes as promised.
+TEST(BatchPlan, UsesEverySampleOnceAnEpoch) {
+  for (const Division division : {Division::batches, Division::samples})
+    for (const std::size_t samples : {1U, 10U, 63U, 64U, 65U, 1003U})
+      for (const std::size_t batch_size : {1U, 7U, 64U, 2000U})
+        for (const std::size_t count : {1U, 2U, 3U, 5U, 8U}) {
+          std::vector<int> seen(samples);
+          for (std::size_t index = 0; index < count; ++index) {
+            BatchPlan plan(samples, batch_size, division, index, count, 1);
+            BatchPlan first(samples, batch_size, division, 0, count, 1);
+            plan.start_epoch(3);
+            first.start_epoch(3);
+            ASSERT_EQ(plan.steps(), first.steps());
+            for (std::size_t step = 0; step < plan.steps(); ++step) {
+              const Batch batch = plan.batch(step);
+              EXPECT_LE(batch.sample_ids.size(), batch.largest);
+              EXPECT_EQ(batch.largest, first.batch(step).sample_ids.size());
+              EXPECT_LE(batch.sample_ids.size(), plan.largest_batch());
+              for (const std::uint32_t id : batch.sample_ids) ++seen[id];
+            }
+          }
+          EXPECT_EQ(std::ranges::count(seen, 1), static_cast<std::ptrdiff_t>(samples));
+        }
+}
+
+TEST(BatchPlan, DividesTheSameGlobalBatchesWhateverTheRankCount) {
+  BatchPlan whole(103, 10, Division::batches, 0, 1, 5);
+  whole.start_epoch(2);
+  for (const std::size_t count : {2U, 3U, 16U})
+    for (std::size_t step = 0; step < whole.steps(); ++step) {
+      std::vector<std::uint32_t> joined;
+      for (std::size_t index = 0; index < count; ++index) {
+        BatchPlan plan(103, 10, Division::batches, index, count, 5);
+        plan.start_epoch(2);
+        const Batch batch = plan.batch(step);
+        joined.insert(joined.end(), batch.sample_ids.begin(), batch.sample_ids.end());
+        EXPECT_EQ(batch.gradient_samples, whole.batch(step).sample_ids.size());
+      }
+      EXPECT_TRUE(std::ranges::equal(joined, whole.batch(step).sample_ids));
+    }
+}
+
+}  // namespace
+}  // namespace lockstep::data

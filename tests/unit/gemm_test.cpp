@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Every GEMM backend against the naive product.
+#include "math/gemm.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+
+namespace lockstep::math {
+namespace {
+
+std::vector<float> random_matrix(std::uint32_t id, std::size_t size) {
+  std::vector<float> values(size);
+  RandomRows(1, Purpose::synthetic_data).normal(id, 0, 0, values);
+  return values;
+}
+
+void check(const Gemm& gemm, Op op_a, Op op_b, std::size_t m, std::size_t n, std::size_t k, float alpha, float beta) {
+  const bool ta = op_a == Op::transpose;
+  const bool tb = op_b == Op::transpose;
+  // Strides wider than the rows, as for parts of larger matrices.
+  const ConstMatrix a_shape(nullptr, ta ? k : m, ta ? m : k, (ta ? m : k) + 3);
+  const ConstMatrix b_shape(nullptr, tb ? n : k, tb ? k : n, (tb ? k : n) + 1);
+  const auto a = random_matrix(1, a_shape.rows * a_shape.stride + 1);
+  const auto b = random_matrix(2, b_shape.rows * b_shape.stride + 1);
+  auto c = random_matrix(3, m * (n + 2));
+  const auto before = c;
+  if (beta == 0.0F) c[0] = std::numeric_limits<float>::quiet_NaN();  // must not be read
+  gemm.multiply(alpha, {a.data(), a_shape.rows, a_shape.cols, a_shape.stride}, op_a,
+                {b.data(), b_shape.rows, b_shape.cols, b_shape.stride}, op_b, beta, {c.data(), m, n, n + 2});
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < n + 2; ++j) {
+      if (j >= n) {
+        ASSERT_EQ(c[i * (n + 2) + j], before[i * (n + 2) + j]) << "wrote beyond a row";
+        continue;
+      }
+      double sum = 0;
+      for (std::size_t l = 0; l < k; ++l)
+        sum += static_cast<double>(ta ? a[l * a_shape.stride + i] : a[i * a_shape.stride + l]) *
+               static_cast<double>(tb ? b[j * b_shape.stride + l] : b[l * b_shape.stride + j]);
+      const double expected = alpha * sum + (beta == 0.0F ? 0.0 : beta * static_cast<double>(before[i * (n + 2) + j]));
+      ASSERT_NEAR(c[i * (n + 2) + j], expected, 1e-5 * (1 + std::sqrt(static_cast<double>(k)))) << i << "," << j;
+    }
+}
+
+TEST(Gemm, EveryBackendAgreesWithTheNaiveProduct) {
+  for (const GemmRow& row : gemm_table()) {
+    const auto gemm = row.make();
+    for (const Op op_a : {Op::none, Op::transpose})
+      for (const Op op_b : {Op::none, Op::transpose})
+        for (const auto& [m, n, k] : {std::array<std::size_t, 3>{1, 1, 1}, {3, 5, 7}, {64, 10, 65}, {17, 256, 33}, {5, 1, 100}})
+          for (const float alpha : {1.0F, -0.5F})
+            for (const float beta : {0.0F, 1.0F, 0.25F}) {
+              SCOPED_TRACE(std::string(row.name) + " " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k));
+              ASSERT_NO_FATAL_FAILURE(check(*gemm, op_a, op_b, m, n, k, alpha, beta));
+            }
+  }
+}
+
+TEST(Gemm, AnUnknownBackendIsAnError) { EXPECT_THROW((void)make_gemm("clbas"), ConfigError); }
+
+}  // namespace
+}  // namespace lockstep::math

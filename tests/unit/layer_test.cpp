@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Layers and losses: derivatives against finite differences, and values that can be worked out by hand.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "nn/layer.hpp"
+#include "nn/loss.hpp"
+#include "nn/model.hpp"
+
+namespace lockstep::nn {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::size_t batch = 3;
+
+std::vector<float> numbers(std::uint32_t id, std::size_t size) {
+  std::vector<float> values(size);
+  RandomRows(11, Purpose::synthetic_data).normal(id, 0, 0, values);
+  return values;
+}
+
+const math::Gemm& gemm() {
+  static const auto backend = math::make_gemm("eigen");
+  return *backend;
+}
+
+struct Subject {
+  Json description;
+  SampleShape in;
+};
+
+std::vector<Subject> subjects() {
+  const SampleShape flat{7, 1, 1};
+  const SampleShape image{2, 6, 5};
+  std::vector<Subject> all = {
+      {{{"type", "linear"}, {"units", 4}}, flat},
+      {{{"type", "linear"}, {"units", 4}, {"init", "he"}}, flat},
+      {{{"type", "conv2d"}, {"channels", 3}, {"kernel", 3}}, image},
+      {{{"type", "conv2d"}, {"channels", 2}, {"kernel", 3}, {"stride", 2}, {"padding", 1}}, image},
+      {{{"type", "conv2d"}, {"channels", 2}, {"kernel", 5}, {"padding", 4}}, image},
+      {{{"type", "conv2d"}, {"channels", 1}, {"kernel", 1}, {"stride", 3}, {"padding", 2}}, image},
+      {{{"type", "max_pool2d"}, {"kernel", 2}}, image},
+      {{{"type", "max_pool2d"}, {"kernel", 3}, {"stride", 1}}, image},
+      {{{"type", "leaky_relu"}, {"slope", 0.3}}, flat},
+      {{{"type", "dropout"}, {"rate", 0.4}}, flat},
+      {{{"type", "gaussian_dropout"}, {"rate", 0.2}}, flat}};
+  for (const char* plain : {"relu", "sigmoid", "tanh", "softmax", "flatten"})
+    all.push_back({{{"type", plain}}, plain == std::string("flatten") ? image : flat});
+  return all;
+}
+
+/// A layer with its arrays, and the scalar sum_i c_i out_i of its outputs with fixed random c.
+struct Bench {
+  explicit Bench(const Subject& subject)
+      : layer(make_layer({.in = subject.in, .index = 4, .seed = 5, .gemm = &gemm()}, subject.description)),
+        in(numbers(1, batch * subject.in.size())),
+        out(batch * layer->out().size()),
+        coefficients(numbers(2, out.size())),
+        parameters(layer->parameter_count()),
+        gradients(layer->parameter_count()) {
+    layer->bind(parameters, gradients);
+    layer->initialize();
+    for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i] += 0.1F;  // biases too
+    layer->reserve(batch);
+  }
+  double value() {
+    layer->forward(pass, {in.data(), batch, layer->in().size()}, {out.data(), batch, layer->out().size()});
+    return std::inner_product(out.begin(), out.end(), coefficients.begin(), 0.0);
+  }
+  std::unique_ptr<Layer> layer;
+  std::vector<float> in, out, coefficients, parameters, gradients;
+  std::vector<std::uint32_t> ids{10, 20, 30};
+  Pass pass{.training = true, .epoch = 1, .sample_ids = ids};
+};
+
+void expect_derivative(Bench& bench, std::vector<float>& variables, const std::vector<float>& derivative) {
+  constexpr float h = 1e-2F;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const float middle = variables[i];
+    const auto slope = [&](float step) {
+      variables[i] = middle + step;
+      const double up = bench.value();
+      variables[i] = middle - step;
+      const double down = bench.value();
+      variables[i] = middle;
+      return (up - down) / (2.0 * static_cast<double>(step));
+    };
+    // Where two steps disagree there is a kink (ReLU, max) between them, and no derivative to compare with.
+    const double coarse = slope(h);
+    const double fine = slope(h / 4);
+    if (std::abs(coarse - fine) > 5e-3) continue;
+    EXPECT_NEAR(derivative[i], fine, 5e-3) << "variable " << i;
+  }
+}
+
+TEST(Layers, DerivativesAgreeWithFiniteDifferences) {
+  for (const Subject& subject : subjects()) {
+    SCOPED_TRACE(subject.description.dump());
+    Bench bench(subject);
+    if (bench.layer->only_reshapes()) continue;
+    std::vector<float> d_in(bench.in.size());
+    std::ranges::fill(bench.gradients, 99.0F);  // backward sets, it does not add
+    bench.value();
+    bench.layer->backward(bench.pass, {bench.in.data(), batch, bench.layer->in().size()},
+                          {bench.out.data(), batch, bench.layer->out().size()},
+                          {bench.coefficients.data(), batch, bench.layer->out().size()},
+                          {d_in.data(), batch, bench.layer->in().size()});
+    const auto gradients = bench.gradients;
+    expect_derivative(bench, bench.in, d_in);
+    expect_derivative(bench, bench.parameters, gradients);
+  }
+}
+
+TEST(Layers, EveryRowOfTheTableIsAmongTheSubjects) {
+  for (const LayerRow& row : layer_table())
+    EXPECT_TRUE(std::ranges::any_of(subjects(), [&](const Subject& s) { return s.description["type"] == row.name; }))
+        << row.name;
+}
+
+TEST(Layers, RefuseUnknownOptionsByName) {
+  const LayerSetup setup{.in = {4, 1, 1}, .index = 0, .seed = 1, .gemm = &gemm()};
+  try {
+    (void)make_layer(setup, {{"type", "linear"}, {"unit", 3}});
+    FAIL();
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean 'units'"));
+  }
+  EXPECT_THROW((void)make_layer(setup, {{"type", "liner"}}), ConfigError);
+  EXPECT_THROW((void)make_layer(setup, {{"units", 3}}), ConfigError);
+  EXPECT_THROW((void)make_layer(setup, {{"type", "conv2d"}, {"channels", 1}, {"kernel", 9}}), ConfigError);
+}
+
+std::vector<float> run(const Json& description, SampleShape shape, std::vector<float> in, const Pass& pass = {}) {
+  const auto layer = make_layer({.in = shape, .index = 2, .seed = 5, .gemm = &gemm()}, description);
+  const std::size_t rows = in.size() / shape.size();
+  layer->reserve(rows);
+  std::vector<float> out(rows * layer->out().size());
+  layer->forward(pass, {in.data(), rows, shape.size()}, {out.data(), rows, layer->out().size()});
+  return out;
+}
+
+TEST(Layers, ComputeWhatTheirFormulasSay) {
+  EXPECT_THAT(run({{"type", "leaky_relu"}, {"slope", 0.3}}, {3, 1, 1}, {-2, 0, 5}), testing::ElementsAre(-0.6F, 0, 5));
+  EXPECT_THAT(run({{"type", "max_pool2d"}, {"kernel", 2}}, {1, 2, 4}, {1, 2, 5, 4, 3, 0, 7, 6}), testing::ElementsAre(3, 7));
+  const auto shares = run({{"type", "softmax"}}, {3, 1, 1}, {1000, 1000, -1000});
+  EXPECT_THAT(shares, testing::ElementsAre(0.5F, 0.5F, 0));
+}
+
+TEST(Dropout, HasMeanOneTheRightVarianceAndDoesNothingInEvaluation) {
+  const std::vector<float> ones(200000, 1.0F);
+  const std::vector<std::uint32_t> ids = {3};
+  const Pass training{.training = true, .epoch = 0, .sample_ids = ids};
+  const std::vector<std::tuple<std::string, double, double>> kinds = {{"dropout", 0.2, 0.2 / 0.8}, {"gaussian_dropout", 0.2, 0.16}};
+  for (const auto& [type, rate, variance] : kinds) {
+    const Json description = {{"type", type}, {"rate", rate}};
+    const SampleShape shape{ones.size(), 1, 1};
+    EXPECT_EQ(run(description, shape, ones), ones);
+    const auto noise = run(description, shape, ones, training);
+    double sum = 0;
+    double squares = 0;
+    for (const float value : noise) {
+      sum += value;
+      squares += (value - 1.0) * (value - 1.0);
+    }
+    const auto n = static_cast<double>(noise.size());
+    EXPECT_NEAR(sum / n, 1.0, 0.005) << type;
+    EXPECT_NEAR(squares / n, variance, 0.01) << type;
+  }
+}
+
+TEST(Dropout, DependsOnTheSampleNotOnItsPlaceInTheBatch) {
+  const std::vector<float> ones(2 * 50, 1.0F);
+  const std::vector<std::uint32_t> ids = {3, 8};
+  const std::vector<std::uint32_t> swapped = {8, 3};
+  const Json description = {{"type", "dropout"}, {"rate", 0.5}};
+  const auto first = run(description, {50, 1, 1}, ones, {.training = true, .epoch = 1, .sample_ids = ids});
+  const auto second = run(description, {50, 1, 1}, ones, {.training = true, .epoch = 1, .sample_ids = swapped});
+  EXPECT_TRUE(std::equal(first.begin(), first.begin() + 50, second.begin() + 50));
+  EXPECT_FALSE(std::equal(first.begin(), first.begin() + 50, second.begin()));
+}
+
+TEST(Losses, DerivativesAgreeWithFiniteDifferences) {
+  const std::vector<std::uint8_t> labels = {2, 0, 3};
+  for (const LossRow& row : loss_table()) {
+    SCOPED_TRACE(row.name);
+    auto out = numbers(6, batch * 4);
+    for (float& value : out) value = 0.2F + std::abs(value);  // probabilities must be positive
+    std::vector<float> d_out(out.size());
+    const Matrix view(out.data(), batch, 4);
+    row.evaluate(view, labels, 2.0F, {d_out.data(), batch, 4});
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const float middle = out[i];
+      out[i] = middle + 1e-3F;
+      const double up = row.evaluate(view, labels, 1.0F, {});
+      out[i] = middle - 1e-3F;
+      const double down = row.evaluate(view, labels, 1.0F, {});
+      out[i] = middle;
+      EXPECT_NEAR(d_out[i], 2.0 * (up - down) / 2e-3, 2e-2);
+    }
+  }
+}
+
+TEST(CountCorrect, TakesTiesAndNanAsWrong) {
+  const float nan = std::nanf("");
+  const std::vector<float> out = {0, 1, 0, /**/ 1, 1, 0, /**/ nan, nan, nan, /**/ 5, 1, 2};
+  const std::vector<std::uint8_t> labels = {1, 0, 0, 0};
+  EXPECT_EQ(count_correct({out.data(), 4, 3}, labels), 2U);
+}
+
+}  // namespace
+}  // namespace lockstep::nn

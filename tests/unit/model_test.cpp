@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Whole models: names, descriptions, gradients through all layers, initial weights; optimizers and schedules.
+#include "nn/model.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "nn/optimizer.hpp"
+
+namespace lockstep::nn {
+namespace {
+
+const math::Gemm& gemm() {
+  static const auto backend = math::make_gemm("cblas");
+  return *backend;
+}
+
+struct Trained {
+  explicit Trained(const Json& name, std::size_t max_batch = 4, std::uint32_t seed = 1, SampleShape input = {1, 28, 28})
+      : features(input.size()),
+        model(describe_model(name), {.input = input, .classes = 10, .seed = seed, .max_batch = max_batch, .gemm = &gemm()}),
+        parameters(model.parameter_count()),
+        gradients(model.parameter_count()),
+        in(max_batch * features),
+        labels(max_batch, 3),
+        ids(max_batch) {
+    model.bind(parameters, gradients);
+    model.initialize();
+    RandomRows(2, Purpose::synthetic_data).uniform(0, 0, 0, in);
+    std::iota(ids.begin(), ids.end(), 0U);
+  }
+  double train(float scale = 1.0F) {
+    return model.train({.training = true, .epoch = 0, .sample_ids = ids}, {in.data(), ids.size(), features}, labels, scale);
+  }
+  std::size_t features;
+  Model model;
+  std::vector<float> parameters, gradients, in;
+  std::vector<std::uint8_t> labels;
+  std::vector<std::uint32_t> ids;
+};
+
+TEST(Model, NamedModelsHaveTheirKnownParameterCounts) {
+  EXPECT_EQ(Trained("model_a").model.parameter_count(), 218058U);
+  EXPECT_EQ(Trained("mlp:784-256-64-10").model.parameter_count(), 218058U);
+  EXPECT_EQ(Trained("model_a_large").model.parameter_count(), 784U * 1024 + 1024 + 1024 * 512 + 512 + 512 * 10 + 10);
+  EXPECT_EQ(Trained("lenet5").model.parameter_count(), 61706U);
+}
+
+TEST(Model, GradientsAgreeWithFiniteDifferencesThroughAllLayers) {
+  for (const char* name : {"model_a", "lenet5", "mlp:784-32-16-10"}) {
+    SCOPED_TRACE(name);
+    Trained trained(name);
+    trained.train();
+    const auto gradients = trained.gradients;
+    // Along the gradient itself the loss must rise by the gradient's squared norm times the step.
+    const double norm2 = std::inner_product(gradients.begin(), gradients.end(), gradients.begin(), 0.0);
+    const auto start = trained.parameters;
+    const double h = 1e-3 / std::sqrt(norm2);
+    const auto loss_at = [&](double step) {
+      for (std::size_t i = 0; i < start.size(); ++i)
+        trained.parameters[i] = static_cast<float>(start[i] + step * static_cast<double>(gradients[i]));
+      return trained.train();
+    };
+    const double slope = (loss_at(h) - loss_at(-h)) / (2 * h);
+    EXPECT_NEAR(slope / norm2, 1.0, 0.02);
+  }
+}
+
+TEST(Model, GradientScaleScalesTheGradient) {
+  Trained trained("mlp:784-16-10");
+  trained.train(1.0F);
+  const auto whole = trained.gradients;
+  trained.train(0.25F);
+  for (std::size_t i = 0; i < whole.size(); ++i) ASSERT_FLOAT_EQ(trained.gradients[i], 0.25F * whole[i]);
+}
+
+TEST(Model, InitialWeightsDependOnTheSeedAloneAndHaveXaviersVariance) {
+  Trained one("model_a");
+  Trained same("model_a", 9);
+  Trained other("model_a", 4, 2);
+  EXPECT_EQ(one.parameters, same.parameters);
+  EXPECT_NE(one.parameters, other.parameters);
+  double squares = 0;
+  for (std::size_t i = 0; i < 784 * 256; ++i) squares += one.parameters[i] * one.parameters[i];
+  EXPECT_NEAR(squares / (784 * 256) / (2.0 / (784 + 256)), 1.0, 0.02);
+  EXPECT_EQ(one.parameters[784 * 256], 0.0F);  // bias
+}
+
+TEST(Model, ImpossibleDescriptionsAreErrors) {
+  for (const char* name : {"model_b", "mlp:784", "mlp:", "mlp:784-x-10", "mlp:784-0-10", "mlp:100-10", "mlp:784-9", "missing.json"})
+    EXPECT_THROW(Trained{name}, ConfigError) << name;
+  for (const char* text : {R"({"layers": [], "loss": "mse"})", R"({"layers": [{"type": "linear", "units": 10}]})",
+                           R"({"layers": [{"type": "flatten"}, {"type": "linear", "units": 10}], "loss": "msee"})",
+                           R"({"layers": [{"type": "linear", "units": 10}], "loss": "mse"})",
+                           R"({"layers": [{"type": "flatten"}], "loss": "mse"})",
+                           R"({"layers": [{"type": "flatten"}, {"type": "linear", "units": 10}], "loss": "mse", "x": 1})"})
+    EXPECT_THROW(Trained{Json::parse(text)}, ConfigError) << text;
+}
+
+TEST(Model, ListsTheProductsOfAStep) {
+  double flop = 0;
+  for (const auto& shape : Trained("model_a").model.gemms(64)) flop += shape.flop();
+  EXPECT_NEAR(flop * 60000 / 64 / 1e9, 54.3, 0.1);  // without the first layer's input gradient
+}
+
+std::vector<float> after_steps(const OptimizerOptions& options, int steps, float weight, float gradient) {
+  const auto optimizer = make_optimizer(options, 1);
+  std::vector<float> w = {weight};
+  const std::vector<float> g = {gradient};
+  for (int i = 0; i < steps; ++i) {
+    optimizer->begin_step();
+    optimizer->update(0, w, g, 0.1F);
+  }
+  return w;
+}
+
+TEST(Optimizers, MakeTheStepsOfTheirFormulas) {
+  EXPECT_FLOAT_EQ(after_steps({.optimizer = "sgd"}, 2, 1, 2)[0], 1 - 0.4F);
+  EXPECT_FLOAT_EQ(after_steps({.optimizer = "sgd", .weight_decay = 0.5}, 1, 1, 2)[0], 1 - 0.25F);
+  EXPECT_FLOAT_EQ(after_steps({.optimizer = "sgd", .momentum = 0.5}, 2, 1, 2)[0], 1 - 0.2F - 0.3F);
+  EXPECT_FLOAT_EQ(after_steps({.optimizer = "sgd", .momentum = 0.5, .nesterov = true}, 1, 1, 2)[0], 1 - 0.3F);
+  // Bias correction makes Adam's first steps with a constant gradient exactly the rate.
+  EXPECT_NEAR(after_steps({.optimizer = "adam"}, 3, 1, 2)[0], 1 - 0.3, 1e-6);
+  EXPECT_NEAR(after_steps({.optimizer = "adamw", .weight_decay = 0.5}, 1, 1, 2)[0], 0.95 - 0.1, 1e-6);
+  EXPECT_THROW((void)make_optimizer({.optimizer = "sgd", .nesterov = true}, 1), ConfigError);
+}
+
+TEST(Optimizers, UpdateSliceBySliceAsInOnePiece) {
+  for (const OptimizerRow& row : optimizer_table()) {
+    const OptimizerOptions options{.optimizer = std::string(row.name), .momentum = row.name == "sgd" ? 0.9 : 0.0};
+    std::vector<float> whole(100, 1.0F), slices(100, 1.0F), g(100);
+    std::iota(g.begin(), g.end(), -50.0F);
+    const auto one = make_optimizer(options, 100);
+    const auto other = make_optimizer(options, 100);
+    for (int step = 0; step < 3; ++step) {
+      one->begin_step();
+      one->update(0, whole, g, 0.01F);
+      other->begin_step();
+      for (const std::size_t begin : {30U, 0U, 60U}) {
+        const std::size_t count = begin == 60 ? 40 : 30;
+        other->update(begin, std::span(slices).subspan(begin, count), std::span(g).subspan(begin, count), 0.01F);
+      }
+    }
+    EXPECT_EQ(whole, slices) << row.name;
+  }
+}
+
+TEST(Schedules, FollowTheirFormulas) {
+  EXPECT_DOUBLE_EQ(learning_rate_at({.learning_rate = 2}, 7, 10), 2);
+  EXPECT_DOUBLE_EQ(learning_rate_at({.learning_rate = 2, .warmup_epochs = 4}, 1, 10), 0.5);
+  EXPECT_DOUBLE_EQ(learning_rate_at({.learning_rate = 2, .schedule = "step", .decay_epochs = 3}, 6.5, 10), 0.02);
+  EXPECT_NEAR(learning_rate_at({.learning_rate = 2, .schedule = "cosine"}, 5, 10), 1, 1e-12);
+  EXPECT_NEAR(learning_rate_at({.learning_rate = 2, .schedule = "cosine"}, 10, 10), 0, 1e-12);
+}
+
+}  // namespace
+}  // namespace lockstep::nn

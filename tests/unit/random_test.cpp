@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The counter-based generator: known answers, independence of how rows are read, and distributions.
+#include "core/random.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+#include <vector>
+
+namespace lockstep {
+namespace {
+
+TEST(Philox, GivesThePublishedNumbers) {
+  // Known-answer vectors published with the paper's Random123 library.
+  EXPECT_EQ(philox({0, 0}, {0, 0, 0, 0}), (PhiloxBlock{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox({0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}),
+            (PhiloxBlock{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox({0xa4093822, 0x299f31d0}, {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}),
+            (PhiloxBlock{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(RandomRows, HaveTheSameNumbersAtWhateverLengthTheyAreRead) {
+  const RandomRows rows(7, Purpose::dropout);
+  std::vector<std::uint32_t> whole(1000);
+  rows.bits(1, 2, 3, whole);
+  for (const std::size_t length : {1U, 3U, 4U, 63U, 64U, 65U, 999U}) {
+    std::vector<std::uint32_t> part(length);
+    rows.bits(1, 2, 3, part);
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin())) << length;
+  }
+  EXPECT_EQ((PhiloxBlock{whole[400], whole[401], whole[402], whole[403]}), philox({7, 3}, {1, 2, 3, 100}));
+}
+
+TEST(RandomRows, DifferInEveryPartOfTheirAddress) {
+  const auto first = [](std::uint32_t seed, Purpose purpose, std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+    std::vector<std::uint32_t> row(1);
+    RandomRows(seed, purpose).bits(a, b, c, row);
+    return row[0];
+  };
+  const std::set<std::uint32_t> numbers = {
+      first(1, Purpose::dropout, 1, 1, 1), first(2, Purpose::dropout, 1, 1, 1), first(1, Purpose::sample_order, 1, 1, 1),
+      first(1, Purpose::dropout, 2, 1, 1), first(1, Purpose::dropout, 1, 2, 1), first(1, Purpose::dropout, 1, 1, 2)};
+  EXPECT_EQ(numbers.size(), 6U);
+}
+
+TEST(RandomRows, AreUniformWithinTheOpenInterval) {
+  std::vector<float> numbers(1 << 20);
+  RandomRows(3, Purpose::dropout).uniform(0, 0, 0, numbers);
+  const auto [low, high] = std::ranges::minmax(numbers);
+  EXPECT_GT(low, 0.0F);
+  EXPECT_LT(high, 1.0F);
+  std::vector<double> bins(16);
+  for (const float u : numbers) bins[static_cast<std::size_t>(16 * u)] += 1;
+  double chi2 = 0;
+  const double expected = static_cast<double>(numbers.size()) / 16;
+  for (const double count : bins) chi2 += (count - expected) * (count - expected) / expected;
+  EXPECT_LT(chi2, 37.7);  // 15 degrees of freedom, p = 0.001
+}
+
+TEST(RandomRows, AreNormalIntoTheTails) {
+  std::vector<float> numbers(1 << 20);
+  RandomRows(3, Purpose::dropout).normal(0, 0, 0, numbers);
+  const auto n = static_cast<double>(numbers.size());
+  // Kolmogorov-Smirnov distance from the normal distribution; 1.95 / sqrt(n) is p = 0.001.
+  std::ranges::sort(numbers);
+  double distance = 0;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const double cdf = 0.5 * std::erfc(-static_cast<double>(numbers[i]) / std::sqrt(2.0));
+    distance = std::max({distance, std::abs(cdf - static_cast<double>(i) / n), std::abs(static_cast<double>(i + 1) / n - cdf)});
+  }
+  EXPECT_LT(distance, 1.95 / std::sqrt(n));
+  EXPECT_LT(numbers.front(), -4.0F);
+  EXPECT_GT(numbers.back(), 4.0F);
+}
+
+TEST(ShuffledOrder, IsAPermutationThatSeedAndEpochDecide) {
+  std::vector<std::uint32_t> one(10007), same(10007), other_epoch(10007), other_seed(10007);
+  shuffled_order(1, 0, one);
+  shuffled_order(1, 0, same);
+  shuffled_order(1, 1, other_epoch);
+  shuffled_order(2, 0, other_seed);
+  EXPECT_EQ(one, same);
+  EXPECT_NE(one, other_epoch);
+  EXPECT_NE(one, other_seed);
+  std::ranges::sort(one);
+  for (std::uint32_t i = 0; i < one.size(); ++i) ASSERT_EQ(one[i], i);
+}
+
+TEST(ShuffledOrder, PutsEveryElementEverywhereEquallyOften) {
+  constexpr std::size_t n = 5;
+  constexpr std::uint32_t draws = 20000;
+  std::vector<double> counts(n * n);
+  std::vector<std::uint32_t> order(n);
+  for (std::uint32_t epoch = 0; epoch < draws; ++epoch) {
+    shuffled_order(9, epoch, order);
+    for (std::size_t place = 0; place < n; ++place) counts[place * n + order[place]] += 1;
+  }
+  double chi2 = 0;
+  const double expected = static_cast<double>(draws) / n;
+  for (const double count : counts) chi2 += (count - expected) * (count - expected) / expected;
+  EXPECT_LT(chi2, 39.3);  // (n-1)^2 = 16 degrees of freedom, p = 0.001
+}
+
+}  // namespace
+}  // namespace lockstep
