@@ -13,4 +13,5 @@ include mk/flags.mk
 include mk/build.mk
 include mk/data.mk
 include mk/test.mk
+include mk/bench.mk
 include mk/tools.mk

@@ -3,8 +3,9 @@
 
 CXX := $(if $(filter default,$(origin CXX)),mpicxx,$(CXX))
 
-# GCC 12 takes the deliberately undefined operands of AVX-512 intrinsics for mistakes (GCC bug 105593).
-warnings := -Wall -Wextra -Wconversion -Wshadow -Wno-maybe-uninitialized $(if $(WERROR),-Werror)
+# GCC 12 takes the deliberately undefined operands of AVX-512 intrinsics, and joined strings, for mistakes (GCC bugs
+# 105593 and 105651).
+warnings := -Wall -Wextra -Wconversion -Wshadow -Wno-maybe-uninitialized -Wno-restrict $(if $(WERROR),-Werror)
 flags.release := -O3 -DNDEBUG -fno-math-errno -fno-trapping-math
 flags.debug := -O1 -g -D_GLIBCXX_ASSERTIONS
 flags.asan := $(flags.debug) -fsanitize=address,undefined -fno-omit-frame-pointer

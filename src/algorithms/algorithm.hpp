@@ -79,8 +79,8 @@ class Algorithm {
   virtual void start(const Worker& worker) = 0;
   /// Trains epoch 0, 1, ... in turn. Collective. Allocates nothing.
   virtual EpochStats run_epoch(std::uint32_t epoch) = 0;
-  /// Writes the parameters that are to be evaluated now, the same on every rank, without changing the training.
-  /// Collective.
+  /// Writes the parameters that are to be evaluated now, the same on every rank, without changing the
+  /// training. Collective.
   virtual void export_parameters(std::span<float> out) = 0;
   /// What it tells of the epoch just run: always the same names in the same order.
   [[nodiscard]] virtual std::vector<Observation> observations() const { return {}; }
@@ -96,9 +96,5 @@ struct AlgorithmRow {
 [[nodiscard]] std::span<const AlgorithmRow> algorithm_table();
 /// The row called `name`; throws ConfigError for an unknown name.
 [[nodiscard]] const AlgorithmRow& find_algorithm(std::string_view name);
-
-// The algorithms, one file each.
-using AlgorithmFactory = std::unique_ptr<Algorithm>();
-AlgorithmFactory make_serial, make_parallel_sgd, make_param_avg, make_w_param_avg, make_drift_avg;
 
 }  // namespace lockstep::algorithms

@@ -6,11 +6,11 @@
 
 namespace lockstep::algorithms {
 
-/// Each rank trains on its own part of the epoch in its own batches; now and then the parameters are replaced by
-/// their weighted average
+/// Each rank trains on its own part of the epoch in its own batches; now and then the parameters are replaced
+/// by their weighted average
 ///     m = sum_i c_i t_i / sum_i c_i,   c_i = weight() * samples_i,
-/// t_i the rank's parameters and samples_i what it trained on since the last average (equal on all ranks but for
-/// ragged ends), so that averaging after every step is parallel_sgd. Optimizer state stays with its rank.
+/// t_i the rank's parameters and samples_i what it trained on since the last average (equal on all ranks but
+/// for ragged ends), so that averaging after every step is parallel_sgd. Optimizer state stays with its rank.
 /// An average exchanges the weighted parameters and the weight itself in one allreduce.
 class AveragingAlgorithm : public StepwiseAlgorithm {
  public:
@@ -26,7 +26,8 @@ class AveragingAlgorithm : public StepwiseAlgorithm {
   /// Averages after the training's last epoch if that is still to be done; overrides call this last.
   void after_epoch(std::uint32_t epoch, bool last) override;
 
-  /// The factor on this rank's parameters in an average, in [0, 1]; called once an average, before the exchange.
+  /// The factor on this rank's parameters in an average, in [0, 1]; called once an average, before the
+  /// exchange.
   [[nodiscard]] virtual float weight() { return 1.0F; }
   /// After an average, with the new parameters.
   virtual void averaged() {}

@@ -5,20 +5,23 @@
 namespace lockstep::algorithms {
 namespace {
 
-/// Parameter averaging only when it is needed: every check_steps steps each rank measures its drift from the last
-/// average, ||m - t_i|| / (||m|| + ||t_i||), and all average when any rank's exceeds drift_threshold (in the spirit of
-/// dynamic averaging, Kamp et al. 2018). All average once more at the end of training.
+/// Parameter averaging only when it is needed: every check_steps steps each rank measures its drift from the
+/// last average, ||m - t_i|| / (||m|| + ||t_i||), and all average when any rank's exceeds drift_threshold (in
+/// the spirit of dynamic averaging, Kamp et al. 2018). All average once more at the end of training.
 /// Exchanges: one number a check; one allreduce of all parameters and a weight, an average.
 class DriftAvg final : public AveragingAlgorithm {
  public:
   void describe(Fields& fields) override {
-    fields.add("drift_threshold", &threshold_, "average when a rank's drift exceeds this").at_least(0).at_most(1);
+    fields.add("drift_threshold", &threshold_, "average when a rank's drift exceeds this")
+        .at_least(0)
+        .at_most(1);
     fields.add("check_steps", &check_steps_, "steps between checks of the drift").at_least(1);
   }
 
   [[nodiscard]] std::vector<Observation> observations() const override {
     auto all = AveragingAlgorithm::observations();
-    all.push_back({"drift", "1", "distance from the last average over the sum of both norms, mean over checks", true,
+    all.push_back({"drift", "1",
+                   "distance from the last average over the sum of both norms, mean over checks", true,
                    drift_mean_.value()});
     return all;
   }

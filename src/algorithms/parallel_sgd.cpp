@@ -5,8 +5,8 @@
 namespace lockstep::algorithms {
 namespace {
 
-/// Each global batch of `batch_size` samples is divided among the P ranks; the gradients, each already scaled for
-/// the whole batch, are summed over the ranks and every rank makes the same update:
+/// Each global batch of `batch_size` samples is divided among the P ranks; the gradients, each already scaled
+/// for the whole batch, are summed over the ranks and every rank makes the same update:
 ///     w <- w - rate * sum_i g_i.
 /// The same as serial SGD at the same batch size, up to rounding, for every P (Zinkevich et al. 2010 name the
 /// family; the synchronous form is that of Chen et al. 2016).
@@ -14,7 +14,8 @@ namespace {
 class ParallelSgd final : public StepwiseAlgorithm {
  public:
   [[nodiscard]] std::vector<Observation> observations() const override {
-    return {{"sent_bytes", "bytes", "sent by the rank in this epoch", true, static_cast<double>(sent_bytes_)}};
+    return {
+        {"sent_bytes", "bytes", "sent by the rank in this epoch", true, static_cast<double>(sent_bytes_)}};
   }
 
  protected:

@@ -7,9 +7,9 @@
 
 namespace lockstep::algorithms {
 
-/// Parameter averaging every avg_freq epochs, every avg_steps steps, or once at the end (McDonald et al. 2010;
-/// with avg_steps = H it is local SGD, Stich 2019). Every rank weighs the same.
-/// Exchanges: one allreduce of all parameters and a weight, an average.
+/// Parameter averaging every avg_freq epochs, every avg_steps steps, or once at the end (McDonald et al.
+/// 2010; with avg_steps = H it is local SGD, Stich 2019). Every rank weighs the same. Exchanges: one
+/// allreduce of all parameters and a weight, an average.
 class ParamAvg : public AveragingAlgorithm {
  public:
   void describe(Fields& fields) override { schedule_.describe(fields); }

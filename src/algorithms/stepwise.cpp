@@ -58,7 +58,9 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
   return stats;
 }
 
-void StepwiseAlgorithm::export_parameters(std::span<float> out) { std::ranges::copy(worker().parameters, out.begin()); }
+void StepwiseAlgorithm::export_parameters(std::span<float> out) {
+  std::ranges::copy(worker().parameters, out.begin());
+}
 
 void StepwiseAlgorithm::wait_for_ranks() const {
   worker().phases.enter(Phase::wait);

@@ -11,8 +11,8 @@
 
 namespace lockstep::algorithms {
 
-/// An epoch of: gather a batch, forward and backward, exchange gradients, update, and whatever comes after a step.
-/// Derived classes say how the epoch is divided and fill in the exchanges.
+/// An epoch of: gather a batch, forward and backward, exchange gradients, update, and whatever comes after a
+/// step. Derived classes say how the epoch is divided and fill in the exchanges.
 class StepwiseAlgorithm : public Algorithm {
  public:
   void start(const Worker& worker) final;

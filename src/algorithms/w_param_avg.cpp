@@ -10,9 +10,9 @@ namespace {
 
 /// Parameter averaging in which rank i weighs
 ///     gamma_i = exp(-lambda drift_i),   drift_i = ||m - t_i|| / (||m|| + ||t_i||),
-/// m the previous average: the further a rank has drifted from it, the less it counts. gamma is in [e^-lambda, 1];
-/// lambda = 0, or equal drifts, give param_avg.
-/// Exchanges: as param_avg; the parameters are weighted before the sum, and sum of the weights comes with them.
+/// m the previous average: the further a rank has drifted from it, the less it counts. gamma is in
+/// [e^-lambda, 1]; lambda = 0, or equal drifts, give param_avg. Exchanges: as param_avg; the parameters are
+/// weighted before the sum, and sum of the weights comes with them.
 class WeightedParamAvg final : public ParamAvg {
  public:
   void describe(Fields& fields) override {
@@ -24,10 +24,11 @@ class WeightedParamAvg final : public ParamAvg {
 
   [[nodiscard]] std::vector<Observation> observations() const override {
     auto all = ParamAvg::observations();
-    all.push_back({"drift", "1", "distance from the previous average over the sum of both norms, mean over averages",
-                   true, drift_mean_.value()});
-    all.push_back({"gamma", "1", "weight exp(-lambda drift) of the rank in an average, mean over averages", true,
-                   gamma_mean_.value()});
+    all.push_back({"drift", "1",
+                   "distance from the previous average over the sum of both norms, mean over averages", true,
+                   drift_mean_.value()});
+    all.push_back({"gamma", "1", "weight exp(-lambda drift) of the rank in an average, mean over averages",
+                   true, gamma_mean_.value()});
     return all;
   }
 

@@ -22,9 +22,9 @@ struct CacheLineAllocator {
   template <class U>
   explicit CacheLineAllocator(const CacheLineAllocator<U>&) {}
   T* allocate(std::size_t n) {
-    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{cache_line_bytes}));
+    return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{cache_line_bytes}));
   }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t{cache_line_bytes}); }
+  void deallocate(T* p, std::size_t) { ::operator delete (p, std::align_val_t{cache_line_bytes}); }
   bool operator==(const CacheLineAllocator&) const = default;
 };
 

@@ -6,12 +6,12 @@
 
 namespace lockstep::build_info {
 
-extern const std::string_view version;    ///< of Lockstep, e.g. "0.1.0"
-extern const std::string_view git_sha;    ///< commit, or "unknown" outside a checkout
-extern const bool git_dirty;              ///< tracked files differed from the commit
-extern const std::string_view compiler;   ///< compiler and its version
-extern const std::string_view flags;      ///< all compiler flags
-extern const std::string_view config;     ///< release, debug, asan or tsan
-extern const std::string_view blas;       ///< BLAS library that was linked: openblas, blis or mkl
+extern const std::string_view version;   ///< of Lockstep, e.g. "0.1.0"
+extern const std::string_view git_sha;   ///< commit, or "unknown" outside a checkout
+extern const bool git_dirty;             ///< tracked files differed from the commit
+extern const std::string_view compiler;  ///< compiler and its version
+extern const std::string_view flags;     ///< all compiler flags
+extern const std::string_view config;    ///< release, debug, asan or tsan
+extern const std::string_view blas;      ///< BLAS library that was linked: openblas, blis or mkl
 
 }  // namespace lockstep::build_info

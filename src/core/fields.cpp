@@ -2,12 +2,12 @@
 // Reading, checking and printing of described options.
 #include "core/fields.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "core/names.hpp"
 
@@ -135,7 +135,8 @@ Field& Fields::add(std::string key, Field::Place place, std::string help) {
 }
 
 Field* Fields::find(std::string_view key) {
-  const auto at = std::find_if(fields_.begin(), fields_.end(), [&](const Field& f) { return f.key() == key; });
+  const auto at =
+      std::find_if(fields_.begin(), fields_.end(), [&](const Field& f) { return f.key() == key; });
   return at == fields_.end() ? nullptr : &*at;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Named tables: rows are found by name, and an unknown name is answered with the nearest one and the whole list.
+// Named tables: rows are found by name, and an unknown name is answered with the nearest one and the whole
+// list.
 #pragma once
 
 #include <span>

@@ -49,8 +49,9 @@ Range BatchPlan::worker_range(std::size_t step, std::size_t worker) const {
 Batch BatchPlan::batch(std::size_t step) const {
   assert(step < steps_);
   const Range mine = worker_range(step, index_);
-  const std::size_t gradient_samples =
-      division_ == Division::batches ? std::min(batch_size_, order_.size() - step * batch_size_) : mine.size();
+  const std::size_t gradient_samples = division_ == Division::batches
+                                           ? std::min(batch_size_, order_.size() - step * batch_size_)
+                                           : mine.size();
   return {.sample_ids = std::span(order_).subspan(mine.begin, mine.size()),
           .gradient_samples = gradient_samples,
           .largest = worker_range(step, 0).size()};

@@ -30,8 +30,8 @@ enum class Division {
 /// One step's work.
 struct Batch {
   std::span<const std::uint32_t> sample_ids;  ///< this worker's samples
-  std::size_t gradient_samples = 0;           ///< samples of the gradient's mean: the global batch's, or this worker's
-  std::size_t largest = 0;                    ///< worker 0's samples in this step: no worker has more
+  std::size_t gradient_samples = 0;  ///< samples of the gradient's mean: the global batch's, or this worker's
+  std::size_t largest = 0;           ///< worker 0's samples in this step: no worker has more
 };
 
 /// Every sample of an epoch exactly once, in an order that depends on (seed, epoch) alone, divided among
@@ -39,8 +39,8 @@ struct Batch {
 /// fewer samples than others, or none.
 class BatchPlan {
  public:
-  BatchPlan(std::size_t samples, std::size_t batch_size, Division division, std::size_t index, std::size_t count,
-            std::uint32_t seed);
+  BatchPlan(std::size_t samples, std::size_t batch_size, Division division, std::size_t index,
+            std::size_t count, std::uint32_t seed);
 
   /// Draws the order of an epoch. Allocates nothing.
   void start_epoch(std::uint32_t epoch);

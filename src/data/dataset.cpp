@@ -2,11 +2,11 @@
 // The table of data sets, and the layout of one in memory.
 #include "data/dataset.hpp"
 
-#include <fmt/format.h>
-#include <openssl/evp.h>
-
 #include <array>
 #include <cassert>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include "core/names.hpp"
 
@@ -29,7 +29,9 @@ void DataOptions::describe(Fields& fields) {
   fields.add("synthetic_train", &synthetic_train, "training samples that `synthetic` generates")
       .at_least(1)
       .at_most(4e9);
-  fields.add("synthetic_test", &synthetic_test, "test samples that `synthetic` generates").at_least(1).at_most(4e9);
+  fields.add("synthetic_test", &synthetic_test, "test samples that `synthetic` generates")
+      .at_least(1)
+      .at_most(4e9);
 }
 
 std::span<const DatasetRow> dataset_table() { return table; }
@@ -47,7 +49,8 @@ Dataset view_dataset(const DatasetInfo& info, std::span<const std::uint8_t> bloc
     return part;
   };
   Dataset dataset{.info = info, .train = {}, .test = {}};
-  for (auto [samples, count] : {std::pair{&dataset.train, info.train_count}, {&dataset.test, info.test_count}}) {
+  for (auto [samples, count] :
+       {std::pair{&dataset.train, info.train_count}, {&dataset.test, info.test_count}}) {
     samples->pixels = take(count * features);
     samples->labels = take(count);
     samples->features = features;

@@ -2,12 +2,12 @@
 // IDX through zlib, which reads plain files as they are.
 #include "data/idx.hpp"
 
-#include <fmt/format.h>
-#include <zlib.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
+
+#include <fmt/format.h>
+#include <zlib.h>
 
 #include "core/error.hpp"
 
@@ -24,7 +24,8 @@ using GzFile = std::unique_ptr<gzFile_s, GzClose>;
 
 GzFile open(const std::filesystem::path& path) {
   GzFile file(gzopen(path.c_str(), "rb"));
-  if (!file) throw Error({.what = "cannot open " + path.string(), .hint = "`make data` fetches the data sets"});
+  if (!file)
+    throw Error({.what = "cannot open " + path.string(), .hint = "`make data` fetches the data sets"});
   gzbuffer(file.get(), read_buffer_bytes);
   return file;
 }
@@ -48,15 +49,18 @@ std::size_t read_some(gzFile_s* file, std::span<std::uint8_t> out, const std::fi
 std::vector<std::size_t> read_header(gzFile_s* file, const std::filesystem::path& path) {
   std::array<std::uint8_t, 4> magic{};
   const bool whole = read_some(file, magic, path) == magic.size();
-  if (!whole || magic[0] != 0 || magic[1] != 0 || magic[2] != unsigned_byte_type || magic[3] == 0 || magic[3] > 4)
-    throw Error({path.string() + " is not an IDX file of bytes", "first four bytes 00 00 08 and a dimension count",
+  if (!whole || magic[0] != 0 || magic[1] != 0 || magic[2] != unsigned_byte_type || magic[3] == 0 ||
+      magic[3] > 4)
+    throw Error({path.string() + " is not an IDX file of bytes",
+                 "first four bytes 00 00 08 and a dimension count",
                  fmt::format("{:02x} {:02x} {:02x} {:02x}", magic[0], magic[1], magic[2], magic[3])});
   std::vector<std::size_t> dimensions;
   for (int i = 0; i < magic[3]; ++i) {
     std::array<std::uint8_t, 4> size{};
-    if (read_some(file, size, path) != size.size()) throw Error({.what = path.string() + " ends within its header"});
-    dimensions.push_back((std::size_t{size[0]} << 24) | (std::size_t{size[1]} << 16) | (std::size_t{size[2]} << 8) |
-                         size[3]);
+    if (read_some(file, size, path) != size.size())
+      throw Error({.what = path.string() + " ends within its header"});
+    dimensions.push_back((std::size_t{size[0]} << 24) | (std::size_t{size[1]} << 16) |
+                         (std::size_t{size[2]} << 8) | size[3]);
   }
   return dimensions;
 }
@@ -79,8 +83,9 @@ void read_idx_values(const std::filesystem::path& path, std::span<std::uint8_t> 
   std::array<std::uint8_t, 1> beyond{};
   const bool longer = read_some(file.get(), beyond, path) != 0;
   if (got != declared || longer)
-    throw Error({path.string() + " does not hold what its header declares", fmt::format("{} values", declared),
-                 longer ? "more" : fmt::format("{} values", got), "fetch it again: remove it and run `make data`"});
+    throw Error({path.string() + " does not hold what its header declares",
+                 fmt::format("{} values", declared), longer ? "more" : fmt::format("{} values", got),
+                 "fetch it again: remove it and run `make data`"});
 }
 
 std::filesystem::path find_idx_file(const std::filesystem::path& path) {
@@ -88,8 +93,9 @@ std::filesystem::path find_idx_file(const std::filesystem::path& path) {
   const std::filesystem::path zipped = path.string() + ".gz";
   if (std::filesystem::exists(zipped)) return zipped;
   throw Error({.what = "no data file " + path.string() + " (nor with .gz)",
-               .hint = "`make data` fetches the data sets; --data-dir says where they are; `--dataset synthetic` "
-                       "needs no files"});
+               .hint =
+                   "`make data` fetches the data sets; --data-dir says where they are; `--dataset synthetic` "
+                   "needs no files"});
 }
 
 }  // namespace lockstep::data

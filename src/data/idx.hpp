@@ -10,7 +10,8 @@
 
 namespace lockstep::data {
 
-/// The dimensions that an IDX file of unsigned bytes declares: {count} for labels, {count, rows, columns} for images.
+/// The dimensions that an IDX file of unsigned bytes declares: {count} for labels, {count, rows, columns} for
+/// images.
 [[nodiscard]] std::vector<std::size_t> read_idx_dimensions(const std::filesystem::path& path);
 
 /// Reads all values into `out`, which must have exactly as many bytes as the file declares.

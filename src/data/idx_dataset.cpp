@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // MNIST and Fashion-MNIST from their four IDX files.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
+
+#include <fmt/format.h>
 
 #include "core/error.hpp"
 #include "data/dataset.hpp"
@@ -30,8 +30,8 @@ SetFiles find_set(const std::filesystem::path& folder, const std::string& prefix
   if (images.size() != 3 || labels.size() != 1 || images[0] != labels[0] || images[0] == 0)
     throw Error({files.images.string() + " and its labels do not belong together",
                  "images [count, rows, columns] and as many labels",
-                 fmt::format("images with {} dimensions, count {}; labels with {}, count {}", images.size(), images[0],
-                             labels.size(), labels[0])});
+                 fmt::format("images with {} dimensions, count {}; labels with {}, count {}", images.size(),
+                             images[0], labels.size(), labels[0])});
   files.count = images[0];
   files.shape = {1, images[1], images[2]};
   return files;
@@ -44,7 +44,8 @@ class IdxDataset final : public DatasetSource {
     train_ = find_set(folder, "train");
     test_ = find_set(folder, "t10k");
     if (train_.shape != test_.shape)
-      throw Error({"training and test images differ in shape", to_string(train_.shape), to_string(test_.shape)});
+      throw Error(
+          {"training and test images differ in shape", to_string(train_.shape), to_string(test_.shape)});
     info_ = {.shape = train_.shape,
              .classes = label_classes,
              .train_count = limit("train_samples", options.train_samples, train_.count),
@@ -67,14 +68,17 @@ class IdxDataset final : public DatasetSource {
   }
 
   // Fills the block's front with pixels and labels, and returns what is left of it.
-  static std::span<std::uint8_t> load_set(const SetFiles& files, std::size_t count, std::span<std::uint8_t> block) {
+  static std::span<std::uint8_t> load_set(const SetFiles& files, std::size_t count,
+                                          std::span<std::uint8_t> block) {
     const std::size_t features = files.shape.size();
     read_front(files.images, files.count * features, block.first(count * features));
     const auto labels = block.subspan(count * features, count);
     read_front(files.labels, files.count, labels);
-    const auto wrong = std::find_if(labels.begin(), labels.end(), [](std::uint8_t l) { return l >= label_classes; });
+    const auto wrong =
+        std::find_if(labels.begin(), labels.end(), [](std::uint8_t l) { return l >= label_classes; });
     if (wrong != labels.end())
-      throw Error({files.labels.string() + " holds a label that is no class", "0 to 9", std::to_string(*wrong)});
+      throw Error(
+          {files.labels.string() + " holds a label that is no class", "0 to 9", std::to_string(*wrong)});
     return block.subspan(count * (features + 1));
   }
 

@@ -23,10 +23,12 @@ class SyntheticDataset final : public DatasetSource {
       : random_(options.seed, Purpose::synthetic_data),
         info_{.shape = image,
               .classes = class_count,
-              .train_count = options.train_samples == 0 ? options.synthetic_train
-                                                        : std::min(options.train_samples, options.synthetic_train),
-              .test_count = options.test_samples == 0 ? options.synthetic_test
-                                                      : std::min(options.test_samples, options.synthetic_test)} {}
+              .train_count = options.train_samples == 0
+                                 ? options.synthetic_train
+                                 : std::min(options.train_samples, options.synthetic_train),
+              .test_count = options.test_samples == 0
+                                ? options.synthetic_test
+                                : std::min(options.test_samples, options.synthetic_test)} {}
 
   [[nodiscard]] DatasetInfo info() const override { return info_; }
 

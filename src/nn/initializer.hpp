@@ -13,7 +13,8 @@ namespace lockstep::nn {
 /// (He et al. 2015: normal, variance 2 / n_in).
 [[nodiscard]] std::vector<std::string> initializer_names();
 
-/// Fills `weights` by the initialiser called `name`; `layer` separates the random numbers of a model's layers.
+/// Fills `weights` by the initialiser called `name`; `layer` separates the random numbers of a model's
+/// layers.
 void initialize_weights(const std::string& name, std::uint32_t seed, std::uint32_t layer, std::size_t n_in,
                         std::size_t n_out, std::span<float> weights);
 

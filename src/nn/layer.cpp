@@ -32,7 +32,8 @@ std::span<const LayerRow> layer_table() { return table; }
 std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& description) {
   if (!description.is_object() || !description.contains("type") || !description["type"].is_string())
     throw ConfigError({"a layer needs a type", R"({"type": "linear", "units": 256})", description.dump()});
-  return find_row(layer_table(), "layer type", description["type"].get<std::string>()).make(setup, description);
+  return find_row(layer_table(), "layer type", description["type"].get<std::string>())
+      .make(setup, description);
 }
 
 void read_options(const Json& description, Fields& fields) {

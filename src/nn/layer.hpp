@@ -35,8 +35,8 @@ struct LayerSetup {
   const math::Gemm* gemm = nullptr;  ///< outlives the layer
 };
 
-/// One step of a model's computation on a batch of B samples, one a row. Parameters and gradients live in memory
-/// handed in by bind(); activations live in the model.
+/// One step of a model's computation on a batch of B samples, one a row. Parameters and gradients live in
+/// memory handed in by bind(); activations live in the model.
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -57,10 +57,13 @@ class Layer {
   virtual void forward(const Pass& pass, ConstMatrix in, Matrix out) = 0;
   /// From d_out, the loss's derivative by `out`: sets the bound gradients, and d_in unless d_in is empty.
   /// `in` and `out` are those of the forward pass before.
-  virtual void backward(const Pass& pass, ConstMatrix in, ConstMatrix out, ConstMatrix d_out, Matrix d_in) = 0;
+  virtual void backward(const Pass& pass, ConstMatrix in, ConstMatrix out, ConstMatrix d_out,
+                        Matrix d_in) = 0;
 
-  /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` as in backward.
-  virtual void list_gemms(std::size_t /*batch*/, bool /*needs_d_in*/, std::vector<math::GemmShape>& /*to*/) const {}
+  /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` as in
+  /// backward.
+  virtual void list_gemms(std::size_t /*batch*/, bool /*needs_d_in*/,
+                          std::vector<math::GemmShape>& /*to*/) const {}
 
  protected:
   Layer(SampleShape in, SampleShape out) : in_(in), out_(out) {}

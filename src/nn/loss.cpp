@@ -29,8 +29,8 @@ double mse(ConstMatrix out, Labels labels, float scale, Matrix d_out) {
   return total;
 }
 
-// Sample loss -log(out_label) of probabilities; derivative -1 / out_label at the label. Probabilities are taken
-// as at least the smallest normal number, so that a hopeless sample costs much but not infinitely much.
+// Sample loss -log(out_label) of probabilities; derivative -1 / out_label at the label. Probabilities are
+// taken as at least the smallest normal number, so that a hopeless sample costs much but not infinitely much.
 double cross_entropy(ConstMatrix out, Labels labels, float scale, Matrix d_out) {
   constexpr float smallest = 1.17549435e-38F;
   double total = 0.0;
@@ -45,7 +45,8 @@ double cross_entropy(ConstMatrix out, Labels labels, float scale, Matrix d_out) 
   return total;
 }
 
-// Cross-entropy of softmax(out), in one pass: log sum_j exp(out_j) - out_label; derivative softmax(out) - target.
+// Cross-entropy of softmax(out), in one pass: log sum_j exp(out_j) - out_label; derivative softmax(out) -
+// target.
 double cross_entropy_logits(ConstMatrix out, Labels labels, float scale, Matrix d_out) {
   double total = 0.0;
   for (std::size_t i = 0; i < out.rows; ++i) {
@@ -63,7 +64,8 @@ double cross_entropy_logits(ConstMatrix out, Labels labels, float scale, Matrix 
 
 constexpr std::array table = {
     LossRow{"mse", "half the squared distance of the output from the one-hot target", mse},
-    LossRow{"cross_entropy", "-log of the label's probability; wants a softmax layer before it", cross_entropy},
+    LossRow{"cross_entropy", "-log of the label's probability; wants a softmax layer before it",
+            cross_entropy},
     LossRow{"cross_entropy_logits", "cross-entropy with the softmax inside", cross_entropy_logits},
 };
 
@@ -77,8 +79,7 @@ std::size_t count_correct(ConstMatrix out, Labels labels) {
     const auto row = out.row(i);
     const float of_label = row[labels[i]];
     bool largest = true;
-    for (std::size_t j = 0; j < row.size(); ++j)
-      largest = largest && (j == labels[i] || of_label > row[j]);
+    for (std::size_t j = 0; j < row.size(); ++j) largest = largest && (j == labels[i] || of_label > row[j]);
     if (largest) ++correct;
   }
   return correct;

@@ -2,9 +2,9 @@
 // Builds the chain of layers and runs batches through it.
 #include "nn/model.hpp"
 
-#include <fmt/format.h>
-
 #include <cassert>
+
+#include <fmt/format.h>
 
 #include "core/names.hpp"
 
@@ -15,17 +15,20 @@ Model::Model(const Json& description, const ModelSetup& setup) : max_batch_(setu
     if (key != "layers" && key != "loss" && key != "recipe")
       throw unknown_name("key in a model description", key, {"layers", "loss", "recipe"});
   if (!description.contains("layers") || !description["layers"].is_array() || description["layers"].empty())
-    throw ConfigError({"a model needs layers", R"({"layers": [{"type": "linear", "units": 10}], "loss": "mse"})",
+    throw ConfigError({"a model needs layers",
+                       R"({"layers": [{"type": "linear", "units": 10}], "loss": "mse"})",
                        description.dump()});
   if (!description.contains("loss") || !description["loss"].is_string())
-    throw ConfigError({"a model needs a loss", "\"loss\": one of " + join(names_of(loss_table())), description.dump()});
+    throw ConfigError(
+        {"a model needs a loss", "\"loss\": one of " + join(names_of(loss_table())), description.dump()});
   loss_ = find_row(loss_table(), "loss", description["loss"].get<std::string>()).evaluate;
 
   buffers_.push_back({.width = setup.input.size(), .values = {}, .gradients = {}});
   SampleShape shape = setup.input;
   for (const Json& layer_description : description["layers"]) {
     const auto index = static_cast<std::uint32_t>(stages_.size());
-    Stage stage{.layer = make_layer({.in = shape, .index = index, .seed = setup.seed, .gemm = setup.gemm}, layer_description),
+    Stage stage{.layer = make_layer({.in = shape, .index = index, .seed = setup.seed, .gemm = setup.gemm},
+                                    layer_description),
                 .in = buffers_.size() - 1,
                 .out = buffers_.size() - 1,
                 .passes_gradient = parameter_count_ > 0};
@@ -40,10 +43,11 @@ Model::Model(const Json& description, const ModelSetup& setup) : max_batch_(setu
     stages_.push_back(std::move(stage));
   }
   if (shape.size() != setup.classes)
-    throw ConfigError({"the model's last layer does not fit the data set", fmt::format("{} outputs", setup.classes),
-                       fmt::format("{} outputs", shape.size())});
+    throw ConfigError({"the model's last layer does not fit the data set",
+                       fmt::format("{} outputs", setup.classes), fmt::format("{} outputs", shape.size())});
   if (parameter_count_ == 0)
-    throw ConfigError({"the model has no parameters to train", "a linear or conv2d layer", description["layers"].dump()});
+    throw ConfigError(
+        {"the model has no parameters to train", "a linear or conv2d layer", description["layers"].dump()});
 }
 
 void Model::bind(std::span<float> parameters, std::span<float> gradients) {
@@ -78,7 +82,8 @@ void Model::forward(const Pass& pass, ConstMatrix in) {
   }
 }
 
-double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels, float gradient_scale) {
+double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
+                    float gradient_scale) {
   assert(in.rows > 0);
   forward(pass, in);
   const std::size_t last = buffers_.size() - 1;
@@ -86,7 +91,8 @@ double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8
   for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
     if (stage->in == stage->out) continue;
     const Matrix d_in = stage->passes_gradient ? gradients(stage->in, in.rows) : Matrix();
-    stage->layer->backward(pass, values(stage->in, in), values(stage->out, in), gradients(stage->out, in.rows), d_in);
+    stage->layer->backward(pass, values(stage->in, in), values(stage->out, in),
+                           gradients(stage->out, in.rows), d_in);
   }
   return loss_sum;
 }

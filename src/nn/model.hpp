@@ -54,7 +54,7 @@ class Model {
  private:
   struct Stage {
     std::unique_ptr<Layer> layer;
-    std::size_t in = 0, out = 0;  // buffers that it reads and writes; equal for a layer that only reshapes
+    std::size_t in = 0, out = 0;   // buffers that it reads and writes; equal for a layer that only reshapes
     bool passes_gradient = false;  // something before it has parameters, so its input's gradient is wanted
   };
   struct Buffer {
@@ -73,9 +73,9 @@ class Model {
   std::size_t parameter_count_ = 0;
 };
 
-/// A model by name: model_a, model_a_large, lenet5, mlp:N-...-N; or the path of a JSON file; or, as a JSON object,
-/// itself. The description holds "layers", "loss" and, if the model is known to train well with certain settings,
-/// "recipe", an object of configuration values that serve as defaults. Throws ConfigError.
+/// A model by name: model_a, model_a_large, lenet5, mlp:N-...-N; or the path of a JSON file; or, as a JSON
+/// object, itself. The description holds "layers", "loss" and, if the model is known to train well with
+/// certain settings, "recipe", an object of configuration values that serve as defaults. Throws ConfigError.
 [[nodiscard]] Json describe_model(const Json& name_or_description);
 
 /// "model_a, model_a_large, ...", for help texts.

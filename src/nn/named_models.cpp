@@ -10,10 +10,12 @@
 namespace lockstep::nn {
 namespace {
 
-Json linear(std::size_t units, const char* init) { return {{"type", "linear"}, {"units", units}, {"init", init}}; }
+Json linear(std::size_t units, const char* init) {
+  return {{"type", "linear"}, {"units", units}, {"init", init}};
+}
 
-// The fully connected model of the project that Lockstep grew out of, with the settings that it was trained with:
-// a fixed rate on the gradient summed over the batch.
+// The fully connected model of the project that Lockstep grew out of, with the settings that it was trained
+// with: a fixed rate on the gradient summed over the batch.
 Json report_model(std::size_t first_hidden, std::size_t second_hidden) {
   Json layers = Json::array({{{"type", "flatten"}}});
   for (const std::size_t units : {first_hidden, second_hidden}) {
@@ -34,7 +36,8 @@ Json model_a() { return report_model(256, 64); }
 
 Json model_a_large() { return report_model(1024, 512); }
 
-// LeCun et al., "Gradient-based learning applied to document recognition", 1998, with today's ReLU and max-pooling.
+// LeCun et al., "Gradient-based learning applied to document recognition", 1998, with today's ReLU and
+// max-pooling.
 Json lenet5() {
   return {{"layers",
            {{{"type", "conv2d"}, {"channels", 6}, {"kernel", 5}, {"padding", 2}, {"init", "he"}},
@@ -64,7 +67,8 @@ constexpr std::array table = {NamedModel{"model_a", model_a}, NamedModel{"model_
 constexpr std::string_view mlp_prefix = "mlp:";
 
 ConfigError bad_mlp(const std::string& name) {
-  return ConfigError({"bad model '" + name + "'", "mlp: and at least two sizes, as in mlp:784-256-64-10", name});
+  return ConfigError(
+      {"bad model '" + name + "'", "mlp: and at least two sizes, as in mlp:784-256-64-10", name});
 }
 
 // "mlp:784-256-64-10": ReLU between linear layers, cross-entropy at the end.
@@ -116,6 +120,8 @@ Json describe_model(const Json& name_or_description) {
   throw unknown_name("model", name, known);
 }
 
-std::string model_names() { return join(names_of(std::span<const NamedModel>(table))) + ", mlp:784-256-10, FILE.json"; }
+std::string model_names() {
+  return join(names_of(std::span<const NamedModel>(table))) + ", mlp:784-256-10, FILE.json";
+}
 
 }  // namespace lockstep::nn

@@ -39,7 +39,8 @@ class MomentumSgd final : public Optimizer {
         nesterov_(options.nesterov),
         velocity_(parameter_count) {}
 
-  void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients, float rate) override {
+  void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients,
+              float rate) override {
     assert(begin + parameters.size() <= velocity_.size());
     float* __restrict w = parameters.data();
     float* __restrict v = velocity_.data() + begin;
@@ -64,9 +65,9 @@ class MomentumSgd final : public Optimizer {
   AlignedVector<float> velocity_;
 };
 
-/// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  w -= rate m^ / (sqrt(v^) + epsilon), with m^ and v^
-/// the bias-corrected moments (Kingma & Ba 2015). Weight decay is added to the gradient (Adam), or taken off the
-/// parameters directly: w -= rate weight_decay w (AdamW, Loshchilov & Hutter 2019).
+/// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  w -= rate m^ / (sqrt(v^) + epsilon), with m^
+/// and v^ the bias-corrected moments (Kingma & Ba 2015). Weight decay is added to the gradient (Adam), or
+/// taken off the parameters directly: w -= rate weight_decay w (AdamW, Loshchilov & Hutter 2019).
 class Adam final : public Optimizer {
  public:
   Adam(const OptimizerOptions& options, std::size_t parameter_count, bool decoupled)
@@ -74,7 +75,8 @@ class Adam final : public Optimizer {
 
   void begin_step() override { ++step_; }
 
-  void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients, float rate) override {
+  void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients,
+              float rate) override {
     assert(step_ > 0 && begin + parameters.size() <= first_.size());
     float* __restrict w = parameters.data();
     float* __restrict m = first_.data() + begin;

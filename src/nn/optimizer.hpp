@@ -45,7 +45,8 @@ struct OptimizerRow {
 };
 
 [[nodiscard]] std::span<const OptimizerRow> optimizer_table();
-[[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t parameter_count);
+[[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
+                                                        std::size_t parameter_count);
 
 /// The learning rate over time.
 struct ScheduleOptions {
@@ -58,8 +59,9 @@ struct ScheduleOptions {
   void describe(Fields& fields);
 };
 
-/// The rate at `epochs_done` (fractional) of `epochs`: linear warm-up from 0 over the first warmup_epochs, then
-/// constant, step (times decay_factor every decay_epochs), or cosine (to 0 at the end; Loshchilov & Hutter 2017).
+/// The rate at `epochs_done` (fractional) of `epochs`: linear warm-up from 0 over the first warmup_epochs,
+/// then constant, step (times decay_factor every decay_epochs), or cosine (to 0 at the end; Loshchilov &
+/// Hutter 2017).
 [[nodiscard]] double learning_rate_at(const ScheduleOptions& options, double epochs_done, double epochs);
 
 }  // namespace lockstep::nn

@@ -33,7 +33,8 @@ constexpr std::array table = {
 
 void ScheduleOptions::describe(Fields& fields) {
   fields.add("learning_rate", &learning_rate, "step size, before the schedule").above(0);
-  fields.add("schedule", &schedule, "the learning rate over time").one_of(names_of(std::span<const Row>(table)));
+  fields.add("schedule", &schedule, "the learning rate over time")
+      .one_of(names_of(std::span<const Row>(table)));
   fields.add("warmup_epochs", &warmup_epochs, "the rate rises from 0 over this many epochs").at_least(0);
   fields.add("decay_epochs", &decay_epochs, "schedule step: epochs between decays").above(0);
   fields.add("decay_factor", &decay_factor, "schedule step: factor of each decay").above(0).at_most(1);

@@ -139,14 +139,12 @@ void Progress::epoch_done(const EpochSummary& summary) {
   std::fflush(out_);
 }
 
-void Progress::finished() {
-  clear_line();
-  std::fflush(out_);
-}
+void Progress::finished() { clear_line(); }
 
 void Progress::clear_line() {
-  if (line_shown_) fmt::print(out_, "\r\x1b[K");
-  line_shown_ = false;
+  if (!std::exchange(line_shown_, false)) return;
+  fmt::print(out_, "\r\x1b[K");
+  std::fflush(out_);
 }
 
 std::string live_line(const LiveLine& line, std::size_t width) {

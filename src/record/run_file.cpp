@@ -80,7 +80,8 @@ void check_signature(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   const std::string what = "cannot read the run file " + path.string();
-  if (!fs::exists(status)) throw Error({.what = what, .got = error ? error.message() : "no such file"});
+  if (status.type() == fs::file_type::not_found) throw Error({.what = what, .got = "no such file"});
+  if (!fs::exists(status)) throw Error({.what = what, .got = error.message()});
   if (fs::is_directory(status)) throw Error({.what = what, .expected = "a file", .got = "a folder"});
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error({.what = what, .got = std::generic_category().message(errno)});

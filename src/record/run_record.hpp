@@ -16,12 +16,12 @@ inline constexpr int schema_version = 1;
 
 /// One named series of numbers: a value for each epoch, or for each epoch and rank.
 struct Series {
-  std::string group;        ///< "epochs" or "exchange": the HDF5 group it is written to
-  std::string name;         ///< data set name
-  std::string unit;         ///< "s", "bytes", "1" (a plain number), ...
-  std::string description;  ///< one sentence
-  std::size_t ranks = 0;    ///< 0: shape [epoch]; P: shape [epoch, rank]
-  std::vector<double> values;
+  std::string group;             ///< "epochs" or "exchange": the HDF5 group it is written to
+  std::string name;              ///< data set name
+  std::string unit = {};         ///< "s", "bytes", "1" (a plain number), ...
+  std::string description = {};  ///< one sentence
+  std::size_t ranks = 0;         ///< 0: shape [epoch]; P: shape [epoch, rank]
+  std::vector<double> values = {};
 
   /// Appends one epoch: one value, or one for each rank.
   void append(std::span<const double> epoch_values);

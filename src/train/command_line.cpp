@@ -2,14 +2,14 @@
 // CLI11 collects the words; the described fields check and convert them.
 #include "train/command_line.hpp"
 
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <map>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "core/build_info.hpp"
 #include "core/names.hpp"
@@ -33,9 +33,7 @@ std::string option_name(const std::string& key) {
   return name;
 }
 
-// A configuration out of a JSON file or out of a run file.
-Json read_config(const std::string& path) {
-  if (std::filesystem::path(path).extension() == ".h5") return record::read_run_file(path).config;
+Json parse_config(const std::string& path) {
   std::ifstream file(path);
   if (!file) throw ConfigError({.what = "cannot read the configuration file " + path});
   try {
@@ -43,6 +41,15 @@ Json read_config(const std::string& path) {
   } catch (const Json::parse_error& failure) {
     throw ConfigError({.what = path + " is not JSON", .got = failure.what()});
   }
+}
+
+// A configuration out of a JSON file or out of a run file.
+Json read_config(const std::string& path) {
+  const bool is_run = std::filesystem::path(path).extension() == ".h5";
+  const Json config = is_run ? record::read_run_file(path).config : parse_config(path);
+  if (!config.is_object())
+    throw ConfigError({path + " holds no configuration", "a JSON object: {\"key\": value, ...}", config.dump()});
+  return config;
 }
 
 std::string default_text(const Field& field) {
@@ -55,12 +62,12 @@ void add_option(CLI::App& app, const Field& field, const std::string& help, cons
                 std::map<std::string, std::vector<std::string>>& typed) {
   const std::string names = option_name(field.key()) + (field.key() == "epochs" ? ",--n-epochs" : "");
   auto* option = app.add_option(names, typed[field.key()], help)->group(group)->type_name("");
-  option->take_last();
-  option->default_str(default_text(field));
-  if (field.is_switch())
-    option->expected(0, 1);
-  else
-    option->expected(1);
+  option->take_last()->allow_extra_args(false);
+  if (field.is_switch()) {
+    option->expected(0, 1);  // without a value: on
+  } else {
+    option->expected(1)->default_str(default_text(field));
+  }
   if (!field.names().empty()) option->type_name(join(field.names(), "|"));
 }
 
@@ -77,7 +84,8 @@ std::vector<std::string> modern_spelling(const std::vector<std::string>& argumen
       continue;
     }
     std::string name = (old_option ? "-" : "") + word;
-    std::replace(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(std::min(name.find('='), name.size())), '_', '-');
+    std::replace(name.begin(),
+                 name.begin() + static_cast<std::ptrdiff_t>(std::min(name.find('='), name.size())), '_', '-');
     if (!old_option || !name.starts_with("--lambda")) {
       modern.push_back(name);
       continue;
@@ -87,7 +95,8 @@ std::vector<std::string> modern_spelling(const std::vector<std::string>& argumen
     int hundredths = 0;
     const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), hundredths);
     if (failure != std::errc{} || end != value.data() + value.size() || hundredths < 0)
-      throw ConfigError({"bad value for -lambda", "a whole number of hundredths, at least 0 (100 is a lambda of 1)",
+      throw ConfigError({"bad value for -lambda",
+                         "a whole number of hundredths, at least 0 (100 is a lambda of 1)",
                          value.empty() ? "nothing" : value, "--lambda takes the real number itself"});
     modern.push_back("--lambda");
     modern.push_back(fmt::format("{}", hundredths / 100.0));
@@ -97,8 +106,10 @@ std::vector<std::string> modern_spelling(const std::vector<std::string>& argumen
 
 CommandLine parse_command_line(const Program& program, const std::vector<std::string>& arguments) {
   CommandLine line;
-  CLI::App app("Trains a neural network and writes a run file (HDF5) of times and accuracies for every epoch.\n"
-               "Run under mpiexec or srun for more than one rank.");
+  CLI::App app(
+      "Trains a neural network and writes a run file (HDF5) of times and accuracies for every epoch.\n"
+      "Run under mpiexec or srun for more than one rank.");
+  app.name(program.algorithm.empty() ? "train" : program.algorithm);
   app.footer(footer);
   app.allow_extras();
   app.set_help_flag();
@@ -112,9 +123,10 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
       ->take_all()
       ->expected(1);
   app.add_flag("--print-config", line.print_config, "print the resolved configuration as JSON and stop");
-  app.add_option("--results", line.results, "folder for run files")->capture_default_str()->type_name("DIR");
-  app.add_option("--run-id", line.run_id, "name of the run file; made up when absent")->type_name("NAME");
+  app.add_option("--results", line.results, "folder for run files")->take_last()->capture_default_str()->type_name("DIR");
+  app.add_option("--run-id", line.run_id, "name of the run file; made up when absent")->take_last()->type_name("NAME");
   app.add_option("--progress", line.progress, "live line, plain lines, or none")
+      ->take_last()
       ->capture_default_str()
       ->type_name("auto|live|plain|off");
 
@@ -127,8 +139,8 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
       add_option(app, field, field.help(), "Configuration", typed);
   std::vector<AlgorithmOption> own = algorithm_options();
   for (const AlgorithmOption& option : own)
-    add_option(app, option.field, option.field.help() + " [" + join(option.algorithms) + "]", "Options of algorithms",
-               typed);
+    add_option(app, option.field, option.field.help() + " [" + join(option.algorithms) + "]",
+               "Options of algorithms", typed);
 
   const std::vector<std::string> modern = modern_spelling(arguments);
   try {
@@ -138,22 +150,24 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
   }
   if (help) line.text = app.help();
   if (version)
-    line.text = fmt::format("lockstep {} ({}{}, {}, {})", build_info::version, build_info::git_sha.substr(0, 12),
-                            build_info::git_dirty ? "+changes" : "", build_info::config, build_info::compiler);
+    line.text =
+        fmt::format("lockstep {} ({}{}, {}, {})", build_info::version, build_info::git_sha.substr(0, 12),
+                    build_info::git_dirty ? "+changes" : "", build_info::config, build_info::compiler);
   if (line.text) return line;
   if (const auto extras = app.remaining(); !extras.empty()) {
     std::vector<std::string> known;
     for (const CLI::Option* option : app.get_options())
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-    if (extras.front().starts_with("-")) throw unknown_name("option", extras.front().substr(0, extras.front().find('=')), known);
+    if (extras.front().starts_with("-"))
+      throw unknown_name("option", extras.front().substr(0, extras.front().find('=')), known);
     throw ConfigError({"unexpected word on the command line", "options that start with --", extras.front()});
   }
 
   for (const std::string& file : config_files) line.given.update(read_config(file));
   const auto take = [&](const Field& field) {
-    const auto& words = typed.at(field.key());
     const CLI::Option* option = app.get_option_no_throw(option_name(field.key()));
     if (option == nullptr || option->count() == 0) return;
+    const auto& words = typed.at(field.key());
     line.given[field.key()] = field.parse(words.empty() || words.back().empty() ? "true" : words.back());
   };
   for (const Field& field : fields.all()) take(field);

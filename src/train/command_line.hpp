@@ -26,10 +26,11 @@ struct CommandLine {
 };
 
 /// Throws ConfigError. `arguments` without the program's name.
-[[nodiscard]] CommandLine parse_command_line(const Program& program, const std::vector<std::string>& arguments);
+[[nodiscard]] CommandLine parse_command_line(const Program& program,
+                                             const std::vector<std::string>& arguments);
 
-/// The old interface's words in today's spelling: -batch_size 64 becomes --batch-size 64, and -lambda N, a whole
-/// number of hundredths, --lambda N/100. Everything else is left as it is.
+/// The old interface's words in today's spelling: -batch_size 64 becomes --batch-size 64, and -lambda N, a
+/// whole number of hundredths, --lambda N/100. Everything else is left as it is.
 [[nodiscard]] std::vector<std::string> modern_spelling(const std::vector<std::string>& arguments);
 
 }  // namespace lockstep::train

@@ -11,7 +11,11 @@
 namespace lockstep::train {
 
 Evaluator::Evaluator(const data::Samples& test, std::size_t max_batch)
-    : test_(test), max_batch_(max_batch), ids_(max_batch), pixels_(max_batch * test.features), labels_(max_batch) {}
+    : test_(test),
+      max_batch_(max_batch),
+      ids_(max_batch),
+      pixels_(max_batch * test.features),
+      labels_(max_batch) {}
 
 TestResult Evaluator::evaluate(const comm::Communicator& ranks, nn::Model& model) {
   const data::Range mine = data::share(test_.count(), ranks.rank(), ranks.size());

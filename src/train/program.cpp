@@ -2,12 +2,12 @@
 // Reads the configuration on rank 0 on behalf of all, trains, and reports errors once.
 #include "train/program.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdio>
 #include <exception>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "comm/communicator.hpp"
 #include "core/error.hpp"
@@ -30,8 +30,8 @@ std::string host_name() {
 void check_ranks(const RunConfig& config, std::size_t ranks) {
   const algorithms::AlgorithmRow& row = algorithms::find_algorithm(config.algorithm);
   if (ranks > 1 && !row.many_ranks)
-    throw ConfigError({"algorithm " + config.algorithm + " runs on one rank", "1 rank", fmt::format("{} ranks", ranks),
-                       "mpiexec -n 1, or --algorithm parallel_sgd"});
+    throw ConfigError({"algorithm " + config.algorithm + " runs on one rank", "1 rank",
+                       fmt::format("{} ranks", ranks), "mpiexec -n 1, or --algorithm parallel_sgd"});
 }
 
 // What rank 0 made of the command line, for all ranks: an exit status (-1: go on), and the line itself.
@@ -114,7 +114,8 @@ int run_program(const Program& program, int argc, char** argv) {
     return run(program, {argv, argv + argc}, ranks, memory_at_start);
   } catch (const std::exception& error) {
     // Whatever reaches this place may be known to this rank alone: end the others too.
-    fmt::print(stderr, "[rank {} of {}, {}] error: {}\n", ranks.rank(), ranks.size(), host_name(), error.what());
+    fmt::print(stderr, "[rank {} of {}, {}] error: {}\n", ranks.rank(), ranks.size(), host_name(),
+               error.what());
     std::fflush(nullptr);
     comm::abort_job(failed);
   }

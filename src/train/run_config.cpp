@@ -26,7 +26,8 @@ std::vector<std::string> check_keys(const Json& given, Fields& known, const std:
   std::vector<std::string> notes;
   for (const auto& [key, value] : given.items()) {
     if (known.find(key) != nullptr) continue;
-    if (std::ranges::find(of_others, key) == of_others.end()) throw unknown_name("configuration key", key, all);
+    if (std::ranges::find(of_others, key) == of_others.end())
+      throw unknown_name("configuration key", key, all);
     notes.push_back(key + " has no effect with " + algorithm);
   }
   return notes;
@@ -35,20 +36,21 @@ std::vector<std::string> check_keys(const Json& given, Fields& known, const std:
 }  // namespace
 
 void RunConfig::describe(Fields& fields) {
-  fields.add("algorithm", &algorithm, "how the ranks share the work").one_of(names_of(algorithms::algorithm_table()));
+  fields.add("algorithm", &algorithm, "how the ranks share the work")
+      .one_of(names_of(algorithms::algorithm_table()));
   fields.add("model", &model, "what is trained: " + nn::model_names());
   data.describe(fields);
   training.describe(fields);
   optimizer.describe(fields);
   schedule.describe(fields);
-  fields.add("allreduce", &allreduce, "how arrays are summed over the ranks").one_of(names_of(comm::allreduce_table()));
+  fields.add("allreduce", &allreduce, "how arrays are summed over the ranks")
+      .one_of(names_of(comm::allreduce_table()));
   fields.add("gemm", &gemm, "matrix product backend").one_of(names_of(math::gemm_table()));
   fields.add("eval_acc", &eval_acc, "evaluate the test set after every epoch, off the training clock");
   fields.add("experiment", &experiment, "name of the group of runs: a folder of the results");
 }
 
 ResolvedConfig resolve_config(const Json& given) {
-  if (!given.is_object()) throw ConfigError({"a configuration is a JSON object", "{\"key\": value, ...}", given.dump()});
   ResolvedConfig resolved;
   Fields fields;
   resolved.run.describe(fields);

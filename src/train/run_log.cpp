@@ -39,21 +39,24 @@ EpochOfRun RunLog::append(const EpochOfRank& mine) {
   train_clock_s_ += run.epoch_s;
 
   std::vector<Entry> of_run = {
-      {"epochs", "train_loss", "1", "mean loss over the samples trained, as they were trained", false, run.train_loss},
-      {"epochs", "test_loss", "1", "mean loss on the test set", false, mine.tested ? mine.tested->loss : not_measured},
+      {"epochs", "train_loss", "1", "mean loss over the samples trained, as they were trained", false,
+       run.train_loss},
+      {"epochs", "test_loss", "1", "mean loss on the test set", false,
+       mine.tested ? mine.tested->loss : not_measured},
       {"epochs", "test_accuracy", "1", "share of the test set that is classified rightly", false,
        mine.tested ? mine.tested->accuracy : not_measured},
       {"epochs", "learning_rate", "1", "learning rate of the last step", false, mine.stats.learning_rate},
       {"epochs", "epoch_s", "s", "training time of the slowest rank", false, run.epoch_s},
       {"epochs", "train_clock_s", "s", "training time since the start, slowest rank of each epoch", false,
        train_clock_s_},
-      {"epochs", "wall_clock_s", "s", "wall time since the first step, with evaluation and checkpoints", false,
-       slowest[1]},
-      {"epochs", "samples", "1", "samples trained by all ranks", false, run.samples},
-      {"epochs", "steps", "1", "steps of each rank", false, static_cast<double>(mine.stats.steps)}};
+      {"epochs", "wall_clock_s", "s", "wall time since the first step, with evaluation and checkpoints",
+       false, slowest[1]},
+      {"epochs", "samples", "samples", "samples trained by all ranks", false, run.samples},
+      {"epochs", "steps", "steps", "steps of each rank", false, static_cast<double>(mine.stats.steps)}};
   std::vector<Entry> of_rank = {
       {"epochs", "train_s", "s", "training time: data, compute, exchange, wait and update", true, train_s},
-      {"epochs", "rank_samples", "1", "samples trained by the rank", true, static_cast<double>(mine.stats.samples)}};
+      {"epochs", "rank_samples", "samples", "samples trained by the rank", true,
+       static_cast<double>(mine.stats.samples)}};
   for (std::size_t phase = 0; phase < phase_count; ++phase)
     of_rank.push_back({"epochs", std::string(phase_names[phase]) + "_s", "s", phase_descriptions[phase], true,
                        mine.phases[phase]});
@@ -72,7 +75,8 @@ void RunLog::write(const std::vector<Entry>& of_run, const std::vector<Entry>& o
   for (const Entry& entry : of_run) write_entry(entry, {&entry.value, 1});
   std::vector<double> of_one(ranks_.size());
   for (std::size_t i = 0; i < of_rank.size(); ++i) {
-    for (std::size_t rank = 0; rank < ranks_.size(); ++rank) of_one[rank] = gathered[rank * of_rank.size() + i];
+    for (std::size_t rank = 0; rank < ranks_.size(); ++rank)
+      of_one[rank] = gathered[rank * of_rank.size() + i];
     write_entry(of_rank[i], of_one);
   }
 }

@@ -19,7 +19,8 @@ Json gathered(const comm::Communicator& ranks, double mine) {
 
 }  // namespace
 
-Json run_provenance(const comm::Communicator& ranks, const comm::Communicator& node, const RunSettings& settings) {
+Json run_provenance(const comm::Communicator& ranks, const comm::Communicator& node,
+                    const RunSettings& settings) {
   Json provenance = record::build_provenance();
   provenance.update(record::host_provenance());
   provenance["environment"] = record::environment_provenance();

@@ -2,16 +2,16 @@
 // Builds the parts of a run and leads it through its epochs.
 #include "train/trainer.hpp"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <optional>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "comm/allreduce.hpp"
 #include "core/aligned.hpp"
@@ -32,8 +32,9 @@ constexpr std::size_t evaluation_batch = 256;
 
 std::string make_run_id(const RunConfig& config, std::size_t ranks) {
   const std::time_t now = std::time(nullptr);
-  return fmt::format("{}-{}-n{}-b{}-s{}-{:%Y%m%dT%H%M%SZ}-{:04x}", config.algorithm, config.data.dataset, ranks,
-                     config.training.batch_size, config.training.seed, fmt::gmtime(now), getpid() & 0xffff);
+  return fmt::format("{}-{}-n{}-b{}-s{}-{:%Y%m%dT%H%M%SZ}-{:04x}", config.algorithm, config.data.dataset,
+                     ranks, config.training.batch_size, config.training.seed, fmt::gmtime(now),
+                     getpid() & 0xffff);
 }
 
 /// A training in progress: the parts, owned in the order in which they need each other.
@@ -103,8 +104,8 @@ class Training {
   PhaseTimer phases_;
   record::RunRecord record_;
   RunLog log_;
-  std::optional<record::RunFileWriter> file_;   // on rank 0
-  std::optional<record::Progress> progress_;    // on rank 0
+  std::optional<record::RunFileWriter> file_;  // on rank 0
+  std::optional<record::Progress> progress_;   // on rank 0
   record::ProgressStyle style_ = record::ProgressStyle::off;
   std::uint32_t epoch_ = 0;
   double first_step_s_ = 0.0;
@@ -113,22 +114,25 @@ class Training {
 
 void Training::open_record(const RunSettings& settings) {
   Json provenance = run_provenance(ranks_, node_, settings);
+  provenance.update(memory_provenance(ranks_));  // so far; taken again at the end
   if (!ranks_.is_root()) return;
   provenance["dataset_sha256"] = shared_data_.sha256();
   provenance["parameter_count"] = model_.parameter_count();
+  provenance["seed"] = config_.run.training.seed;
   record_.run_id = settings.run_id.empty() ? make_run_id(config_.run, ranks_.size()) : settings.run_id;
   record_.started = record::utc_now();
   record_.config = config_.values;
   record_.model = config_.model_description;
   record_.provenance = std::move(provenance);
-  const auto path = std::filesystem::path(settings.results) / config_.run.experiment / (record_.run_id + ".h5");
+  const auto path =
+      std::filesystem::path(settings.results) / config_.run.experiment / (record_.run_id + ".h5");
   file_.emplace(path);
   file_->snapshot(record_);
   style_ = record::progress_style(settings.progress);
   if (style_ != record::ProgressStyle::off) {
     fmt::print("{} on {}: {} rank{}, batch size {}, {} parameters -> {}\n", config_.run.algorithm,
-               config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s", config_.run.training.batch_size,
-               model_.parameter_count(), path.string());
+               config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s",
+               config_.run.training.batch_size, model_.parameter_count(), path.string());
     std::fflush(stdout);
   }
 }
@@ -181,9 +185,11 @@ void Training::close_record(const char* status, const EpochOfRun& last) {
   if (progress_) progress_->finished();
   file_->finish(record_, status);
   if (!std::isfinite(last.train_loss))
-    fmt::print(stderr, "error: the training diverged\n  expected: a finite loss\n  got:      {}\n"
-               "  hint:     a smaller --learning-rate, or --gradient mean; the epochs so far are in the run file\n",
-               last.train_loss);
+    fmt::print(
+        stderr,
+        "error: the training diverged\n  expected: a finite loss\n  got:      {}\n"
+        "  hint:     a smaller --learning-rate, or --gradient mean; the epochs so far are in the run file\n",
+        last.train_loss);
 }
 
 int Training::run() {
@@ -220,8 +226,9 @@ void check_training(const ResolvedConfig& config, const RunSettings& settings) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure || access(folder.c_str(), W_OK) != 0)
-    throw ConfigError({"cannot write to the results folder " + folder.string(), "a folder that this user may write",
-                       failure ? failure.message() : "no permission", "--results names another one"});
+    throw ConfigError({"cannot write to the results folder " + folder.string(),
+                       "a folder that this user may write", failure ? failure.message() : "no permission",
+                       "--results names another one"});
 }
 
 int run_training(const comm::Communicator& ranks, ResolvedConfig& config, const RunSettings& settings) {

@@ -24,6 +24,7 @@ struct RunSettings {
 void check_training(const ResolvedConfig& config, const RunSettings& settings);
 
 /// Trains to the end and returns the exit status: 0, or 3 when the training diverged. Collective.
-[[nodiscard]] int run_training(const comm::Communicator& ranks, ResolvedConfig& config, const RunSettings& settings);
+[[nodiscard]] int run_training(const comm::Communicator& ranks, ResolvedConfig& config,
+                               const RunSettings& settings);
 
 }  // namespace lockstep::train

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The equivalences that training algorithms owe each other, on however many ranks the test is run.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+
+#include <gtest/gtest.h>
 
 #include "algorithms/algorithm.hpp"
 #include "algorithms/averaging.hpp"
@@ -36,7 +36,9 @@ class Recording final : public comm::Allreduce {
     last.assign(inout.begin(), inout.end());
     real_->sum(inout);
   }
-  [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override { return real_->sent_bytes(length); }
+  [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
+    return real_->sent_bytes(length);
+  }
   std::vector<float> last;
 
  private:
@@ -52,7 +54,8 @@ struct Outcome {
 };
 
 const comm::Communicator& world() {
-  static const auto* const ranks = new comm::Communicator(comm::Communicator::world());  // outlives MPI_Finalize
+  static const auto* const ranks =
+      new comm::Communicator(comm::Communicator::world());  // outlives MPI_Finalize
   return *ranks;
 }
 /// A communicator of this rank alone, for the serial side of a comparison.
@@ -62,7 +65,8 @@ const comm::Communicator& alone() {
 }
 
 Outcome train(const comm::Communicator& ranks, const Settings& settings) {
-  const auto source = data::open_dataset({.dataset = "synthetic", .synthetic_train = settings.samples, .synthetic_test = 1});
+  const auto source =
+      data::open_dataset({.dataset = "synthetic", .synthetic_train = settings.samples, .synthetic_test = 1});
   std::vector<std::uint8_t> block(source->info().total_bytes());
   source->load(block);
   const data::Dataset dataset = data::view_dataset(source->info(), block);
@@ -74,12 +78,16 @@ Outcome train(const comm::Communicator& ranks, const Settings& settings) {
                               {{"type", "gaussian_dropout"}, {"rate", 0.2}},
                               {{"type", "linear"}, {"units", 10}}}},
                             {"loss", "cross_entropy_logits"}};
-  nn::Model model(description,
-                  {.input = dataset.info.shape, .classes = 10, .seed = 1, .max_batch = settings.batch_size, .gemm = gemm.get()});
+  nn::Model model(description, {.input = dataset.info.shape,
+                                .classes = 10,
+                                .seed = 1,
+                                .max_batch = settings.batch_size,
+                                .gemm = gemm.get()});
   std::vector<float> parameters(model.parameter_count()), gradients(model.parameter_count());
   model.bind(parameters, gradients);
   model.initialize();
-  const auto optimizer = nn::make_optimizer({.optimizer = "sgd", .momentum = settings.momentum}, parameters.size());
+  const auto optimizer =
+      nn::make_optimizer({.optimizer = "sgd", .momentum = settings.momentum}, parameters.size());
   Recording allreduce(comm::make_allreduce(settings.allreduce, ranks, parameters.size() + 1));
   const TrainingOptions options{
       .batch_size = settings.batch_size, .epochs = settings.epochs, .seed = 1, .gradient = settings.gradient};
@@ -139,7 +147,8 @@ TEST(Algorithms, EveryOneTrainsEverySampleOnceAnEpochAndExportsTheSameEverywhere
       ranks.sum(samples);
       EXPECT_EQ(samples[0], 193);
     }
-    std::vector<double> checksum = {std::accumulate(outcome.parameters.begin(), outcome.parameters.end(), 0.0)};
+    std::vector<double> checksum = {
+        std::accumulate(outcome.parameters.begin(), outcome.parameters.end(), 0.0)};
     const double mine = checksum[0];
     ranks.max(checksum);
     EXPECT_EQ(mine, checksum[0]);
@@ -155,7 +164,8 @@ TEST(Algorithms, EveryOneIsSerialSgdOnOneRank) {
 TEST(ParallelSgd, IsSerialSgdAtTheGlobalBatchForEveryBatchSizeAndGradient) {
   for (const std::size_t batch_size : {1U, 3U, 16U, 64U, 193U})
     for (const char* gradient : {"mean", "sum"}) {
-      const Settings serial{.algorithm = "serial", .batch_size = batch_size, .epochs = 1, .gradient = gradient};
+      const Settings serial{
+          .algorithm = "serial", .batch_size = batch_size, .epochs = 1, .gradient = gradient};
       Settings parallel = serial;
       parallel.algorithm = "parallel_sgd";
       const Outcome a = train(alone(), serial);
@@ -168,7 +178,9 @@ TEST(ParallelSgd, IsSerialSgdAtTheGlobalBatchForEveryBatchSizeAndGradient) {
 TEST(ParallelSgd, IsTheSameWithEveryAllreduce) {
   const Outcome serial = train(alone(), {.algorithm = "serial"});
   for (const comm::AllreduceRow& row : comm::allreduce_table())
-    EXPECT_LT(distance(train(world(), {.algorithm = "parallel_sgd", .allreduce = std::string(row.name)}), serial), rounding)
+    EXPECT_LT(
+        distance(train(world(), {.algorithm = "parallel_sgd", .allreduce = std::string(row.name)}), serial),
+        rounding)
         << row.name;
 }
 
@@ -177,9 +189,12 @@ TEST(ParamAvg, AfterEveryStepIsParallelSgdAlsoWithMomentumAndRaggedEnds) {
   for (const double momentum : {0.0, 0.9}) {
     // Momentum is a linear recursion only while all ranks weigh the same: without a ragged end.
     const std::size_t samples = momentum == 0.0 ? 193 : 16 * ranks * 4;
-    Settings averaging{.algorithm = "param_avg", .samples = samples, .momentum = momentum, .options = {{"avg_steps", 1}}};
-    Settings parallel{.algorithm = "parallel_sgd", .batch_size = 16 * ranks, .samples = samples, .momentum = momentum};
-    // The two divide an epoch differently, so only an epoch whose order does not matter compares: one step of all.
+    Settings averaging{
+        .algorithm = "param_avg", .samples = samples, .momentum = momentum, .options = {{"avg_steps", 1}}};
+    Settings parallel{
+        .algorithm = "parallel_sgd", .batch_size = 16 * ranks, .samples = samples, .momentum = momentum};
+    // The two divide an epoch differently, so only an epoch whose order does not matter compares: one step of
+    // all.
     averaging.batch_size = (samples + ranks - 1) / ranks;
     parallel.batch_size = samples;
     averaging.epochs = parallel.epochs = 5;
@@ -189,7 +204,8 @@ TEST(ParamAvg, AfterEveryStepIsParallelSgdAlsoWithMomentumAndRaggedEnds) {
 
 TEST(ParamAvg, AveragesAsOftenAsItIsTold) {
   const auto averages = [](std::size_t epochs, const Json& options) {
-    return observed(train(world(), {.algorithm = "param_avg", .epochs = epochs, .options = options}), "averages");
+    return observed(train(world(), {.algorithm = "param_avg", .epochs = epochs, .options = options}),
+                    "averages");
   };
   const std::size_t own = (193 + world().size() - 1) / world().size();
   const std::size_t steps = (own + 15) / 16;
@@ -214,7 +230,8 @@ TEST(ParamAvg, ExportsTheAverageOfTheRanksWhereverTheyAre) {
   // What is exported after epoch 1 of 2, before any average, is what averaging there would have given.
   Settings settings{.algorithm = "drift_avg", .epochs = 1, .options = {{"drift_threshold", 1.0}}};
   const Outcome averaged_at_the_end = train(world(), settings);
-  const Outcome exported = train(world(), {.algorithm = "param_avg", .epochs = 1, .options = {{"avg_freq", 1}}});
+  const Outcome exported =
+      train(world(), {.algorithm = "param_avg", .epochs = 1, .options = {{"avg_freq", 1}}});
   EXPECT_LT(distance(averaged_at_the_end, exported), rounding);
 }
 
@@ -237,8 +254,10 @@ TEST(WeightedParamAvg, ReallyWeighs) {
 TEST(WeightedParamAvg, FollowsItsFormula) {
   // One epoch, one average. The exchanged array holds gamma_i t_i and, at its end, gamma_i.
   constexpr double lambda = 30.0;
-  const Outcome outcome = train(
-      world(), {.algorithm = "w_param_avg", .epochs = 1, .samples = 64 * world().size(), .options = {{"lambda", lambda}}});
+  const Outcome outcome = train(world(), {.algorithm = "w_param_avg",
+                                          .epochs = 1,
+                                          .samples = 64 * world().size(),
+                                          .options = {{"lambda", lambda}}});
   if (world().size() == 1) return;
   const std::size_t count = outcome.initial.size();
   ASSERT_EQ(outcome.exchanged.size(), count + 1);
@@ -252,7 +271,8 @@ TEST(WeightedParamAvg, FollowsItsFormula) {
   weighted[count] = gamma;
   EXPECT_NEAR(gamma, std::exp(-lambda * relative_distance(outcome.initial, own)), 1e-5);
   world().sum(weighted);
-  for (std::size_t i = 0; i < count; ++i) ASSERT_NEAR(outcome.parameters[i], weighted[i] / weighted[count], 1e-5);
+  for (std::size_t i = 0; i < count; ++i)
+    ASSERT_NEAR(outcome.parameters[i], weighted[i] / weighted[count], 1e-5);
 }
 
 TEST(DriftAvg, AveragesAtEveryCheckOrNeverByItsThreshold) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IDX files, data sets, and the division of an epoch.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
-#include <zlib.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <zlib.h>
 
 #include "core/error.hpp"
 #include "data/batches.hpp"
@@ -130,7 +130,8 @@ TEST_F(Folder, LabelsThatAreNoClassAreRefused) {
 
 TEST(Synthetic, DependsOnTheSeedAlone) {
   const auto generate = [](std::uint32_t seed) {
-    const auto source = open_dataset({.dataset = "synthetic", .synthetic_train = 50, .synthetic_test = 20, .seed = seed});
+    const auto source =
+        open_dataset({.dataset = "synthetic", .synthetic_train = 50, .synthetic_test = 20, .seed = seed});
     std::vector<std::uint8_t> block(source->info().total_bytes());
     source->load(block);
     return block;

@@ -2,11 +2,11 @@
 // Every GEMM backend against the naive product.
 #include "math/gemm.hpp"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "core/error.hpp"
 #include "core/random.hpp"
@@ -20,7 +20,8 @@ std::vector<float> random_matrix(std::uint32_t id, std::size_t size) {
   return values;
 }
 
-void check(const Gemm& gemm, Op op_a, Op op_b, std::size_t m, std::size_t n, std::size_t k, float alpha, float beta) {
+void check(const Gemm& gemm, Op op_a, Op op_b, std::size_t m, std::size_t n, std::size_t k, float alpha,
+           float beta) {
   const bool ta = op_a == Op::transpose;
   const bool tb = op_b == Op::transpose;
   // Strides wider than the rows, as for parts of larger matrices.
@@ -43,8 +44,10 @@ void check(const Gemm& gemm, Op op_a, Op op_b, std::size_t m, std::size_t n, std
       for (std::size_t l = 0; l < k; ++l)
         sum += static_cast<double>(ta ? a[l * a_shape.stride + i] : a[i * a_shape.stride + l]) *
                static_cast<double>(tb ? b[j * b_shape.stride + l] : b[l * b_shape.stride + j]);
-      const double expected = alpha * sum + (beta == 0.0F ? 0.0 : beta * static_cast<double>(before[i * (n + 2) + j]));
-      ASSERT_NEAR(c[i * (n + 2) + j], expected, 1e-5 * (1 + std::sqrt(static_cast<double>(k)))) << i << "," << j;
+      const double expected =
+          alpha * sum + (beta == 0.0F ? 0.0 : beta * static_cast<double>(before[i * (n + 2) + j]));
+      ASSERT_NEAR(c[i * (n + 2) + j], expected, 1e-5 * (1 + std::sqrt(static_cast<double>(k))))
+          << i << "," << j;
     }
 }
 
@@ -53,10 +56,12 @@ TEST(Gemm, EveryBackendAgreesWithTheNaiveProduct) {
     const auto gemm = row.make();
     for (const Op op_a : {Op::none, Op::transpose})
       for (const Op op_b : {Op::none, Op::transpose})
-        for (const auto& [m, n, k] : {std::array<std::size_t, 3>{1, 1, 1}, {3, 5, 7}, {64, 10, 65}, {17, 256, 33}, {5, 1, 100}})
+        for (const auto& [m, n, k] :
+             {std::array<std::size_t, 3>{1, 1, 1}, {3, 5, 7}, {64, 10, 65}, {17, 256, 33}, {5, 1, 100}})
           for (const float alpha : {1.0F, -0.5F})
             for (const float beta : {0.0F, 1.0F, 0.25F}) {
-              SCOPED_TRACE(std::string(row.name) + " " + std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k));
+              SCOPED_TRACE(std::string(row.name) + " " + std::to_string(m) + "x" + std::to_string(n) + "x" +
+                           std::to_string(k));
               ASSERT_NO_FATAL_FAILURE(check(*gemm, op_a, op_b, m, n, k, alpha, beta));
             }
   }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Layers and losses: derivatives against finite differences, and values that can be worked out by hand.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "nn/layer.hpp"
 
 #include <cmath>
 #include <numeric>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "core/error.hpp"
-#include "nn/layer.hpp"
 #include "nn/loss.hpp"
 #include "nn/model.hpp"
 
@@ -118,8 +119,9 @@ TEST(Layers, DerivativesAgreeWithFiniteDifferences) {
 
 TEST(Layers, EveryRowOfTheTableIsAmongTheSubjects) {
   for (const LayerRow& row : layer_table())
-    EXPECT_TRUE(std::ranges::any_of(subjects(), [&](const Subject& s) { return s.description["type"] == row.name; }))
-        << row.name;
+    EXPECT_TRUE(std::ranges::any_of(subjects(), [&](const Subject& s) {
+      return s.description["type"] == row.name;
+    })) << row.name;
 }
 
 TEST(Layers, RefuseUnknownOptionsByName) {
@@ -135,7 +137,8 @@ TEST(Layers, RefuseUnknownOptionsByName) {
   EXPECT_THROW((void)make_layer(setup, {{"type", "conv2d"}, {"channels", 1}, {"kernel", 9}}), ConfigError);
 }
 
-std::vector<float> run(const Json& description, SampleShape shape, std::vector<float> in, const Pass& pass = {}) {
+std::vector<float> run(const Json& description, SampleShape shape, std::vector<float> in,
+                       const Pass& pass = {}) {
   const auto layer = make_layer({.in = shape, .index = 2, .seed = 5, .gemm = &gemm()}, description);
   const std::size_t rows = in.size() / shape.size();
   layer->reserve(rows);
@@ -145,8 +148,10 @@ std::vector<float> run(const Json& description, SampleShape shape, std::vector<f
 }
 
 TEST(Layers, ComputeWhatTheirFormulasSay) {
-  EXPECT_THAT(run({{"type", "leaky_relu"}, {"slope", 0.3}}, {3, 1, 1}, {-2, 0, 5}), testing::ElementsAre(-0.6F, 0, 5));
-  EXPECT_THAT(run({{"type", "max_pool2d"}, {"kernel", 2}}, {1, 2, 4}, {1, 2, 5, 4, 3, 0, 7, 6}), testing::ElementsAre(3, 7));
+  EXPECT_THAT(run({{"type", "leaky_relu"}, {"slope", 0.3}}, {3, 1, 1}, {-2, 0, 5}),
+              testing::ElementsAre(-0.6F, 0, 5));
+  EXPECT_THAT(run({{"type", "max_pool2d"}, {"kernel", 2}}, {1, 2, 4}, {1, 2, 5, 4, 3, 0, 7, 6}),
+              testing::ElementsAre(3, 7));
   const auto shares = run({{"type", "softmax"}}, {3, 1, 1}, {1000, 1000, -1000});
   EXPECT_THAT(shares, testing::ElementsAre(0.5F, 0.5F, 0));
 }
@@ -155,7 +160,8 @@ TEST(Dropout, HasMeanOneTheRightVarianceAndDoesNothingInEvaluation) {
   const std::vector<float> ones(200000, 1.0F);
   const std::vector<std::uint32_t> ids = {3};
   const Pass training{.training = true, .epoch = 0, .sample_ids = ids};
-  const std::vector<std::tuple<std::string, double, double>> kinds = {{"dropout", 0.2, 0.2 / 0.8}, {"gaussian_dropout", 0.2, 0.16}};
+  const std::vector<std::tuple<std::string, double, double>> kinds = {{"dropout", 0.2, 0.2 / 0.8},
+                                                                      {"gaussian_dropout", 0.2, 0.16}};
   for (const auto& [type, rate, variance] : kinds) {
     const Json description = {{"type", type}, {"rate", rate}};
     const SampleShape shape{ones.size(), 1, 1};
@@ -179,7 +185,8 @@ TEST(Dropout, DependsOnTheSampleNotOnItsPlaceInTheBatch) {
   const std::vector<std::uint32_t> swapped = {8, 3};
   const Json description = {{"type", "dropout"}, {"rate", 0.5}};
   const auto first = run(description, {50, 1, 1}, ones, {.training = true, .epoch = 1, .sample_ids = ids});
-  const auto second = run(description, {50, 1, 1}, ones, {.training = true, .epoch = 1, .sample_ids = swapped});
+  const auto second =
+      run(description, {50, 1, 1}, ones, {.training = true, .epoch = 1, .sample_ids = swapped});
   EXPECT_TRUE(std::equal(first.begin(), first.begin() + 50, second.begin() + 50));
   EXPECT_FALSE(std::equal(first.begin(), first.begin() + 50, second.begin()));
 }

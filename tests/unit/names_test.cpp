@@ -62,9 +62,10 @@ TEST(Fields, RefuseOtherTypesAndImpossibleValuesAndNameTheKey) {
   Options options;
   Fields fields = describe(options);
   const std::vector<std::pair<std::string, Json>> wrong = {
-      {"count", 0},   {"count", -1},   {"count", 1.5}, {"count", "3"},  {"count", 1000001}, {"seed", 4294967296},
-      {"rate", 0},    {"rate", 1.01},  {"rate", "x"},  {"flag", 1},     {"kind", "c"},      {"kind", 3},
-      {"rate", true}, {"count", true}, {"seed", -1},   {"kind", Json{}}};
+      {"count", 0},       {"count", -1},        {"count", 1.5}, {"count", "3"},
+      {"count", 1000001}, {"seed", 4294967296}, {"rate", 0},    {"rate", 1.01},
+      {"rate", "x"},      {"flag", 1},          {"kind", "c"},  {"kind", 3},
+      {"rate", true},     {"count", true},      {"seed", -1},   {"kind", Json{}}};
   for (const auto& [key, value] : wrong) {
     const std::string message = message_of([&] { fields.find(key)->set(value); });
     EXPECT_THAT(message, HasSubstr(key)) << value;

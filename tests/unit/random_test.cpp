@@ -2,13 +2,13 @@
 // The counter-based generator: known answers, independence of how rows are read, and distributions.
 #include "core/random.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <set>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace lockstep {
 namespace {
@@ -35,14 +35,16 @@ TEST(RandomRows, HaveTheSameNumbersAtWhateverLengthTheyAreRead) {
 }
 
 TEST(RandomRows, DifferInEveryPartOfTheirAddress) {
-  const auto first = [](std::uint32_t seed, Purpose purpose, std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+  const auto first = [](std::uint32_t seed, Purpose purpose, std::uint32_t a, std::uint32_t b,
+                        std::uint32_t c) {
     std::vector<std::uint32_t> row(1);
     RandomRows(seed, purpose).bits(a, b, c, row);
     return row[0];
   };
   const std::set<std::uint32_t> numbers = {
-      first(1, Purpose::dropout, 1, 1, 1), first(2, Purpose::dropout, 1, 1, 1), first(1, Purpose::sample_order, 1, 1, 1),
-      first(1, Purpose::dropout, 2, 1, 1), first(1, Purpose::dropout, 1, 2, 1), first(1, Purpose::dropout, 1, 1, 2)};
+      first(1, Purpose::dropout, 1, 1, 1),      first(2, Purpose::dropout, 1, 1, 1),
+      first(1, Purpose::sample_order, 1, 1, 1), first(1, Purpose::dropout, 2, 1, 1),
+      first(1, Purpose::dropout, 1, 2, 1),      first(1, Purpose::dropout, 1, 1, 2)};
   EXPECT_EQ(numbers.size(), 6U);
 }
 
@@ -69,7 +71,8 @@ TEST(RandomRows, AreNormalIntoTheTails) {
   double distance = 0;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     const double cdf = 0.5 * std::erfc(-static_cast<double>(numbers[i]) / std::sqrt(2.0));
-    distance = std::max({distance, std::abs(cdf - static_cast<double>(i) / n), std::abs(static_cast<double>(i + 1) / n - cdf)});
+    distance = std::max({distance, std::abs(cdf - static_cast<double>(i) / n),
+                         std::abs(static_cast<double>(i + 1) / n - cdf)});
   }
   EXPECT_LT(distance, 1.95 / std::sqrt(n));
   EXPECT_LT(numbers.front(), -4.0F);

@@ -42,7 +42,8 @@ class Activation final : public Layer {
     for (std::size_t i = 0; i < out.size(); ++i) y[i] = f.value(x[i]);
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out, Matrix d_in) override {
+  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out,
+                Matrix d_in) override {
     if (d_in.empty()) return;
     const Function f = function_;
     const float* y = out.data;
@@ -55,8 +56,8 @@ class Activation final : public Layer {
   Function function_;
 };
 
-/// out_i = exp(in_i) / sum_j exp(in_j) along each row, shifted by the row's maximum so that nothing overflows.
-/// d_in = out (d_out - sum_j d_out_j out_j).
+/// out_i = exp(in_i) / sum_j exp(in_j) along each row, shifted by the row's maximum so that nothing
+/// overflows. d_in = out (d_out - sum_j d_out_j out_j).
 class Softmax final : public Layer {
  public:
   explicit Softmax(const LayerSetup& setup) : Layer(setup.in, setup.in) {}
@@ -72,7 +73,8 @@ class Softmax final : public Layer {
     }
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out, Matrix d_in) override {
+  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out,
+                Matrix d_in) override {
     if (d_in.empty()) return;
     for (std::size_t i = 0; i < out.rows; ++i) {
       const auto y = out.row(i);

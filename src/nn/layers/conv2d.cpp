@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // 2-d convolution as im2col and matrix products.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "core/aligned.hpp"
 #include "core/error.hpp"
@@ -15,9 +15,9 @@ namespace {
 
 using math::Op;
 
-/// For each sample: out [C_out, H_out W_out] = W [C_out, C_in K K] columns [C_in K K, H_out W_out] + b, where row
-/// (c, u, v) of `columns` is the input channel c shifted by (u, v), zero outside (Chellapilla et al. 2006).
-/// H_out = (H + 2 padding - K) / stride + 1, and W_out likewise. Backward: dW = sum over samples of
+/// For each sample: out [C_out, H_out W_out] = W [C_out, C_in K K] columns [C_in K K, H_out W_out] + b, where
+/// row (c, u, v) of `columns` is the input channel c shifted by (u, v), zero outside (Chellapilla et al.
+/// 2006). H_out = (H + 2 padding - K) / stride + 1, and W_out likewise. Backward: dW = sum over samples of
 /// d_out columns^T; the columns' gradient W^T d_out is added back where the columns came from.
 class Conv2d final : public Layer {
  public:
@@ -40,7 +40,8 @@ class Conv2d final : public Layer {
 
   void initialize() override {
     const std::size_t window = options_.kernel * options_.kernel;
-    initialize_weights(options_.init, setup_.seed, setup_.index, depth(), channels() * window, weights_.elements());
+    initialize_weights(options_.init, setup_.seed, setup_.index, depth(), channels() * window,
+                       weights_.elements());
     std::ranges::fill(bias_, 0.0F);
   }
 
@@ -55,7 +56,8 @@ class Conv2d final : public Layer {
     }
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out, Matrix d_in) override {
+  void backward(const Pass& /*pass*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out,
+                Matrix d_in) override {
     std::ranges::fill(d_weights_.elements(), 0.0F);
     std::ranges::fill(d_bias_, 0.0F);
     for (std::size_t i = 0; i < in.rows; ++i) {
@@ -85,7 +87,8 @@ class Conv2d final : public Layer {
   [[nodiscard]] Matrix columns() { return {columns_.data(), depth(), positions()}; }
 
   // Calls visit(column_row, image_row, first, last, x) for each kernel position and output row: outputs
-  // first .. last-1 of that row read image columns x, x + stride, ...; image_row is null above and below the image.
+  // first .. last-1 of that row read image columns x, x + stride, ...; image_row is null above and below the
+  // image.
   template <class Pixel, class Visit>
   void for_each_row(Pixel* image, Visit visit) {
     const std::size_t padding = options_.padding;
@@ -98,9 +101,11 @@ class Conv2d final : public Layer {
             const std::size_t image_y = y * stride + u;  // in the padded image, as is image_x below
             const bool inside = image_y >= padding && image_y < in().height + padding;
             const std::size_t first = v >= padding ? 0 : (padding - v + stride - 1) / stride;
-            const std::size_t room = in().width + padding > v ? (in().width + padding - v - 1) / stride + 1 : 0;
+            const std::size_t room =
+                in().width + padding > v ? (in().width + padding - v - 1) / stride + 1 : 0;
             const std::size_t last = std::max(first, std::min(out().width, room));
-            Pixel* from = inside ? image + (image_y - padding) * in().width + (first * stride + v - padding) : nullptr;
+            Pixel* from =
+                inside ? image + (image_y - padding) * in().width + (first * stride + v - padding) : nullptr;
             visit(row, from, first, last);
           }
   }
@@ -147,12 +152,13 @@ std::unique_ptr<Layer> make_conv2d(const LayerSetup& setup, const Json& descript
   fields.add("init", &options.init, "initial weights").one_of(initializer_names());
   read_options(description, fields);
   if (options.channels == 0 || options.kernel == 0)
-    throw ConfigError(
-        {"a conv2d layer needs its channels and kernel", R"("channels": 6, "kernel": 5)", description.dump()});
+    throw ConfigError({"a conv2d layer needs its channels and kernel", R"("channels": 6, "kernel": 5)",
+                       description.dump()});
   const std::size_t height = setup.in.height + 2 * options.padding;
   const std::size_t width = setup.in.width + 2 * options.padding;
   if (options.kernel > height || options.kernel > width)
-    throw ConfigError({"a conv2d kernel is larger than its padded input", fmt::format("at most {}", std::min(height, width)),
+    throw ConfigError({"a conv2d kernel is larger than its padded input",
+                       fmt::format("at most {}", std::min(height, width)),
                        fmt::format("{}", options.kernel)});
   const SampleShape out{options.channels, (height - options.kernel) / options.stride + 1,
                         (width - options.kernel) / options.stride + 1};

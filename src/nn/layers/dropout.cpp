@@ -9,7 +9,8 @@
 namespace lockstep::nn {
 namespace {
 
-/// Bernoulli: 0 with probability `rate`, else 1 / (1 - rate) (Srivastava et al., JMLR 2014, in its inverted form).
+/// Bernoulli: 0 with probability `rate`, else 1 / (1 - rate) (Srivastava et al., JMLR 2014, in its inverted
+/// form).
 struct Bernoulli {
   float rate;
   void draw(const RandomRows& random, const Pass& pass, std::size_t row, std::uint32_t layer,
@@ -31,12 +32,16 @@ struct Gaussian {
   }
 };
 
-/// out = in * noise, d_in = d_out * noise; the noise of an element depends on (seed, epoch, sample, layer, unit).
+/// out = in * noise, d_in = d_out * noise; the noise of an element depends on (seed, epoch, sample, layer,
+/// unit).
 template <class Noise>
 class Dropout final : public Layer {
  public:
   Dropout(const LayerSetup& setup, Noise noise)
-      : Layer(setup.in, setup.in), random_(setup.seed, Purpose::dropout), layer_(setup.index), noise_(noise) {}
+      : Layer(setup.in, setup.in),
+        random_(setup.seed, Purpose::dropout),
+        layer_(setup.index),
+        noise_(noise) {}
 
   void reserve(std::size_t max_batch) override { drawn_.resize(max_batch * in().size()); }
 

@@ -38,7 +38,8 @@ class Linear final : public Layer {
     setup_.gemm->multiply(1.0F, in, Op::none, weights_, Op::none, 1.0F, out);
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out, Matrix d_in) override {
+  void backward(const Pass& /*pass*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out,
+                Matrix d_in) override {
     setup_.gemm->multiply(1.0F, in, Op::transpose, d_out, Op::none, 0.0F, d_weights_);
     std::ranges::fill(d_bias_, 0.0F);
     for (std::size_t i = 0; i < d_out.rows; ++i) {
@@ -73,9 +74,11 @@ std::unique_ptr<Layer> make_linear(const LayerSetup& setup, const Json& descript
   fields.add("units", &units, "outputs").at_least(1).at_most(1e9);
   fields.add("init", &init, "initial weights").one_of(initializer_names());
   read_options(description, fields);
-  if (units == 0) throw ConfigError({"a linear layer needs its units", R"("units": 256)", description.dump()});
+  if (units == 0)
+    throw ConfigError({"a linear layer needs its units", R"("units": 256)", description.dump()});
   if (!setup.in.is_flat())
-    throw ConfigError({"a linear layer takes vectors", "a flatten layer before it", "input " + to_string(setup.in)});
+    throw ConfigError(
+        {"a linear layer takes vectors", "a flatten layer before it", "input " + to_string(setup.in)});
   return std::make_unique<Linear>(setup, units, init);
 }
 

@@ -9,8 +9,9 @@
 namespace lockstep::nn {
 namespace {
 
-/// out = the largest input of each kernel x kernel window; windows start `stride` apart, incomplete ones at the
-/// far edges are left out. Backward: the gradient goes to the input that was the largest (the first of equals).
+/// out = the largest input of each kernel x kernel window; windows start `stride` apart, incomplete ones at
+/// the far edges are left out. Backward: the gradient goes to the input that was the largest (the first of
+/// equals).
 class MaxPool2d final : public Layer {
  public:
   MaxPool2d(const LayerSetup& setup, SampleShape out, std::size_t kernel, std::size_t stride)
@@ -44,7 +45,8 @@ class MaxPool2d final : public Layer {
   }
 
  private:
-  [[nodiscard]] std::size_t largest_in_window(const float* image, std::size_t c, std::size_t y, std::size_t x) const {
+  [[nodiscard]] std::size_t largest_in_window(const float* image, std::size_t c, std::size_t y,
+                                              std::size_t x) const {
     const std::size_t start = (c * in().height + y) * in().width + x;
     std::size_t best = start;
     for (std::size_t u = 0; u < kernel_; ++u)
@@ -93,7 +95,8 @@ std::unique_ptr<Layer> make_flatten(const LayerSetup& setup, const Json& descrip
   fields.add("size", &size, "the size that the vector must have; 0 = any");
   read_options(description, fields);
   if (size != 0 && size != setup.in.size())
-    throw ConfigError({"the model's input does not fit the data set", std::to_string(size) + " numbers a sample",
+    throw ConfigError({"the model's input does not fit the data set",
+                       std::to_string(size) + " numbers a sample",
                        std::to_string(setup.in.size()) + " (" + to_string(setup.in) + ")"});
   return std::make_unique<Flatten>(setup);
 }

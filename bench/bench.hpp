@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What benchmarks have in common: medians, and a context that tells where the numbers come from.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "core/build_info.hpp"
+#include "math/gemm.hpp"
+#include "record/provenance.hpp"
+
+namespace lockstep::bench {
+
+inline double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// Puts build, host, BLAS and binding into the JSON that Google Benchmark writes.
+inline void add_context() {
+  const auto add = [](const Json& values) {
+    for (const auto& [key, value] : values.items())
+      benchmark::AddCustomContext(key, value.is_string() ? value.get<std::string>() : value.dump());
+  };
+  add(record::build_provenance());
+  add(record::host_provenance());
+  benchmark::AddCustomContext("binding", record::binding());
+  benchmark::AddCustomContext("blas_library", std::string(math::blas_description()));
+}
+
+}  // namespace lockstep::bench

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Benchmarks (Google Benchmark). Their JSON goes to results/bench/.
+
+benches := $(patsubst bench/%.cpp,$(BUILD)/bin/%,$(wildcard bench/*_bench.cpp))
+BENCH_ARGS ?=
+
+$(benches): $(BUILD)/bin/%: $(BUILD)/obj/bench/%.o $(library)
+	@mkdir -p $(@D)
+	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) $(bench_ldlibs) $(lib_ldlibs) -o $@
+
+benches: $(benches)
+
+bench: $(benches) ## Measure this machine: GEMM backends, and a serial epoch over its GEMM floor
+	@mkdir -p results/bench
+	@for b in $(benches); do echo "== $$(basename $$b)"; jobs/local.sh 1 $$b --benchmark_out_format=json \
+	  --benchmark_out=results/bench/$$(basename $$b).json $(BENCH_ARGS) || exit 1; done
+
+accuracy: all ## Train with the old report's recipe over several seeds (SEEDS=3) and print the accuracies
+	@jobs/accuracy.sh $(BUILD)/bin
+.PHONY: bench benches accuracy

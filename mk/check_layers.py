@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fails on an #include in src/ that points upwards.   mk/check_layers.py [--self-test]"""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+# What each folder may include beside itself: what is strictly below, less its siblings and what it is not to know.
+ALLOWED = {
+    "core": [],
+    "math": ["core"],
+    "comm": ["core"],
+    "data": ["core", "math"],
+    "nn": ["core", "math"],
+    "algorithms": ["core", "math", "comm", "data", "nn"],
+    "record": ["core", "math", "data", "nn", "algorithms"],
+    "train": ["core", "math", "comm", "data", "nn", "algorithms", "record"],
+    "sweep": ["core", "math", "data", "nn", "algorithms", "record"],
+}
+# Libraries that only certain folders may know: name of the header, folders.
+OWNERS = {r"mpi\.h": ["comm"], r"(hdf5(_hl)?|H5\w+)\.h": ["record", "sweep"]}
+
+HEADERS = {".hpp", ".h", ".hh"}
+SOURCES = {".cpp", ".cc", ".cxx"}
+OTHERS = {".def", ".inc", ".ipp"}
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+PRAGMA_ONCE = re.compile(r"^\s*#\s*pragma\s+once\b")
+
+
+def problems_of(path, root):
+    """Yields (line number, problem) for a source file below root/src."""
+    relative = path.relative_to(root / "src")
+    layer = relative.parts[0]
+    if layer not in ALLOWED:
+        yield 1, f"src/{layer} is no layer; there are: {', '.join(ALLOWED)}"
+        return
+    may = f"{layer} may include {', '.join([layer, *ALLOWED[layer]])}"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if path.suffix in HEADERS and not any(map(PRAGMA_ONCE.match, lines)):
+        yield 1, "a header needs #pragma once"
+    matches = [(number, INCLUDE.match(line)) for number, line in enumerate(lines, 1)]
+    includes = [(number, *match.groups()) for number, match in matches if match]
+
+    for number, quote, name in includes:
+        parts = Path(name).parts
+        if ".." in parts:
+            yield number, f"{name}: paths start at src/, without '..'"
+        # The search path holds src/, so <nn/model.hpp> finds what "nn/model.hpp" finds.
+        elif parts[0] in ALLOWED:
+            if parts[0] != layer and parts[0] not in ALLOWED[layer]:
+                yield number, f"{name}: {may}; not {parts[0]}"
+        # "model.hpp" for "nn/model.hpp" would slip past the table.
+        elif quote == '"' and ((path.parent / name).exists() or (root / "src" / name).exists()):
+            yield number, f"{name}: paths start at src/ and name a layer"
+        for pattern, owners in OWNERS.items():
+            if re.fullmatch(pattern, parts[-1]) and layer not in owners:
+                yield number, f"{name}: only {' and '.join(owners)} may include it"
+
+    own = [relative.with_suffix(suffix) for suffix in sorted(HEADERS) if path.with_suffix(suffix).exists()]
+    if path.suffix in SOURCES and own and (not includes or Path(includes[0][2]) not in own):
+        yield includes[0][0] if includes else 1, f"its own header comes first: {own[0]}"
+
+
+def check(root):
+    """Lists (path, line, problem) for the tree root/src, and counts its files."""
+    files = sorted(p for p in (root / "src").rglob("*") if p.suffix in HEADERS | SOURCES | OTHERS)
+    return [(p.relative_to(root), *problem) for p in files for problem in problems_of(p, root)], len(files)
+
+
+def self_test():
+    """Each of the bad files breaks one rule, in its line 2; the good ones break none."""
+    upwards = [(a, b) for a in ALLOWED for b in ALLOWED if a != b and b not in ALLOWED[a]]
+    # The rules in words, so that a slip in the table is seen here.
+    for pair in ("math comm", "comm math", "data nn", "nn data", "data comm", "nn comm", "core math", "math nn",
+                 "comm algorithms", "algorithms record", "record comm", "record train", "train sweep", "sweep train",
+                 "sweep comm"):
+        assert tuple(pair.split()) in upwards, pair
+    bad = [(f"src/{a}/a.cpp", f'\n#include "{b}/x.hpp"\n', f"{a} may include") for a, b in upwards]
+    bad += [(f"src/{layer}/a.cpp", "\n#include <mpi.h>\n", "only comm") for layer in ALLOWED if layer != "comm"]
+    bad += [(f"src/{layer}/a.cpp", "\n#include <hdf5.h>\n", "only record and sweep")
+            for layer in ALLOWED if layer not in ("record", "sweep")]
+    bad += [
+        ("src/nn/layers/a.def", '\n#  include "comm/x.hpp"\n', "nn may include"),
+        ("src/nn/a.cpp", "\n#include <comm/x.hpp>\n", "nn may include"),
+        ("src/math/a.cpp", '\n#include "math/../core/x.hpp"\n', "without '..'"),
+        ("src/math/a.cpp", '\n#include "../comm/x.hpp"\n', "without '..'"),
+        ("src/core/a.cpp", '\n#include "own.hpp"\n', "name a layer"),
+        ("src/core/own.cpp", '\n#include <vector>\n#include "core/own.hpp"\n', "own header comes first"),
+        ("src/core/own.cpp", '\n#include "core/x.hpp"\n#include "core/own.hpp"\n', "own header comes first"),
+        ("src/core/own.cpp", "", "own header comes first"),
+        ("src/core/a.hpp", "\nint x;\n", "#pragma once"),
+        ("src/core/a.hpp", "\n// #pragma once\n", "#pragma once"),
+        ("src/strange/a.cpp", "\n", "is no layer"),
+        ("src/a.cpp", "\n", "is no layer"),
+    ]
+    good = [(f"src/{a}/a.cpp", f'#include <vector>\n#include "{b}/x.hpp"\n') for a in ALLOWED for b in [a, *ALLOWED[a]]]
+    good += [
+        ("src/core/own.cpp", '// Comment.\n#include "core/own.hpp"\n#include <vector>\n'),
+        ("src/core/a.hpp", "// Comment.\n#pragma once\n"),
+        ("src/comm/a.cpp", "#include <mpi.h>\n"),
+        ("src/record/a.cpp", "#include <hdf5.h>\n"),
+        ("src/sweep/a.cpp", "#include <hdf5.h>\n"),
+        ("src/core/a.cpp", '// #include "nn/x.hpp"\n#include "nlohmann/json.hpp"\n'),
+    ]
+    for name, text, expected in bad + [(*case, None) for case in good]:
+        with tempfile.TemporaryDirectory() as folder:
+            for file, content in {"src/core/own.hpp": "#pragma once\n", name: text}.items():
+                path = Path(folder) / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(content)
+            found, _ = check(Path(folder))
+            right = not found if expected is None else len(found) == 1 and expected in found[0][2]
+            if right and expected and "#include" in text:
+                right = found[0][1] == 2
+            if not right:
+                sys.exit(f"check_layers.py: self-test fails on {name} {text!r}: expected {expected}, found {found}")
+    return len(bad), len(good)
+
+
+def main(arguments):
+    if set(arguments) - {"--self-test"}:
+        sys.exit(__doc__)
+    if arguments:
+        print("check-layers: self-test: %d violations found, %d good files passed" % self_test())
+    found, files = check(Path(__file__).resolve().parents[1])
+    for path, number, problem in found:
+        print(f"{path}:{number}: {problem}")
+    print(f"check-layers: {files} files, {len(found) or 'no'} problem{'' if len(found) == 1 else 's'}")
+    return 1 if found or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The parts that Lockstep is made of: checks that they are here, installs them, or says what to install.
+#   mk/deps.sh                     check all; install what is missing (apt), or say what to install; exit 1 if parts stay missing
+#   mk/deps.sh --check [GROUP...]  only check: quick, silent when all is there; groups: build run test bench analysis data
+# BLAS (openblas, blis, mkl), CXX and PYTHON in the environment mean what they mean to make.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+blas=${BLAS:-openblas}
+case $blas in
+  openblas) blas_row="pc:openblas|libopenblas-dev|openblas|openblas" ;;
+  blis) blas_row="pc:blis pc:blis-openmp pc:blis-pthread|libblis-dev|blis|blis" ;;
+  mkl) blas_row="pc:mkl-dynamic-lp64-seq pc:mkl-static-lp64-seq|intel-mkl|intel-oneapi-mkl|mkl-devel" ;;
+  *) echo "BLAS=$blas is unknown; there are: openblas blis mkl" >&2; exit 2 ;;
+esac
+
+# group | part | how to find it | Debian package | Spack spec | conda-forge package
+# How: one of these is enough: pc:MODULE of pkg-config, cmd:COMMAND, hdr:HEADER, py:MODULE of Python, path:FILE; cxx: and mpi:
+# are functions below. The build asks pkg-config for the same modules, in the same order: what is found here is found there.
+# The group data is installed if it can be, and never missed: `make data` has other sources.
+parts="\
+build|C++20 compiler|cxx:|g++|gcc|cxx-compiler
+build|make|cmd:make|make|gmake|make
+build|pkg-config|cmd:pkg-config|pkg-config|pkgconf|pkg-config
+build|MPI|mpi:|libopenmpi-dev|openmpi|openmpi
+build|HDF5|pc:hdf5-serial pc:hdf5|libhdf5-dev|hdf5~mpi|hdf5
+build|Eigen|pc:eigen3|libeigen3-dev|eigen|eigen
+build|BLAS ($blas)|$blas_row
+build|nlohmann_json|pc:nlohmann_json|nlohmann-json3-dev|nlohmann-json|nlohmann_json
+build|CLI11|hdr:CLI/CLI.hpp|libcli11-dev|cli11|cli11
+build|fmt|pc:fmt|libfmt-dev|fmt|fmt
+build|zlib|pc:zlib|zlib1g-dev|zlib|zlib
+build|OpenSSL|pc:openssl|libssl-dev|openssl|openssl
+run|mpiexec|cmd:mpiexec|openmpi-bin|openmpi|openmpi
+run|git|cmd:git|git|git|git
+test|GoogleTest|pc:gtest|libgtest-dev|googletest|gtest
+test|GoogleMock|pc:gmock|libgmock-dev|googletest|gmock
+test|Python|py:sys|python3|python|python
+test|pytest|py:pytest|python3-pytest|py-pytest|pytest
+test|HDF5 tools|cmd:h5dump|hdf5-tools|hdf5~mpi|hdf5
+bench|Google Benchmark|pc:benchmark|libbenchmark-dev|benchmark|benchmark
+analysis|h5py|py:h5py|python3-h5py|py-h5py~mpi|h5py
+analysis|numpy|py:numpy|python3-numpy|py-numpy|numpy
+data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
+needed=(build run test bench analysis)
+
+# A python3 that stands first on PATH may be another one than the system's, for which the Debian packages are.
+python=${PYTHON:-/usr/bin/python3}
+
+# What make compiles with; without MPI, at least the compiler behind it can be judged.
+choose_compiler() {
+  cxx=${CXX:-mpicxx}
+  command -v "${cxx%% *}" >/dev/null || cxx=g++
+}
+choose_compiler
+
+new_enough() {  # GCC 10 takes -std=c++20 and lacks half of it.
+  # shellcheck disable=SC2086  # CXX may carry flags, or a ccache before it
+  $cxx -std=c++20 -E -x c++ - >/dev/null 2>&1 <<'SOURCE'
+#if defined __clang__ ? __clang_major__ < 14 : __GNUC__ < 11
+#error too old
+#endif
+SOURCE
+}
+
+header() {  # NAME [FOLDER...]
+  local name=$1 folder more
+  shift
+  IFS=: read -r -a more <<<"${CPATH:-}:${CPLUS_INCLUDE_PATH:-}:${CONDA_PREFIX:+$CONDA_PREFIX/include}"
+  for folder in "$@" "${more[@]}" /usr/local/include /usr/include; do
+    if [ -n "$folder" ] && [ -e "$folder/$name" ]; then return; fi
+  done
+  return 1
+}
+
+# The wrapper compiler alone is not enough: Debian ships it apart from mpi.h.
+mpi() {
+  local folders
+  command -v mpicxx >/dev/null || return 1
+  read -r -a folders <<<"$(mpicxx --showme:incdirs 2>/dev/null)"
+  header mpi.h ${folders[@]+"${folders[@]}"}
+}
+
+found() {  # HOW
+  local ways way name
+  read -r -a ways <<<"$1"
+  for way in "${ways[@]}"; do
+    name=${way#*:}
+    case $way in
+      cxx:) new_enough ;;
+      mpi:) mpi ;;
+      cmd:*) command -v "$name" >/dev/null ;;
+      pc:*) pkg-config --exists "$name" 2>/dev/null ;;
+      hdr:*) header "$name" ;;
+      py:*) "$python" -c "import $name" 2>/dev/null ;;
+      path:*) [ -e "$name" ] ;;
+    esac && return
+  done
+  return 1
+}
+
+# Lines "part|package|spec|conda" of what is missing in the groups named.
+missing_in() {  # GROUP...
+  local group part how package spec conda
+  while IFS='|' read -r group part how package spec conda; do
+    case " $* " in *" $group "*) found "$how" || echo "$part|$package|$spec|$conda" ;; esac
+  done <<<"$parts"
+}
+column() { cut -d '|' -f "$1" | awk 'NF && !seen[$0]++' | paste -s -d ' '; }
+
+explain() {  # MISSING
+  {
+    echo "missing: $(cut -d '|' -f 1 <<<"$1" | paste -s -d ',' | sed 's/,/, /g')"
+    if grep -q '^C++20 compiler|' <<<"$1" && command -v "${cxx%% *}" >/dev/null; then
+      # shellcheck disable=SC2086
+      echo "  the compiler here is too old, GCC 11 or Clang 14 is needed: $($cxx --version 2>&1 | head -n 1)"
+    fi
+    if grep -q '^pkg-config|' <<<"$1"; then echo "  (without pkg-config most libraries cannot be seen, even if they are here)"; fi
+    echo "  Debian, Ubuntu:  sudo apt-get install $(column 2 <<<"$1")"
+    echo "  Spack:           spack install $(column 3 <<<"$1")"
+    echo "                   or all at once, as spack.yaml says: spack -e . install && spack env activate ."
+    echo "  conda:           conda install -c conda-forge $(column 4 <<<"$1")"
+    echo "                   or all at once: conda env create -f environment.yml && conda activate lockstep"
+    echo "  a cluster:       often has modules: module avail; then e.g. module load gcc openmpi hdf5 openblas eigen"
+  } >&2
+}
+
+apt() {  # UPDATE-OR-INSTALL ARGUMENT...: quiet, but for the end of what it said when it fails
+  local sudo=() log status=0
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  log=$(mktemp)
+  # --no-upgrade: what is here already stays as it is.
+  ${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends --no-upgrade \
+    -o DPkg::Lock::Timeout=120 "$@" </dev/null >"$log" 2>&1 || status=$?
+  [ $status = 0 ] || { echo "apt-get $1 failed:"; tail -n 15 "$log"; } >&2
+  rm "$log"
+  return $status
+}
+can_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; }
+
+if [ "${1:-}" = --check ]; then
+  shift
+  for group in "$@"; do
+    grep -q "^$group|" <<<"$parts" || { echo "mk/deps.sh: unknown group '$group'; there are: ${needed[*]} data" >&2; exit 2; }
+  done
+  [ $# -gt 0 ] || set -- "${needed[@]}"
+  missing=$(missing_in "$@")
+  [ -n "$missing" ] || exit 0
+  explain "$missing"
+  ! can_install || echo "  or let it be done:  make deps" >&2
+  exit 1
+fi
+[ $# = 0 ] || { echo "usage: mk/deps.sh [--check [GROUP...]]" >&2; exit 2; }
+
+missing=$(missing_in "${needed[@]}")
+optional=$(missing_in data)
+if [ -n "$missing$optional" ] && can_install; then
+  read -r -a packages <<<"$(column 2 <<<"$missing")"
+  read -r -a extras <<<"$(column 2 <<<"$optional")"
+  echo "installing" ${packages[@]+"${packages[@]}"} ${extras[@]+"${extras[@]}"}
+  # An update that fails need not matter: the lists may be there from before.
+  apt update || true
+  if [ -n "$missing" ]; then apt install "${packages[@]}" || { explain "$missing"; exit 1; }; fi
+  # Apart from the rest, so that a distribution without the data set still gets the rest.
+  if [ -n "$optional" ] && [ -n "$(apt-cache show "${extras[@]}" 2>/dev/null)" ]; then apt install "${extras[@]}" || true; fi
+  hash -r
+  choose_compiler
+  missing=$(missing_in "${needed[@]}")
+  optional=$(missing_in data)
+fi
+[ -z "$missing" ] || { explain "$missing"; exit 1; }
+if [ -n "$optional" ]; then
+  echo "all parts present but the optional package $(column 2 <<<"$optional"): make data tries other sources"
+else
+  echo "all parts present"
+fi

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the programs as a user does: under the local launcher, on real files, in a folder of their own."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin"))
+SMALL = ["--dataset", "synthetic", "--synthetic-train", "1003", "--synthetic-test", "200", "--epochs", "2",
+         "--model", "mlp:784-16-10"]
+
+
+@dataclass
+class Result:
+    status: int
+    out: str
+    err: str
+
+
+class Lockstep:
+    """The programs, with results going to a temporary folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, *arguments, ranks=1, program="train", timeout=120, env=None):
+        command = [str(ROOT / "jobs/local.sh"), str(ranks), str(BIN / program), *map(str, arguments)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
+                              env={**os.environ, **(env or {})})
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def train(self, *arguments, ranks=1, program="train", **options):
+        """Trains and returns the path of the new run file."""
+        before = set(self.files())
+        result = self.run(*arguments, "--results", self.folder, ranks=ranks, program=program, **options)
+        assert result.status == 0, result.err
+        new = set(self.files()) - before
+        assert len(new) == 1, new
+        return new.pop()
+
+    def files(self):
+        return sorted(self.folder.rglob("*.h5"))
+
+
+@pytest.fixture
+def lockstep(tmp_path):
+    return Lockstep(tmp_path / "results")
+
+
+@pytest.fixture(scope="session")
+def datasets():
+    """The real data sets that are here; Fashion-MNIST must be."""
+    here = [name for name in ("fashion_mnist", "mnist") if (ROOT / "data" / name / "train-images-idx3-ubyte").exists()]
+    assert "fashion_mnist" in here, "run `make data` first"
+    return here
+
+
+def series(path, name):
+    with h5py.File(path) as file:
+        return file[name][()]
