@@ -61,7 +61,7 @@ void serial_epoch(benchmark::State& state, const std::string& gemm_name) {
   const auto allreduce = comm::make_allreduce("mpi", ranks, parameters.size() + 1);
   const algorithms::TrainingOptions options{
       .batch_size = batch, .epochs = 1000, .seed = 1, .gradient = "mean"};
-  const nn::ScheduleOptions schedule{.learning_rate = 0.64};
+  const nn::ScheduleOptions schedule{.learning_rate = 0.1};
   PhaseTimer phases;
   const auto algorithm = algorithms::find_algorithm("serial").make();
   algorithm->start({.ranks = ranks,

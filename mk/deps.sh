@@ -126,16 +126,12 @@ explain() {  # MISSING
   } >&2
 }
 
-apt() {  # UPDATE-OR-INSTALL ARGUMENT...: quiet, but for the end of what it said when it fails
-  local sudo=() log status=0
+apt() {  # UPDATE-OR-INSTALL ARGUMENT...: quiet, all goes to the log
+  local sudo=()
   [ "$(id -u)" = 0 ] || sudo=(sudo)
-  log=$(mktemp)
   # --no-upgrade: what is here already stays as it is.
   ${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends --no-upgrade \
-    -o DPkg::Lock::Timeout=120 "$@" </dev/null >"$log" 2>&1 || status=$?
-  [ $status = 0 ] || { echo "apt-get $1 failed:"; tail -n 15 "$log"; } >&2
-  rm "$log"
-  return $status
+    -o DPkg::Lock::Timeout=120 "$@" </dev/null >>"$log" 2>&1
 }
 can_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; }
 
@@ -159,11 +155,17 @@ if [ -n "$missing$optional" ] && can_install; then
   read -r -a packages <<<"$(column 2 <<<"$missing")"
   read -r -a extras <<<"$(column 2 <<<"$optional")"
   echo "installing" ${packages[@]+"${packages[@]}"} ${extras[@]+"${extras[@]}"}
-  # An update that fails need not matter: the lists may be there from before.
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  # An update that fails need not matter: the lists may be there from before. If it does, the log shows it.
   apt update || true
-  if [ -n "$missing" ]; then apt install "${packages[@]}" || { explain "$missing"; exit 1; }; fi
+  if [ -n "$missing" ] && ! apt install "${packages[@]}"; then
+    { echo "apt-get failed; the end of what it said:"; tail -n 20 "$log"; } >&2
+    explain "$missing"
+    exit 1
+  fi
   # Apart from the rest, so that a distribution without the data set still gets the rest.
-  if [ -n "$optional" ] && [ -n "$(apt-cache show "${extras[@]}" 2>/dev/null)" ]; then apt install "${extras[@]}" || true; fi
+  if [ -n "$optional" ]; then apt install "${extras[@]}" || true; fi
   hash -r
   choose_compiler
   missing=$(missing_in "${needed[@]}")

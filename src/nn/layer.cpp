@@ -21,7 +21,7 @@ constexpr std::array table = {
     LayerRow{"tanh", "hyperbolic tangent", make_tanh},
     LayerRow{"softmax", "exp(x_i) / sum_j exp(x_j)", make_softmax},
     LayerRow{"dropout", "Bernoulli dropout: zero with probability rate, else x / (1 - rate)", make_dropout},
-    LayerRow{"gaussian_dropout", "x times a normal number of mean 1 and variance rate (1 - rate)",
+    LayerRow{"gaussian_dropout", "x times a normal number of mean 1 and standard deviation rate (1 - rate)",
              make_gaussian_dropout},
 };
 

@@ -161,7 +161,7 @@ TEST(Dropout, HasMeanOneTheRightVarianceAndDoesNothingInEvaluation) {
   const std::vector<std::uint32_t> ids = {3};
   const Pass training{.training = true, .epoch = 0, .sample_ids = ids};
   const std::vector<std::tuple<std::string, double, double>> kinds = {{"dropout", 0.2, 0.2 / 0.8},
-                                                                      {"gaussian_dropout", 0.2, 0.16}};
+                                                                      {"gaussian_dropout", 0.2, 0.16 * 0.16}};
   for (const auto& [type, rate, variance] : kinds) {
     const Json description = {{"type", type}, {"rate", rate}};
     const SampleShape shape{ones.size(), 1, 1};
@@ -175,7 +175,7 @@ TEST(Dropout, HasMeanOneTheRightVarianceAndDoesNothingInEvaluation) {
     }
     const auto n = static_cast<double>(noise.size());
     EXPECT_NEAR(sum / n, 1.0, 0.005) << type;
-    EXPECT_NEAR(squares / n, variance, 0.01) << type;
+    EXPECT_NEAR(squares / n, variance, 0.02 * variance) << type;
   }
 }
 

@@ -21,13 +21,14 @@ struct Bernoulli {
   }
 };
 
-/// Normal with mean 1 and variance rate (1 - rate).
+/// Normal with mean 1 and standard deviation rate (1 - rate), as in the project that Lockstep grew out of: milder than
+/// the usual sqrt(rate / (1 - rate)) of Srivastava et al.
 struct Gaussian {
   float rate;
   void draw(const RandomRows& random, const Pass& pass, std::size_t row, std::uint32_t layer,
             std::span<float> noise) const {
     random.normal(pass.epoch, pass.sample_ids[row], layer, noise);
-    const float deviation = std::sqrt(rate * (1.0F - rate));
+    const float deviation = rate * (1.0F - rate);
     for (float& value : noise) value = 1.0F + deviation * value;
   }
 };
