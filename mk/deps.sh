@@ -10,25 +10,25 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 blas=${BLAS:-openblas}
 case $blas in
   openblas) blas_row="pc:openblas|libopenblas-dev|openblas|openblas" ;;
-  blis) blas_row="pc:blis pc:blis-openmp pc:blis-pthread|libblis-dev|blis|blis" ;;
+  blis) blas_row="pc:blis pc:blis-openmp pc:blis-pthread hdr:blis.h|libblis-dev|blis|blis" ;;
   mkl) blas_row="pc:mkl-dynamic-lp64-seq pc:mkl-static-lp64-seq|intel-mkl|intel-oneapi-mkl|mkl-devel" ;;
   *) echo "BLAS=$blas is unknown; there are: openblas blis mkl" >&2; exit 2 ;;
 esac
 
 # group | part | how to find it | Debian package | Spack spec | conda-forge package
 # How: one of these is enough: pc:MODULE of pkg-config, cmd:COMMAND, hdr:HEADER, py:MODULE of Python, path:FILE; cxx: and mpi:
-# are functions below. The build asks pkg-config for the same modules, in the same order: what is found here is found there.
+# are functions below. The build (mk/flags.mk) asks for the same modules, in the same order: what is found here is found there.
 # The group data is installed if it can be, and never missed: `make data` has other sources.
 parts="\
 build|C++20 compiler|cxx:|g++|gcc|cxx-compiler
 build|make|cmd:make|make|gmake|make
 build|pkg-config|cmd:pkg-config|pkg-config|pkgconf|pkg-config
 build|MPI|mpi:|libopenmpi-dev|openmpi|openmpi
-build|HDF5|pc:hdf5-serial pc:hdf5|libhdf5-dev|hdf5~mpi|hdf5
+build|HDF5|pc:hdf5-serial pc:hdf5 hdr:hdf5.h|libhdf5-dev|hdf5~mpi|hdf5
 build|Eigen|pc:eigen3|libeigen3-dev|eigen|eigen
 build|BLAS ($blas)|$blas_row
 build|nlohmann_json|pc:nlohmann_json|nlohmann-json3-dev|nlohmann-json|nlohmann_json
-build|CLI11|hdr:CLI/CLI.hpp|libcli11-dev|cli11|cli11
+build|CLI11|pc:CLI11 hdr:CLI/CLI.hpp|libcli11-dev|cli11|cli11
 build|fmt|pc:fmt|libfmt-dev|fmt|fmt
 build|zlib|pc:zlib|zlib1g-dev|zlib|zlib
 build|OpenSSL|pc:openssl|libssl-dev|openssl|openssl
@@ -68,7 +68,7 @@ header() {  # NAME [FOLDER...]
   local name=$1 folder more
   shift
   IFS=: read -r -a more <<<"${CPATH:-}:${CPLUS_INCLUDE_PATH:-}:${CONDA_PREFIX:+$CONDA_PREFIX/include}"
-  for folder in "$@" "${more[@]}" /usr/local/include /usr/include; do
+  for folder in "$@" "${more[@]}" /usr/local/include /usr/include /usr/include/*-linux-gnu; do
     if [ -n "$folder" ] && [ -e "$folder/$name" ]; then return; fi
   done
   return 1

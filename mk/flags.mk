@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Compiler and linker flags: one block a configuration, one line a library.
 
-CXX := $(if $(filter default,$(origin CXX)),mpicxx,$(CXX))
+# Compilation goes through MPI's wrapper; a plain compiler named by CXX (conda and Spack export one) becomes the one behind it.
+plain_cxx := $(if $(filter default,$(origin CXX)),,$(if $(findstring mpi,$(CXX)),,$(CXX)))
+ifneq ($(plain_cxx),)
+  export OMPI_CXX := $(plain_cxx)
+endif
+override CXX := $(if $(or $(plain_cxx),$(filter default,$(origin CXX))),mpicxx,$(CXX))
 
 # GCC 12 takes the deliberately undefined operands of AVX-512 intrinsics, and joined strings, for mistakes (GCC bugs
 # 105593 and 105651).
@@ -14,21 +19,27 @@ ifeq ($(flags.$(CONFIG)),)
   $(error CONFIG=$(CONFIG) is unknown; there are: release debug asan tsan)
 endif
 
-# The first of several pkg-config names that exists (distributions disagree about some of them).
-pkg = $(firstword $(foreach name,$(2),$(shell pkg-config --exists $(name) 2>/dev/null && echo $(name))) $(firstword $(2)))
-hdf5 := $(call pkg,,hdf5-serial hdf5)
+# The first of several pkg-config names that exists, or nothing (distributions disagree about some of them).
+pkg = $(firstword $(foreach name,$(1),$(shell pkg-config --exists $(name) 2>/dev/null && echo $(name))))
 blas.openblas := openblas
 blas.blis := blis blis-openmp blis-pthread
 blas.mkl := mkl-dynamic-lp64-seq mkl-static-lp64-seq
 ifeq ($(blas.$(BLAS)),)
   $(error BLAS=$(BLAS) is unknown; there are: openblas blis mkl)
 endif
-libraries := $(hdf5) $(call pkg,,$(blas.$(BLAS))) eigen3 nlohmann_json fmt zlib openssl
+hdf5 := $(call pkg,hdf5-serial hdf5)
+blas := $(call pkg,$(blas.$(BLAS)))
+cli11 := $(call pkg,CLI11)
+libraries := $(hdf5) $(blas) $(cli11) eigen3 nlohmann_json fmt zlib openssl
+# Some come without a pkg-config file: HDF5 from conda-forge, BLIS from Debian 12 (its cblas.h lies beside the true blis.h).
+blis_h := $(realpath $(firstword $(wildcard /usr/include/*/blis.h)))
+unlisted_cflags := $(if $(blas),,$(if $(filter blis,$(BLAS)),$(if $(blis_h),-isystem $(dir $(blis_h)))))
+unlisted_ldlibs := $(if $(hdf5),,-lhdf5) $(if $(blas),,-l$(BLAS))
 test_libraries := gtest gmock
 
 std_flags := -std=c++20 -march=$(ARCH) -g1 $(flags.$(CONFIG)) $(warnings)
-lib_cflags := $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(libraries) 2>/dev/null))
-lib_ldlibs := $(shell pkg-config --libs $(libraries) 2>/dev/null) -lm
+lib_cflags := $(unlisted_cflags) $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(libraries) 2>/dev/null))
+lib_ldlibs := $(unlisted_ldlibs) $(shell pkg-config --libs $(libraries) 2>/dev/null) -lm
 test_ldlibs := $(shell pkg-config --libs $(test_libraries) 2>/dev/null) -lpthread
 bench_ldlibs := $(shell pkg-config --libs benchmark 2>/dev/null || echo -lbenchmark) -lpthread
 # Open MPI's long-removed C++ bindings are neither wanted nor free of warnings.

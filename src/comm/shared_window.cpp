@@ -24,7 +24,8 @@ SharedWindow::SharedWindow(const Communicator& node, std::size_t size_bytes) : n
   check(MPI_Win_shared_query(window_, 0, &available, &unit, &start), "MPI_Win_shared_query");
   const std::size_t beyond_line = reinterpret_cast<std::uintptr_t>(start) % cache_line_bytes;
   const std::size_t skip = beyond_line == 0 ? 0 : cache_line_bytes - beyond_line;
-  bytes_ = std::span(static_cast<std::byte*>(start) + skip, size_bytes);
+  bytes_ = std::span(static_cast<std::byte*>(start) + skip,
+                     static_cast<std::size_t>(available) - cache_line_bytes);
 
   // One epoch for the window's whole life: loads and stores are allowed throughout, ordered by fence() or by
   // atomics that live in the window.

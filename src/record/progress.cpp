@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -70,11 +71,26 @@ ProgressStyle progress_style(std::string_view name) {
   return find_row(std::span<const StyleRow>(styles), "progress style", name).style;
 }
 
+namespace {
+
+// Open MPI's mpiexec gives every rank a pseudo-terminal and passes on what comes out of it, also to a file.
+// Whether a person looks is then for mpiexec's own output to say: the parent's, when it runs on this host
+// (else this is no terminal to redraw).
+bool launcher_shows_a_terminal() {
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return true;
+  std::error_code failure;
+  const auto shown =
+      std::filesystem::read_symlink(fmt::format("/proc/{}/fd/1", ::getppid()), failure).string();
+  return shown.starts_with("/dev/pts/") || shown.starts_with("/dev/tty");
+}
+
+}  // namespace
+
 bool is_terminal(std::FILE* out) {
   // No colour is used, so NO_COLOR has no say; moving the cursor is what a dumb terminal cannot do.
   const char* terminal = std::getenv("TERM");
   return terminal != nullptr && *terminal != '\0' && std::string_view(terminal) != "dumb" &&
-         ::isatty(::fileno(out)) != 0;
+         ::isatty(::fileno(out)) != 0 && launcher_shows_a_terminal();
 }
 
 Progress::Progress(std::FILE* out, ProgressStyle style, std::size_t total_epochs, std::size_t steps_per_epoch,

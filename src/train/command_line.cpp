@@ -48,7 +48,8 @@ Json read_config(const std::string& path) {
   const bool is_run = std::filesystem::path(path).extension() == ".h5";
   const Json config = is_run ? record::read_run_file(path).config : parse_config(path);
   if (!config.is_object())
-    throw ConfigError({path + " holds no configuration", "a JSON object: {\"key\": value, ...}", config.dump()});
+    throw ConfigError(
+        {path + " holds no configuration", "a JSON object: {\"key\": value, ...}", config.dump()});
   return config;
 }
 
@@ -123,8 +124,13 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
       ->take_all()
       ->expected(1);
   app.add_flag("--print-config", line.print_config, "print the resolved configuration as JSON and stop");
-  app.add_option("--results", line.results, "folder for run files")->take_last()->capture_default_str()->type_name("DIR");
-  app.add_option("--run-id", line.run_id, "name of the run file; made up when absent")->take_last()->type_name("NAME");
+  app.add_option("--results", line.results, "folder for run files")
+      ->take_last()
+      ->capture_default_str()
+      ->type_name("DIR");
+  app.add_option("--run-id", line.run_id, "name of the run file; made up when absent")
+      ->take_last()
+      ->type_name("NAME");
   app.add_option("--progress", line.progress, "live line, plain lines, or none")
       ->take_last()
       ->capture_default_str()

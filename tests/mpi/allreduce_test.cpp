@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every row of the allreduce table against sums that each rank computes for itself.
+#include "comm/allreduce.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -13,7 +15,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "comm/allreduce.hpp"
 #include "comm/allreduce_algorithms.hpp"
 #include "core/error.hpp"
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The communicator, the shared window and the node barrier, on however many ranks the launcher gives.
+#include "comm/communicator.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <limits>
@@ -9,7 +11,6 @@
 
 #include <gtest/gtest.h>
 
-#include "comm/communicator.hpp"
 #include "comm/node_barrier.hpp"
 #include "comm/shared_window.hpp"
 #include "core/error.hpp"
@@ -190,6 +191,12 @@ TEST(SharedWindow, StartsOnACacheLineWhateverItsSize) {
     EXPECT_EQ(window.bytes().size(), size);
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(window.bytes().data()) % 64, 0U);
   }
+}
+
+TEST(SharedWindow, IsAsLargeOnEveryRankAsRankZeroAsked) {
+  const Communicator node = Communicator::world().node();
+  const SharedWindow window(node, node.is_root() ? 12345 : 0);
+  EXPECT_EQ(window.bytes().size(), 12345U);
 }
 
 TEST(SharedWindow, SurvivesAMove) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The progress display: what its lines say, how wide they are, how often they are drawn.
+#include "record/progress.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -13,7 +15,6 @@
 #include <unistd.h>
 
 #include "core/error.hpp"
-#include "record/progress.hpp"
 
 namespace lockstep::record {
 namespace {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Provenance: what is told of build, machine and environment, and what never is.
+#include "record/provenance.hpp"
+
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -9,8 +11,6 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <unistd.h>
-
-#include "record/provenance.hpp"
 
 namespace lockstep::record {
 namespace {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The run file: what is written is read, readers and kills find whole files, and bad files are named as what
 // they are.
+#include "record/run_file.hpp"
+
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -18,7 +20,6 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "record/hdf5_values.hpp"
-#include "record/run_file.hpp"
 
 namespace lockstep::record {
 namespace {
