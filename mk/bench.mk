@@ -4,6 +4,10 @@
 benches := $(patsubst bench/%.cpp,$(BUILD)/bin/%,$(wildcard bench/*_bench.cpp))
 BENCH_ARGS ?=
 
+.PHONY: check-bench-deps
+check-bench-deps:
+	@mk/deps.sh --check bench
+$(call object,$(wildcard bench/*.cpp)): | check-bench-deps
 $(benches): $(BUILD)/bin/%: $(BUILD)/obj/bench/%.o $(library)
 	@mkdir -p $(@D)
 	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) $(bench_ldlibs) $(lib_ldlibs) -o $@

@@ -2,6 +2,8 @@
 # Objects, the library and the programs. Objects depend on their headers and on the flags that made them.
 
 quiet = $(if $(V),,@echo "  $(1)"; )
+# For targets that build on the way to something else, unless the user has said -j.
+all_cores = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 folders := core math comm data nn nn/layers algorithms record train
 sources := $(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp))
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))

@@ -9,7 +9,7 @@ data: ## Fetch MNIST and Fashion-MNIST into data/, checked by SHA-256
 
 demo: ## From nothing to a measured comparison of the four algorithms
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(all_cores) all
 	@$(MAKE) --no-print-directory data
 	@jobs/demo.sh $(BUILD)/bin
 .PHONY: deps data demo

@@ -5,6 +5,11 @@ unit_tests := $(BUILD)/bin/unit_tests
 mpi_tests := $(BUILD)/bin/mpi_tests
 MPI_TEST_RANKS ?= 1 2 3 4 5 8
 
+.PHONY: check-test-deps
+check-test-deps:
+	@mk/deps.sh --check test run analysis
+$(call object,$(wildcard tests/*/*.cpp)): | check-test-deps
+
 $(unit_tests): $(call object,$(wildcard tests/unit/*.cpp)) $(library)
 	@mkdir -p $(@D)
 	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) -lgtest_main $(test_ldlibs) $(lib_ldlibs) -o $@
@@ -14,7 +19,7 @@ $(mpi_tests): $(call object,$(wildcard tests/mpi/*.cpp)) $(library)
 
 test: ## Everything from nothing: parts, build, data, and all tests
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all $(unit_tests) $(mpi_tests)
+	@$(MAKE) --no-print-directory $(all_cores) all $(unit_tests) $(mpi_tests)
 	@$(MAKE) --no-print-directory data
 	@$(MAKE) --no-print-directory check-layers test-unit test-mpi test-end-to-end
 

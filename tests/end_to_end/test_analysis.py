@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The comparison table: its statistics, and what it says of real runs and of files that are none."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from conftest import ROOT, SMALL, series
+
+sys.path.insert(0, str(ROOT / "analysis"))
+from lockstep_analysis.statistics import median_interval
+
+
+def table(*paths):
+    command = [ROOT / "analysis/lockstep-analysis", "table", *paths]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_the_interval_of_the_median_has_the_ranks_of_the_binomial_table():
+    # Known ranks at 95%, counted from 1: n = 6 -> 1 and 6, n = 10 -> 2 and 9, n = 20 -> 6 and 15.
+    for n, low, high in ((6, 1, 6), (10, 2, 9), (20, 6, 15)):
+        assert median_interval(np.arange(1, n + 1))[1:] == (low, high)
+    assert np.isnan(median_interval([1, 2, 3, 4, 5])[1])
+
+
+def test_the_interval_covers_the_median_as_often_as_it_says():
+    random = np.random.default_rng(1)
+    covered = sum(low <= 0.0 <= high for _, low, high in (median_interval(random.normal(size=15)) for _ in range(2000)))
+    assert covered / 2000 > 0.94
+
+
+def test_compares_runs_with_the_serial_base(lockstep):
+    base = lockstep.train(*SMALL, "--epochs", "7")
+    other = lockstep.train("--algorithm", "param_avg", *SMALL, "--epochs", "7", ranks=2)
+    result = table(lockstep.folder)
+    assert result.returncode == 0, result.stderr
+    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines() if line.startswith(("serial", "param_avg"))}
+    base_s, other_s = (float(np.median(series(path, "epochs/epoch_s"))) for path in (base, other))
+    accuracy = 100 * series(other, "epochs/test_accuracy")[-1]
+    assert rows["param_avg"][1:5] == ["2", "64", "1", f"{accuracy:.2f}"]
+    assert f"{base_s / other_s:.2f}" in rows["param_avg"]
+    assert "speed-up base, batch 64: serial on 1 rank" in result.stdout
+
+
+def test_repetitions_by_seed_share_a_row(lockstep):
+    for seed in (1, 2, 3):
+        lockstep.train(*SMALL, "--seed", seed)
+    rows = [line.split() for line in table(lockstep.folder).stdout.splitlines() if line.startswith("serial")]
+    assert len(rows) == 1 and rows[0][3] == "3" and "±" in rows[0]
+
+
+def test_says_what_it_left_out_and_why(lockstep):
+    path = lockstep.train(*SMALL)
+    (path.parent / "torn.h5").write_bytes(path.read_bytes()[:3000])
+    (path.parent / "text.h5").write_text("no HDF5")
+    result = table(lockstep.folder)
+    assert result.returncode == 0
+    assert "torn.h5: not a readable HDF5 file" in result.stderr
+    assert "text.h5: not a readable HDF5 file" in result.stderr
+
+
+@pytest.mark.parametrize("make,words", [(False, "does not exist"), (True, "no complete run file")])
+def test_nothing_to_compare_is_an_error(tmp_path, make, words):
+    folder = tmp_path / "empty"
+    if make:
+        folder.mkdir()
+    result = table(folder)
+    assert result.returncode == 1 and words in result.stderr
