@@ -107,7 +107,8 @@ void create_folders_for(const fs::path& path) {
 }
 
 void check_writable(const fs::path& path) {
-  if (fs::is_directory(path)) fail("write", path, EISDIR);
+  std::error_code unseen;  // a path that cannot be looked at cannot be created either, and that is told below
+  if (fs::is_directory(path, unseen)) fail("write", path, EISDIR);
   const PartialFile partial(partial_name(path));
   FileDescriptor(partial.path(), O_WRONLY | O_CREAT | O_TRUNC).close();
 }

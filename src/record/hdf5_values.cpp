@@ -58,13 +58,23 @@ Handle create_dataset(const Handle& place, const std::string& name, hid_t type, 
           H5Dclose, fmt::format("create the data set {}", name)};
 }
 
+// HDF5 clears a conversion buffer of 1 MiB for every text that it moves, unless told of a smaller one; that
+// is most of the time of writing a small run file.
+Handle transfer_properties() {
+  constexpr std::size_t conversion_bytes = 16 << 10;
+  Handle list = property_list(H5P_DATASET_XFER);
+  check(H5Pset_buffer(list.id(), conversion_bytes, nullptr, nullptr), "set the size of a conversion buffer");
+  return list;
+}
+
 void write_all(const Handle& dataset, hid_t memory_type, const void* values, const std::string& name) {
-  check(H5Dwrite(dataset.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values),
+  check(H5Dwrite(dataset.id(), memory_type, H5S_ALL, H5S_ALL, transfer_properties().id(), values),
         fmt::format("write the data set {}", name));
 }
 
 void read_all(const Handle& dataset, hid_t memory_type, void* values) {
-  check(H5Dread(dataset.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), "read a data set");
+  check(H5Dread(dataset.id(), memory_type, H5S_ALL, H5S_ALL, transfer_properties().id(), values),
+        "read a data set");
 }
 
 std::size_t element_count(const std::vector<std::size_t>& shape) {

@@ -138,6 +138,7 @@ testing::AssertionResult is_sum(const std::vector<float>& values, Input input, s
   return testing::AssertionFailure() << wrong << " of " << values.size() << " elements are wrong; " << first;
 }
 
+// No ASSERT_ here: a rank that left a test early would leave the others waiting in a collective call.
 class AllreduceTest : public testing::Test {
  protected:
   const Communicator world_ = Communicator::world();
@@ -227,9 +228,11 @@ TEST_F(AllreduceTest, CallsThatFollowEachOtherDoNotMix) {
 
       for (std::vector<float>& array : values) allreduce->sum(array);
 
-      for (const std::vector<float>& array : values)
-        ASSERT_TRUE(is_sum(array, whole_number, call++, ranks_, 0.0))
+      for (const std::vector<float>& array : values) {
+        EXPECT_TRUE(is_sum(array, whole_number, call, ranks_, 0.0))
             << candidate.name << ", call " << call << ", length " << array.size();
+        ++call;
+      }
     }
   }
 }
@@ -248,7 +251,7 @@ TEST_F(AllreduceTest, SumsRightlyWhenRanksComeLateByTurns) {
       const std::vector<float> result = values;
       std::fill(values.begin(), values.end(), -1.0F);  // nobody may read the array after the call
 
-      ASSERT_TRUE(is_sum(result, whole_number, call, ranks_, 0.0)) << candidate.name << ", call " << call;
+      EXPECT_TRUE(is_sum(result, whole_number, call, ranks_, 0.0)) << candidate.name << ", call " << call;
     }
   }
 }
@@ -258,16 +261,15 @@ TEST_F(AllreduceTest, ManySmallSumsStayRight) {
     const auto allreduce = candidate.make(world_, 16);
     float expected = 1.0F;
     std::vector<float> values(16, 1.0F);
+    std::size_t wrong = 0;
     for (int call = 0; call < 2000; ++call) {
       allreduce->sum(values);
       expected *= static_cast<float>(ranks_);
-      ASSERT_EQ(values.front(), expected) << candidate.name << ", call " << call;
-      ASSERT_EQ(values.back(), expected) << candidate.name << ", call " << call;
-      if (expected > 1000.0F) {
-        expected = 1.0F;
-        std::fill(values.begin(), values.end(), 1.0F);
-      }
+      wrong += values != std::vector<float>(16, expected);
+      if (expected > 1000.0F) expected = 1.0F;
+      std::fill(values.begin(), values.end(), expected);
     }
+    EXPECT_EQ(wrong, 0U) << candidate.name;
   }
 }
 
@@ -336,8 +338,8 @@ TEST_F(AllreduceTest, TwoOfThemWorkSideBySide) {
       first->sum(a);
       second->sum(b);
 
-      ASSERT_TRUE(is_sum(a, whole_number, call, ranks_, 0.0)) << candidate.name;
-      ASSERT_TRUE(is_sum(b, whole_number, call + 100, ranks_, 0.0)) << candidate.name;
+      EXPECT_TRUE(is_sum(a, whole_number, call, ranks_, 0.0)) << candidate.name;
+      EXPECT_TRUE(is_sum(b, whole_number, call + 100, ranks_, 0.0)) << candidate.name;
     }
   }
 }

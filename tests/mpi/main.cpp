@@ -16,6 +16,8 @@ namespace {
 
 constexpr unsigned watchdog_s = 120;  // for one test
 char watchdog_message[512] = "watchdog: no test ran\n";
+// The running test. Not from UnitTest::current_test_info(): it takes a lock that a failure's report holds.
+std::string running_test = "no test";
 
 void end_hanging_test(int) {
   // Only what is safe in a signal handler. The launcher ends the other ranks.
@@ -30,9 +32,9 @@ class Watchdog final : public testing::EmptyTestEventListener {
 
  private:
   void OnTestStart(const testing::TestInfo& info) override {
+    running_test = std::string(info.test_suite_name()) + "." + info.name();
     std::snprintf(watchdog_message, sizeof watchdog_message,
-                  "[rank %zu] watchdog: %s.%s still runs after %u s\n", rank_, info.test_suite_name(),
-                  info.name(), watchdog_s);
+                  "[rank %zu] watchdog: %s still runs after %u s\n", rank_, running_test.c_str(), watchdog_s);
     alarm(watchdog_s);
   }
   void OnTestProgramEnd(const testing::UnitTest&) override { alarm(watchdog_s); }
@@ -48,9 +50,7 @@ class FailurePrinter final : public testing::EmptyTestEventListener {
  private:
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    std::fprintf(stderr, "[rank %zu] %s.%s, %s:%d: Failure\n%s\n", rank_,
-                 info ? info->test_suite_name() : "-", info ? info->name() : "-",
+    std::fprintf(stderr, "[rank %zu] %s, %s:%d: Failure\n%s\n", rank_, running_test.c_str(),
                  result.file_name() ? result.file_name() : "unknown file", result.line_number(),
                  result.message());
   }

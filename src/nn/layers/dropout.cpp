@@ -21,8 +21,8 @@ struct Bernoulli {
   }
 };
 
-/// Normal with mean 1 and standard deviation rate (1 - rate), as in the project that Lockstep grew out of: milder than
-/// the usual sqrt(rate / (1 - rate)) of Srivastava et al.
+/// Normal with mean 1 and standard deviation rate (1 - rate), as in the project that Lockstep grew out of:
+/// milder than the usual sqrt(rate / (1 - rate)) of Srivastava et al.
 struct Gaussian {
   float rate;
   void draw(const RandomRows& random, const Pass& pass, std::size_t row, std::uint32_t layer,
