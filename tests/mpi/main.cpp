@@ -85,11 +85,13 @@ int main(int argc, char** argv) {
   // All ranks must run the same tests in the same order; by default a shuffle takes its seed from the clock.
   if (testing::GTEST_FLAG(shuffle) && testing::GTEST_FLAG(random_seed) == 0)
     testing::GTEST_FLAG(random_seed) = 1;
+  // An exception that leaves a test ends the job: the other ranks would wait for this one.
+  testing::GTEST_FLAG(catch_exceptions) = false;
+  const Communicator world = Communicator::world();
   try {
-    const Communicator world = Communicator::world();
     return run_tests(world);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    std::fprintf(stderr, "[rank %zu] %s: %s\n", world.rank(), running_test.c_str(), error.what());
     abort_job(1);
   }
 }
