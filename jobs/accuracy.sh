@@ -23,6 +23,8 @@ for dataset in mnist fashion_mnist; do
   echo "$dataset: serial"
   train 1 --algorithm serial --dataset "$dataset"
 done
+echo "fashion_mnist: serial, with the rate falling to 0 (cosine)"
+train 1 --algorithm serial --dataset fashion_mnist --schedule cosine
 if [ -e data/mnist/train-images-idx3-ubyte ]; then
   for ranks in 2 4 8; do
     echo "mnist: parallel_sgd on $ranks ranks"
