@@ -10,6 +10,8 @@ namespace lockstep::math {
 namespace {
 
 constexpr std::array table = {
+    GemmRow{"tiled", "Lockstep's own: register tiles over packed panels, for small and flat products",
+            make_tiled_gemm},
     GemmRow{"cblas", "the BLAS library that was linked (OpenBLAS, BLIS or MKL)", make_cblas_gemm},
     GemmRow{"eigen", "Eigen's own product, compiled for this build's ARCH", make_eigen_gemm},
 };

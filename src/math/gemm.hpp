@@ -45,6 +45,7 @@ struct GemmRow {
 [[nodiscard]] std::unique_ptr<Gemm> make_gemm(std::string_view name);
 
 // The backends, one file each.
+[[nodiscard]] std::unique_ptr<Gemm> make_tiled_gemm();
 [[nodiscard]] std::unique_ptr<Gemm> make_cblas_gemm();
 [[nodiscard]] std::unique_ptr<Gemm> make_eigen_gemm();
 

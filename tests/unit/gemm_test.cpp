@@ -56,8 +56,12 @@ TEST(Gemm, EveryBackendAgreesWithTheNaiveProduct) {
     const auto gemm = row.make();
     for (const Op op_a : {Op::none, Op::transpose})
       for (const Op op_b : {Op::none, Op::transpose})
-        for (const auto& [m, n, k] :
-             {std::array<std::size_t, 3>{1, 1, 1}, {3, 5, 7}, {64, 10, 65}, {17, 256, 33}, {5, 1, 100}})
+        for (const auto& [m, n, k] : {std::array<std::size_t, 3>{1, 1, 1},
+                                      {3, 5, 7},
+                                      {64, 10, 65},
+                                      {17, 256, 33},
+                                      {5, 1, 100},
+                                      {26, 117, 600}})
           for (const float alpha : {1.0F, -0.5F})
             for (const float beta : {0.0F, 1.0F, 0.25F}) {
               SCOPED_TRACE(std::string(row.name) + " " + std::to_string(m) + "x" + std::to_string(n) + "x" +
