@@ -3,8 +3,16 @@
 // comparisons work element by element, on every architecture.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 namespace lockstep::simd {
 
@@ -27,6 +35,9 @@ inline constexpr std::size_t width = vector_bytes / sizeof(float);  ///< floats 
 /// `width` floats in a register.
 using Floats = float __attribute__((vector_size(vector_bytes)));
 
+/// As many 32-bit whole numbers; what a comparison of Floats yields: -1 for true, 0 for false.
+using Ints = std::int32_t __attribute__((vector_size(vector_bytes)));
+
 namespace detail {
 // The same as an object in memory: need not be aligned, and may alias any array of floats.
 using FloatsInMemory = float __attribute__((vector_size(vector_bytes), aligned(4), may_alias));
@@ -36,6 +47,74 @@ using FloatsInMemory = float __attribute__((vector_size(vector_bytes), aligned(4
   return *reinterpret_cast<const detail::FloatsInMemory*>(from);
 }
 inline void store(float* to, Floats values) { *reinterpret_cast<detail::FloatsInMemory*>(to) = values; }
+[[nodiscard]] inline Floats to_floats(Ints values) { return __builtin_convertvector(values, Floats); }
+/// The bits of a vector, read as another type of element.
+[[nodiscard]] inline Ints as_ints(Floats values) { return reinterpret_cast<Ints>(values); }
+[[nodiscard]] inline Floats as_floats(Ints values) { return reinterpret_cast<Floats>(values); }
+
+[[nodiscard]] inline Floats sqrt(Floats values) {
+#if defined(__AVX512F__)
+  return _mm512_sqrt_ps(values);
+#elif defined(__AVX__)
+  return _mm256_sqrt_ps(values);
+#else
+  Floats roots{};
+  for (std::size_t i = 0; i < width; ++i) roots[i] = std::sqrt(values[i]);
+  return roots;
+#endif
+}
+
+/// True if the comparison holds in any lane.
+[[nodiscard]] inline bool any(Ints comparison) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(comparison),
+                                reinterpret_cast<__m512i>(comparison)) != 0;
+#elif defined(__AVX__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(comparison)) != 0;
+#else
+  std::uint64_t halves[2];
+  std::memcpy(halves, &comparison, sizeof halves);
+  return (halves[0] | halves[1]) != 0;
+#endif
+}
+
+/// 64-bit words in a register.
+using Words = std::uint64_t __attribute__((vector_size(vector_bytes)));
+inline constexpr std::size_t word_count = vector_bytes / sizeof(std::uint64_t);
+
+/// In each lane the product of the low halves of a and b, as all instruction sets have it; the vector
+/// extensions do not say it.
+[[nodiscard]] inline Words multiply_low_halves(Words a, Words b) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Words>(
+      _mm512_mul_epu32(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Words>(
+      _mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#elif defined(__x86_64__) && !defined(__AVX__)
+  return reinterpret_cast<Words>(_mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#elif defined(__aarch64__)
+  return vmull_u32(vmovn_u64(a), vmovn_u64(b));
+#else
+  constexpr std::uint64_t low = 0xFFFFFFFF;
+  return (a & low) * (b & low);
+#endif
+}
+
+/// a[0], b[0], a[1], b[1], ...: all that, in two vectors. Compilers make shuffles of these constructions.
+inline void interleave(Words a, Words b, Words& first, Words& second) {
+#if defined(__AVX512F__)
+  first = Words{a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]};
+  second = Words{a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]};
+#elif defined(__AVX__)
+  first = Words{a[0], b[0], a[1], b[1]};
+  second = Words{a[2], b[2], a[3], b[3]};
+#else
+  first = Words{a[0], b[0]};
+  second = Words{a[1], b[1]};
+#endif
+}
+
 [[nodiscard]] inline Floats broadcast(float value) { return Floats{} + value; }
 
 }  // namespace lockstep::simd
