@@ -45,7 +45,8 @@ struct Worker {
   const comm::Communicator& ranks;
   comm::Allreduce& allreduce;  ///< takes parameter_count + 1 numbers
   nn::Model& model;
-  std::span<float> parameters, gradients;  ///< bound to the model; initialised alike on all ranks
+  std::span<float> parameters;  ///< bound to the model; initialised alike on all ranks
+  std::span<float> gradients;   ///< as long
   nn::Optimizer& optimizer;
   const nn::ScheduleOptions& schedule;
   const data::Samples& samples;

@@ -22,8 +22,9 @@ class ParallelSgd final : public StepwiseAlgorithm {
   [[nodiscard]] data::Division division() const override { return data::Division::batches; }
   void before_epoch() override { sent_bytes_ = 0; }
 
+  [[nodiscard]] bool exchanges_gradients() const override { return worker().ranks.size() > 1; }
   void exchange_gradients() override {
-    if (worker().ranks.size() == 1) return;
+    if (!exchanges_gradients()) return;
     wait_for_ranks();
     worker().allreduce.sum(worker().gradients);
     sent_bytes_ += worker().allreduce.sent_bytes(worker().gradients.size());

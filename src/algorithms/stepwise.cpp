@@ -15,19 +15,48 @@ void StepwiseAlgorithm::start(const Worker& worker) {
   prepare();
 }
 
-double StepwiseAlgorithm::train_batch(std::uint32_t epoch, const data::Batch& batch) {
+void StepwiseAlgorithm::move_parameters(std::span<float> parameters) {
+  worker_->parameters = parameters;
+  worker_->model.bind(parameters);
+}
+
+StepwiseAlgorithm::Gathered StepwiseAlgorithm::gather(const Step& step, float* pixels) {
   const Worker& w = worker();
-  if (batch.sample_ids.empty()) {
+  const std::span<const std::uint32_t> ids = step.batch.sample_ids;
+  const math::Matrix images(pixels, ids.size(), w.samples.features);
+  const auto labels = std::span(labels_).first(ids.size());
+  data::gather(w.samples, ids, images, labels);
+  if (step.index + 1 < plan_->steps()) data::prefetch(w.samples, plan_->batch(step.index + 1).sample_ids);
+  return {
+      .pass = {.training = true, .epoch = step.epoch, .sample_ids = ids}, .pixels = images, .labels = labels};
+}
+
+double StepwiseAlgorithm::train_step(const Step& step) {
+  const Worker& w = worker();
+  double loss_sum = 0.0;
+  const auto plain = exchanges_gradients() ? std::nullopt : w.optimizer.plain_step(step.learning_rate);
+  if (step.batch.sample_ids.empty()) {
     w.phases.enter(Phase::compute);
     std::ranges::fill(w.gradients, 0.0F);
-    return 0.0;
+  } else {
+    const Gathered batch = gather(step, pixels_.data());
+    w.phases.enter(Phase::compute);
+    const nn::GradientTarget target =
+        plain ? nn::GradientTarget{.first = 0,
+                                   .values = w.parameters,
+                                   .scale = -plain->rate,
+                                   .keep = plain->keep}
+              : nn::GradientTarget{.first = 0, .values = w.gradients, .scale = 1.0F, .keep = 0.0F};
+    loss_sum = w.model.train(batch.pass, batch.pixels, batch.labels,
+                             w.options.gradient_scale(step.batch.gradient_samples), target);
   }
-  const math::Matrix pixels(pixels_.data(), batch.sample_ids.size(), w.samples.features);
-  const auto labels = std::span(labels_).first(batch.sample_ids.size());
-  data::gather(w.samples, batch.sample_ids, pixels, labels);
-  w.phases.enter(Phase::compute);
-  const nn::Pass pass{.training = true, .epoch = epoch, .sample_ids = batch.sample_ids};
-  return w.model.train(pass, pixels, labels, w.options.gradient_scale(batch.gradient_samples));
+  exchange_gradients();
+  w.phases.enter(Phase::update);
+  if (!plain && step.batch.gradient_samples > 0) {
+    w.optimizer.begin_step();
+    w.optimizer.update(0, w.parameters, w.gradients, step.learning_rate);
+  }
+  return loss_sum;
 }
 
 EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
@@ -37,21 +66,18 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
   before_epoch();
   EpochStats stats;
   const auto epochs = static_cast<double>(w.options.epochs);
-  for (std::size_t step = 0; step < plan_->steps(); ++step) {
+  for (std::size_t index = 0; index < plan_->steps(); ++index) {
     w.phases.enter(Phase::data);
-    const data::Batch batch = plan_->batch(step);
-    stats.loss_sum += train_batch(epoch, batch);
-    exchange_gradients();
-    w.phases.enter(Phase::update);
-    const double done = epoch + static_cast<double>(step) / static_cast<double>(plan_->steps());
+    const double done = epoch + static_cast<double>(index) / static_cast<double>(plan_->steps());
     stats.learning_rate = nn::learning_rate_at(w.schedule, done, epochs);
-    if (batch.gradient_samples > 0) {
-      w.optimizer.begin_step();
-      w.optimizer.update(0, w.parameters, w.gradients, static_cast<float>(stats.learning_rate));
-    }
-    stats.samples += batch.sample_ids.size();
-    after_step(batch);
-    if (w.on_step) w.on_step({step + 1, plan_->steps(), stats.samples, stats.loss_sum});
+    const Step step{.epoch = epoch,
+                    .index = index,
+                    .batch = plan_->batch(index),
+                    .learning_rate = static_cast<float>(stats.learning_rate)};
+    stats.loss_sum += train_step(step);
+    stats.samples += step.batch.sample_ids.size();
+    after_step(step.batch);
+    if (w.on_step) w.on_step({index + 1, plan_->steps(), stats.samples, stats.loss_sum});
   }
   after_epoch(epoch, epoch + 1 == w.options.epochs);
   stats.steps = plan_->steps();

@@ -12,7 +12,8 @@
 namespace lockstep::algorithms {
 
 /// An epoch of: gather a batch, forward and backward, exchange gradients, update, and whatever comes after a
-/// step. Derived classes say how the epoch is divided and fill in the exchanges.
+/// step. Derived classes say how the epoch is divided and fill in the exchanges. Where no gradients are
+/// exchanged and the optimizer's step is a plain one, the update is made by the backward pass.
 class StepwiseAlgorithm : public Algorithm {
  public:
   void start(const Worker& worker) final;
@@ -21,11 +22,23 @@ class StepwiseAlgorithm : public Algorithm {
   void export_parameters(std::span<float> out) override;
 
  protected:
+  /// One step: where it is, and what this rank does in it.
+  struct Step {
+    std::uint32_t epoch = 0;
+    std::size_t index = 0;
+    data::Batch batch;
+    float learning_rate = 0.0F;
+  };
+
   [[nodiscard]] virtual data::Division division() const = 0;
   /// Allocates what the algorithm needs beyond the loop. Collective.
   virtual void prepare() {}
   /// Before the first step of an epoch.
   virtual void before_epoch() {}
+  /// Trains a batch and updates the parameters; returns the batch's summed loss. Collective.
+  virtual double train_step(const Step& step);
+  /// True if exchange_gradients does something.
+  [[nodiscard]] virtual bool exchanges_gradients() const { return false; }
   /// Between backward and update. A rank without samples in this step has zero gradients. Collective.
   virtual void exchange_gradients() {}
   /// After the update; `batch` is what was trained. Collective.
@@ -34,12 +47,21 @@ class StepwiseAlgorithm : public Algorithm {
   virtual void after_epoch(std::uint32_t /*epoch*/, bool /*last*/) {}
 
   [[nodiscard]] const Worker& worker() const { return *worker_; }
+  [[nodiscard]] const data::BatchPlan& plan() const { return *plan_; }
+  /// Trains from now on on parameters that lie elsewhere, with the same values, and is bound to them.
+  void move_parameters(std::span<float> parameters);
   /// Charges the time until all ranks have come here to Phase::wait, then enters Phase::exchange. Collective.
   void wait_for_ranks() const;
 
- private:
-  double train_batch(std::uint32_t epoch, const data::Batch& batch);
+  /// The pass, images and labels of a step's samples, gathered into `pixels` [batch, features].
+  struct Gathered {
+    nn::Pass pass;
+    math::ConstMatrix pixels;
+    std::span<const std::uint8_t> labels;
+  };
+  [[nodiscard]] Gathered gather(const Step& step, float* pixels);
 
+ private:
   std::optional<Worker> worker_;
   std::optional<data::BatchPlan> plan_;
   AlignedVector<float> pixels_;       // [largest batch, features]

@@ -9,7 +9,11 @@
 #include <cstring>
 
 #if defined(__x86_64__)
+// GCC 12 warns of the deliberately undefined operands inside (GCC bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/aligned.hpp"
 #include "core/random.hpp"
 
 namespace lockstep::data {
@@ -70,6 +71,16 @@ void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Ma
     float* to = pixels.data + i * pixels.stride;
     for (std::size_t j = 0; j < samples.features; ++j) to[j] = scale * static_cast<float>(from[j]);
     labels[i] = samples.labels[ids[i]];
+  }
+}
+
+void prefetch(const Samples& samples, std::span<const std::uint32_t> ids) {
+  constexpr int read = 0;
+  constexpr int second_level = 2;  // the first is busy with the step at work
+  for (const std::uint32_t id : ids) {
+    const std::uint8_t* const from = samples.pixels.data() + id * samples.features;
+    for (std::size_t j = 0; j < samples.features; j += cache_line_bytes)
+      __builtin_prefetch(from + j, read, second_level);
   }
 }
 

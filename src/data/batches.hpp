@@ -48,6 +48,10 @@ class BatchPlan {
   [[nodiscard]] Batch batch(std::size_t step) const;
   /// The most samples that a step has for this worker.
   [[nodiscard]] std::size_t largest_batch() const;
+  /// How many samples `worker` has in a step.
+  [[nodiscard]] std::size_t batch_of(std::size_t step, std::size_t worker) const {
+    return worker_range(step, worker).size();
+  }
 
  private:
   [[nodiscard]] Range worker_range(std::size_t step, std::size_t worker) const;
@@ -63,5 +67,9 @@ class BatchPlan {
 /// Row i of `pixels` becomes sample ids[i] scaled to [0, 1]; labels[i] its label.
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
             std::span<std::uint8_t> labels);
+
+/// Asks for samples that will be gathered soon to be brought near: they lie all over a set that fits no
+/// cache.
+void prefetch(const Samples& samples, std::span<const std::uint32_t> ids);
 
 }  // namespace lockstep::data

@@ -2,6 +2,7 @@
 // The table of layers.
 #include "nn/layer.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "core/names.hpp"
@@ -34,6 +35,23 @@ std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& descripti
     throw ConfigError({"a layer needs a type", R"({"type": "linear", "units": 256})", description.dump()});
   return find_row(layer_table(), "layer type", description["type"].get<std::string>())
       .make(setup, description);
+}
+
+void ElementwiseLayer::reserve(std::size_t max_batch) { derivatives_.resize(max_batch * in().size()); }
+
+void ElementwiseLayer::forward(const Pass& pass, ConstMatrix in, Matrix out) {
+  for (std::size_t i = 0; i < in.rows; ++i) {
+    std::ranges::copy(in.row(i), out.row(i).begin());
+    const auto derivatives =
+        pass.training ? std::span(derivatives_).subspan(i * in.cols, in.cols) : std::span<float>();
+    std::ranges::fill(derivatives, 1.0F);
+    apply(pass, i, out.row(i), derivatives);
+  }
+}
+
+void ElementwiseLayer::backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/,
+                                ConstMatrix d_out, Matrix d_in) {
+  for (std::size_t i = 0; i < d_out.size(); ++i) d_in.data[i] = d_out.data[i] * derivatives_[i];
 }
 
 void read_options(const Json& description, Fields& fields) {

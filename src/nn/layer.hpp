@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/aligned.hpp"
 #include "core/fields.hpp"
 #include "core/random.hpp"
 #include "core/shape.hpp"
@@ -35,8 +36,18 @@ struct LayerSetup {
   const math::Gemm* gemm = nullptr;  ///< outlives the layer
 };
 
-/// One step of a model's computation on a batch of B samples, one a row. Parameters and gradients live in
-/// memory handed in by bind(); activations live in the model.
+/// Where a layer's parameter gradient g goes: values = keep * values + scale * g, for the layer's parameters
+/// [first, first + values.size()). With the parameters themselves as values this is a step of gradient
+/// descent.
+struct GradientTarget {
+  std::size_t first = 0;
+  std::span<float> values;
+  float scale = 1.0F;
+  float keep = 0.0F;  ///< 0: old values are not read
+};
+
+/// One step of a model's computation on a batch of B samples, one a row. Parameters live in memory handed in
+/// by bind(); activations live in the model.
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -44,8 +55,8 @@ class Layer {
   [[nodiscard]] const SampleShape& in() const { return in_; }
   [[nodiscard]] const SampleShape& out() const { return out_; }
   [[nodiscard]] virtual std::size_t parameter_count() const { return 0; }
-  /// Hands in parameter_count() parameters and as many gradients.
-  virtual void bind(std::span<float> /*parameters*/, std::span<float> /*gradients*/) {}
+  /// Hands in parameter_count() parameters.
+  virtual void bind(std::span<float> /*parameters*/) {}
   /// Writes initial values into the bound parameters: a function of the seed and the layer's index.
   virtual void initialize() {}
   /// Allocates what batches of up to `max_batch` samples need.
@@ -55,13 +66,24 @@ class Layer {
   [[nodiscard]] virtual bool only_reshapes() const { return false; }
   /// out [B, out().size()] from in [B, in().size()].
   virtual void forward(const Pass& pass, ConstMatrix in, Matrix out) = 0;
-  /// From d_out, the loss's derivative by `out`: sets the bound gradients, and d_in unless d_in is empty.
-  /// `in` and `out` are those of the forward pass before.
+  /// d_in from d_out, the loss's derivative by `out`. `in` and `out` are those of the forward pass before.
   virtual void backward(const Pass& pass, ConstMatrix in, ConstMatrix out, ConstMatrix d_out,
                         Matrix d_in) = 0;
 
-  /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` as in
-  /// backward.
+  /// True if backward reads `out`, which must then stay as forward left it.
+  [[nodiscard]] virtual bool backward_needs_out() const { return false; }
+
+  /// The gradient of the parameters, summed over the rows of `in` and `d_out`, goes to `target`, which begins
+  /// and ends where part_begin() allows. After backward, since the target may be the parameters.
+  virtual void add_gradient(ConstMatrix /*in*/, ConstMatrix /*d_out*/, const GradientTarget& /*target*/) {}
+  /// True if parts of the gradient cost together what the whole costs, so that ranks which see each other's
+  /// rows can share the work by parameters instead of by rows.
+  [[nodiscard]] virtual bool gradient_divides() const { return false; }
+  /// The first parameter at or after `parameter` at which a part may begin.
+  [[nodiscard]] virtual std::size_t part_begin(std::size_t parameter) const { return parameter; }
+
+  /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` when backward
+  /// is called.
   virtual void list_gemms(std::size_t /*batch*/, bool /*needs_d_in*/,
                           std::vector<math::GemmShape>& /*to*/) const {}
 
@@ -70,6 +92,26 @@ class Layer {
 
  private:
   SampleShape in_, out_;
+};
+
+/// A layer whose outputs each depend on one input. A model carries it out on the rows of the layer before it,
+/// in place, and keeps no activations of it: backward only needs the derivatives.
+class ElementwiseLayer : public Layer {
+ public:
+  /// values becomes f(values) for row `row` of the batch; derivatives[j] is multiplied by f'(values[j]),
+  /// unless derivatives is empty.
+  virtual void apply(const Pass& pass, std::size_t row, std::span<float> values,
+                     std::span<float> derivatives) = 0;
+
+  void reserve(std::size_t max_batch) final;
+  void forward(const Pass& pass, ConstMatrix in, Matrix out) final;
+  void backward(const Pass& pass, ConstMatrix in, ConstMatrix out, ConstMatrix d_out, Matrix d_in) final;
+
+ protected:
+  explicit ElementwiseLayer(SampleShape shape) : Layer(shape, shape) {}
+
+ private:
+  AlignedVector<float> derivatives_;  // [B, n], of the last training pass
 };
 
 /// A row's factory reads its options out of `description` (strictly: an unknown key is a ConfigError).

@@ -2,6 +2,7 @@
 // Builds the chain of layers and runs batches through it.
 #include "nn/model.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include <fmt/format.h>
@@ -9,6 +10,19 @@
 #include "core/names.hpp"
 
 namespace lockstep::nn {
+namespace {
+
+constexpr std::size_t line_floats = cache_line_bytes / sizeof(float);
+std::size_t whole_lines(std::size_t floats) { return (floats + line_floats - 1) / line_floats * line_floats; }
+
+// inout[i] *= factors[i]
+void multiply(std::span<float> inout, std::span<const float> factors) {
+  float* __restrict to = inout.data();
+  const float* __restrict from = factors.data();
+  for (std::size_t i = 0; i < inout.size(); ++i) to[i] *= from[i];
+}
+
+}  // namespace
 
 Model::Model(const Json& description, const ModelSetup& setup) : max_batch_(setup.max_batch) {
   for (const auto& [key, value] : description.items())
@@ -23,89 +37,221 @@ Model::Model(const Json& description, const ModelSetup& setup) : max_batch_(setu
         {"a model needs a loss", "\"loss\": one of " + join(names_of(loss_table())), description.dump()});
   loss_ = find_row(loss_table(), "loss", description["loss"].get<std::string>()).evaluate;
 
-  buffers_.push_back({.width = setup.input.size(), .values = {}, .gradients = {}});
+  add_buffer(setup.input.size());
   SampleShape shape = setup.input;
+  std::uint32_t index = 0;
   for (const Json& layer_description : description["layers"]) {
-    const auto index = static_cast<std::uint32_t>(stages_.size());
-    Stage stage{.layer = make_layer({.in = shape, .index = index, .seed = setup.seed, .gemm = setup.gemm},
-                                    layer_description),
-                .in = buffers_.size() - 1,
-                .out = buffers_.size() - 1,
-                .passes_gradient = parameter_count_ > 0};
-    shape = stage.layer->out();
-    if (!stage.layer->only_reshapes()) {
-      stage.out = buffers_.size();
-      const std::size_t elements = max_batch_ * shape.size();
-      buffers_.push_back({shape.size(), AlignedVector<float>(elements), AlignedVector<float>(elements)});
-    }
-    stage.layer->reserve(max_batch_);
-    parameter_count_ += stage.layer->parameter_count();
-    stages_.push_back(std::move(stage));
+    auto layer = make_layer({.in = shape, .index = index++, .seed = setup.seed, .gemm = setup.gemm},
+                            layer_description);
+    shape = layer->out();
+    if (dynamic_cast<ElementwiseLayer*>(layer.get()) != nullptr)
+      add_elementwise(std::unique_ptr<ElementwiseLayer>(static_cast<ElementwiseLayer*>(layer.release())));
+    else
+      add_stage(std::move(layer));
   }
   if (shape.size() != setup.classes)
     throw ConfigError({"the model's last layer does not fit the data set",
                        fmt::format("{} outputs", setup.classes), fmt::format("{} outputs", shape.size())});
-  if (parameter_count_ == 0)
+  if (parameters_count_ == 0)
     throw ConfigError(
         {"the model has no parameters to train", "a linear or conv2d layer", description["layers"].dump()});
+  activations_.resize(activation_floats(max_batch_));
+  place_activations(activations_, max_batch_);
 }
 
-void Model::bind(std::span<float> parameters, std::span<float> gradients) {
-  assert(parameters.size() == parameter_count_ && gradients.size() == parameter_count_);
-  std::size_t at = 0;
-  for (const Stage& stage : stages_) {
-    const std::size_t count = stage.layer->parameter_count();
-    if (count == 0) continue;
-    stage.layer->bind(parameters.subspan(at, count), gradients.subspan(at, count));
-    at += count;
+void Model::add_stage(std::unique_ptr<Layer> layer) {
+  Stage stage{.layer = std::move(layer),
+              .elementwise = {},
+              .in = buffers_.size() - 1,
+              .out = buffers_.size() - 1,
+              .passes_gradient = parameters_count_ > 0,
+              .parameters = {}};
+  if (!stage.layer->only_reshapes()) stage.out = add_buffer(stage.layer->out().size());
+  stage.layer->reserve(max_batch_);
+  stage.parameters = {parameters_count_, stage.layer->parameter_count(), stage.layer->gradient_divides()};
+  parameters_count_ += stage.parameters.count;
+  stages_.push_back(std::move(stage));
+}
+
+void Model::add_elementwise(std::unique_ptr<ElementwiseLayer> layer) {
+  const bool after_rows = !stages_.empty() && stages_.back().in != stages_.back().out;
+  const Layer* const before = after_rows ? stages_.back().layer.get() : nullptr;
+  if (!after_rows || (before != nullptr && before->backward_needs_out())) {
+    Stage copy{.layer = nullptr,
+               .elementwise = {},
+               .in = buffers_.size() - 1,
+               .out = 0,
+               .passes_gradient = parameters_count_ > 0,
+               .parameters = {parameters_count_, 0, false}};
+    copy.out = add_buffer(buffers_.back().width);
+    stages_.push_back(std::move(copy));
   }
+  Stage& stage = stages_.back();
+  Buffer& rows = buffers_[stage.out];
+  rows.derivatives.resize(max_batch_ * rows.width);
+  stage.elementwise.push_back(std::move(layer));
+}
+
+std::size_t Model::add_buffer(std::size_t width) {
+  buffers_.push_back({.width = width, .values = nullptr, .gradients = nullptr, .derivatives = {}});
+  return buffers_.size() - 1;
+}
+
+std::size_t Model::activation_floats(std::size_t rows) const {
+  std::size_t floats = 0;
+  for (std::size_t i = 1; i < buffers_.size(); ++i) floats += 2 * whole_lines(rows * buffers_[i].width);
+  return floats;
+}
+
+void Model::place_activations(std::span<float> memory, std::size_t rows) {
+  assert(memory.size() >= activation_floats(rows));
+  float* at = memory.data();
+  for (std::size_t i = 1; i < buffers_.size(); ++i)
+    for (float** place : {&buffers_[i].values, &buffers_[i].gradients}) {
+      *place = at;
+      at += whole_lines(rows * buffers_[i].width);
+    }
+}
+
+void Model::share_activations(std::span<float> memory, std::size_t rows) {
+  place_activations(memory, rows);
+  activations_ = {};
+}
+
+std::vector<ParameterBlock> Model::parameter_blocks() const {
+  std::vector<ParameterBlock> blocks;
+  for (const Stage& stage : stages_)
+    if (stage.parameters.count > 0) blocks.push_back(stage.parameters);
+  return blocks;
+}
+
+std::size_t Model::part_begin(std::size_t parameter) const {
+  for (const Stage& stage : stages_) {
+    const ParameterBlock& block = stage.parameters;
+    if (parameter < block.begin + block.count)
+      return block.begin + stage.layer->part_begin(parameter - block.begin);
+  }
+  return parameters_count_;
+}
+
+void Model::bind(std::span<float> parameters) {
+  assert(parameters.size() == parameters_count_);
+  parameters_ = parameters;
+  for (const Stage& stage : stages_)
+    if (stage.parameters.count > 0)
+      stage.layer->bind(parameters.subspan(stage.parameters.begin, stage.parameters.count));
 }
 
 void Model::initialize() {
-  for (const Stage& stage : stages_) stage.layer->initialize();
+  for (const Stage& stage : stages_)
+    if (stage.layer) stage.layer->initialize();
 }
 
-ConstMatrix Model::values(std::size_t buffer, ConstMatrix in) const {
-  return buffer == 0 ? in : ConstMatrix(buffers_[buffer].values.data(), in.rows, buffers_[buffer].width);
+Matrix Model::values(std::size_t buffer, std::size_t rows) const {
+  const Buffer& b = buffers_[buffer];
+  return {b.values + first_row_ * b.width, rows, b.width};
 }
 
-Matrix Model::gradients(std::size_t buffer, std::size_t rows) {
-  return {buffers_[buffer].gradients.data(), rows, buffers_[buffer].width};
+Matrix Model::gradients(std::size_t buffer, std::size_t rows) const {
+  const Buffer& b = buffers_[buffer];
+  return {b.gradients + first_row_ * b.width, rows, b.width};
+}
+
+ConstMatrix Model::input_of(const Stage& stage, ConstMatrix in) const {
+  return stage.in == 0 ? in : ConstMatrix(values(stage.in, in.rows));
 }
 
 void Model::forward(const Pass& pass, ConstMatrix in) {
   assert(in.rows <= max_batch_);
-  for (const Stage& stage : stages_) {
+  for (Stage& stage : stages_) {
     if (stage.in == stage.out) continue;
-    Buffer& out = buffers_[stage.out];
-    stage.layer->forward(pass, values(stage.in, in), {out.values.data(), in.rows, out.width});
+    const Matrix out = values(stage.out, in.rows);
+    if (stage.layer)
+      stage.layer->forward(pass, input_of(stage, in), out);
+    else
+      std::ranges::copy(input_of(stage, in).elements(), out.data);
+    if (stage.elementwise.empty()) continue;
+    float* const derivatives = buffers_[stage.out].derivatives.data();
+    for (std::size_t i = 0; i < in.rows; ++i) {
+      const std::span<float> kept =
+          pass.training ? std::span(derivatives + i * out.cols, out.cols) : std::span<float>();
+      std::ranges::fill(kept, 1.0F);
+      for (const auto& layer : stage.elementwise) layer->apply(pass, i, out.row(i), kept);
+    }
+  }
+}
+
+void Model::add_gradient(const Stage& stage, ConstMatrix in, ConstMatrix d_out,
+                         const GradientTarget& target) const {
+  const ParameterBlock& block = stage.parameters;
+  const std::size_t begin = std::max(block.begin, target.first);
+  const std::size_t end = std::min(block.begin + block.count, target.first + target.values.size());
+  if (begin >= end) return;
+  stage.layer->add_gradient(in, d_out,
+                            {.first = begin - block.begin,
+                             .values = target.values.subspan(begin - target.first, end - begin),
+                             .scale = target.scale,
+                             .keep = target.keep});
+}
+
+void Model::backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target) {
+  for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
+    if (stage->in == stage->out) continue;
+    const bool trains = stage->parameters.count > 0;
+    if (!trains && !stage->passes_gradient) return;  // nothing to learn here or before
+    const Matrix d_out = gradients(stage->out, in.rows);
+    if (!stage->elementwise.empty()) multiply(d_out.elements(), buffers_[stage->out].derivatives);
+    if (stage->passes_gradient) {
+      const Matrix d_in = gradients(stage->in, in.rows);
+      if (stage->layer)
+        stage->layer->backward(pass, input_of(*stage, in), values(stage->out, in.rows), d_out, d_in);
+      else
+        std::ranges::copy(d_out.elements(), d_in.data);
+    }
+    if (trains && (divided_too || !stage->parameters.gradient_divides))
+      add_gradient(*stage, input_of(*stage, in), d_out, target);
   }
 }
 
 double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
-                    float gradient_scale) {
-  assert(in.rows > 0);
+                    float gradient_scale, const GradientTarget& target) {
+  assert(in.rows > 0 && target.values.size() == parameters_count_);
+  first_row_ = 0;
   forward(pass, in);
   const std::size_t last = buffers_.size() - 1;
-  const double loss_sum = loss_(values(last, in), labels, gradient_scale, gradients(last, in.rows));
-  for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
-    if (stage->in == stage->out) continue;
-    const Matrix d_in = stage->passes_gradient ? gradients(stage->in, in.rows) : Matrix();
-    stage->layer->backward(pass, values(stage->in, in), values(stage->out, in),
-                           gradients(stage->out, in.rows), d_in);
-  }
+  const double loss_sum = loss_(values(last, in.rows), labels, gradient_scale, gradients(last, in.rows));
+  backward(pass, in, true, target);
   return loss_sum;
+}
+
+double Model::backpropagate(const Pass& pass, ConstMatrix in, std::size_t first_row,
+                            std::span<const std::uint8_t> labels, float gradient_scale,
+                            const GradientTarget& target) {
+  first_row_ = first_row;
+  forward(pass, in);
+  const std::size_t last = buffers_.size() - 1;
+  const double loss_sum = loss_(values(last, in.rows), labels, gradient_scale, gradients(last, in.rows));
+  backward(pass, in, false, target);
+  first_row_ = 0;
+  return loss_sum;
+}
+
+void Model::add_divided_gradients(ConstMatrix in, const GradientTarget& target) {
+  for (const Stage& stage : stages_)
+    if (stage.parameters.count > 0 && stage.parameters.gradient_divides)
+      add_gradient(stage, input_of(stage, in), gradients(stage.out, in.rows), target);
 }
 
 Evaluation Model::evaluate(ConstMatrix in, std::span<const std::uint8_t> labels) {
   forward({}, in);
-  const ConstMatrix out = values(buffers_.size() - 1, in);
+  const ConstMatrix out = values(buffers_.size() - 1, in.rows);
   return {.loss_sum = loss_(out, labels, 1.0F, {}), .correct = count_correct(out, labels)};
 }
 
 std::vector<math::GemmShape> Model::gemms(std::size_t batch) const {
   std::vector<math::GemmShape> shapes;
-  for (const Stage& stage : stages_) stage.layer->list_gemms(batch, stage.passes_gradient, shapes);
+  for (const Stage& stage : stages_)
+    if (stage.layer) stage.layer->list_gemms(batch, stage.passes_gradient, shapes);
   return shapes;
 }
 

@@ -25,6 +25,10 @@ class Sgd final : public Optimizer {
     for (std::size_t i = 0; i < parameters.size(); ++i) w[i] -= rate * (g[i] + decay * w[i]);
   }
 
+  [[nodiscard]] std::optional<PlainStep> plain_step(float rate) const override {
+    return PlainStep{.rate = rate, .keep = 1.0F - rate * weight_decay_};
+  }
+
  private:
   float weight_decay_;
 };

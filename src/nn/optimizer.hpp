@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,11 @@ struct OptimizerOptions {
   void describe(Fields& fields);
 };
 
+/// A step that is no more than w = keep * w - rate * g. It can be made by whoever computes g.
+struct PlainStep {
+  float rate = 0.0F, keep = 1.0F;
+};
+
 /// Moves parameters against gradients. Holds its state for all parameters of a model.
 class Optimizer {
  public:
@@ -34,6 +40,8 @@ class Optimizer {
   /// Updates the parameters [begin, begin + parameters.size()) of the model.
   virtual void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients,
                       float learning_rate) = 0;
+  /// The step at this learning rate if it is a plain one; update() need then not be called.
+  [[nodiscard]] virtual std::optional<PlainStep> plain_step(float /*learning_rate*/) const { return {}; }
   /// The state arrays, one value a parameter each: what a checkpoint must hold beside the step count.
   [[nodiscard]] virtual std::vector<std::span<float>> state() { return {}; }
 };

@@ -59,7 +59,7 @@ class Training {
         allreduce_(comm::make_allreduce(config.run.allreduce, ranks, model_.parameter_count() + 1)),
         evaluator_(data_.test, std::min(evaluation_batch, max_batch())),
         log_(ranks, record_) {
-    model_.bind(parameters_, gradients_);
+    model_.bind(parameters_);
     model_.initialize();
     config_.algorithm->start({.ranks = ranks_,
                               .allreduce = *allreduce_,
@@ -148,9 +148,10 @@ void Training::show(std::uint32_t epoch, const algorithms::StepReport& step) {
 
 TestResult Training::evaluate() {
   config_.algorithm->export_parameters(exported_);
-  model_.bind(exported_, gradients_);
+  const std::span<float> trained = model_.parameters();
+  model_.bind(exported_);
   const TestResult result = evaluator_.evaluate(ranks_, model_);
-  model_.bind(parameters_, gradients_);
+  model_.bind(trained);
   return result;
 }
 

@@ -84,7 +84,7 @@ Outcome train(const comm::Communicator& ranks, const Settings& settings) {
                                 .max_batch = settings.batch_size,
                                 .gemm = gemm.get()});
   std::vector<float> parameters(model.parameter_count()), gradients(model.parameter_count());
-  model.bind(parameters, gradients);
+  model.bind(parameters);
   model.initialize();
   const auto optimizer =
       nn::make_optimizer({.optimizer = "sgd", .momentum = settings.momentum}, parameters.size());

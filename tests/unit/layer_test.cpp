@@ -64,7 +64,7 @@ struct Bench {
         coefficients(numbers(2, out.size())),
         parameters(layer->parameter_count()),
         gradients(layer->parameter_count()) {
-    layer->bind(parameters, gradients);
+    layer->bind(parameters);
     layer->initialize();
     for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i] += 0.1F;  // biases too
     layer->reserve(batch);
@@ -105,15 +105,34 @@ TEST(Layers, DerivativesAgreeWithFiniteDifferences) {
     Bench bench(subject);
     if (bench.layer->only_reshapes()) continue;
     std::vector<float> d_in(bench.in.size());
-    std::ranges::fill(bench.gradients, 99.0F);  // backward sets, it does not add
+    std::ranges::fill(bench.gradients, std::nanf(""));  // is set, not read
     bench.value();
     bench.layer->backward(bench.pass, {bench.in.data(), batch, bench.layer->in().size()},
                           {bench.out.data(), batch, bench.layer->out().size()},
                           {bench.coefficients.data(), batch, bench.layer->out().size()},
                           {d_in.data(), batch, bench.layer->in().size()});
+    bench.layer->add_gradient({bench.in.data(), batch, bench.layer->in().size()},
+                              {bench.coefficients.data(), batch, bench.layer->out().size()},
+                              {.first = 0, .values = bench.gradients});
     const auto gradients = bench.gradients;
     expect_derivative(bench, bench.in, d_in);
     expect_derivative(bench, bench.parameters, gradients);
+  }
+}
+
+TEST(Layers, AddTheirGradientScaledToWhatIsKept) {
+  for (const Subject& subject : subjects()) {
+    SCOPED_TRACE(subject.description.dump());
+    Bench bench(subject);
+    if (bench.parameters.empty()) continue;
+    bench.value();
+    const ConstMatrix in(bench.in.data(), batch, bench.layer->in().size());
+    const ConstMatrix d_out(bench.coefficients.data(), batch, bench.layer->out().size());
+    bench.layer->add_gradient(in, d_out, {.first = 0, .values = bench.gradients});
+    std::vector<float> stepped = bench.parameters;
+    bench.layer->add_gradient(in, d_out, {.first = 0, .values = stepped, .scale = -0.5F, .keep = 0.25F});
+    for (std::size_t i = 0; i < stepped.size(); ++i)
+      EXPECT_NEAR(stepped[i], 0.25F * bench.parameters[i] - 0.5F * bench.gradients[i], 1e-5) << i;
   }
 }
 

@@ -30,14 +30,14 @@ struct Trained {
         in(max_batch * features),
         labels(max_batch, 3),
         ids(max_batch) {
-    model.bind(parameters, gradients);
+    model.bind(parameters);
     model.initialize();
     RandomRows(2, Purpose::synthetic_data).uniform(0, 0, 0, in);
     std::iota(ids.begin(), ids.end(), 0U);
   }
   double train(float scale = 1.0F) {
     return model.train({.training = true, .epoch = 0, .sample_ids = ids}, {in.data(), ids.size(), features},
-                       labels, scale);
+                       labels, scale, {.first = 0, .values = gradients});
   }
   std::size_t features;
   Model model;
@@ -71,6 +71,89 @@ TEST(Model, GradientsAgreeWithFiniteDifferencesThroughAllLayers) {
     };
     const double slope = (loss_at(h) - loss_at(-h)) / (2 * h);
     EXPECT_NEAR(slope / norm2, 1.0, 0.02);
+  }
+}
+
+TEST(Model, ElementwiseLayersWorkWhereverTheyStand) {
+  const Json description = {{"layers",
+                             {{{"type", "tanh"}},
+                              {{"type", "flatten"}},
+                              {{"type", "sigmoid"}},
+                              {{"type", "linear"}, {"units", 6}},
+                              {{"type", "flatten"}},
+                              {{"type", "tanh"}},
+                              {{"type", "leaky_relu"}},
+                              {{"type", "linear"}, {"units", 10}},
+                              {{"type", "softmax"}},
+                              {{"type", "sigmoid"}},
+                              {{"type", "gaussian_dropout"}, {"rate", 0.3}}}},
+                            {"loss", "mse"}};
+  Trained trained(description, 3, 1, {1, 2, 4});
+  trained.train();
+  const auto gradients = trained.gradients;
+  double largest = 0;
+  for (std::size_t i = 0; i < trained.parameters.size(); ++i) {
+    const float middle = trained.parameters[i];
+    const auto loss = [&](float step) {
+      trained.parameters[i] = middle + step;
+      return trained.train();
+    };
+    const double slope = (loss(1e-2F) - loss(-1e-2F)) / 2e-2;
+    trained.parameters[i] = middle;
+    EXPECT_NEAR(gradients[i], slope, 2e-3) << i;
+    largest = std::max(largest, std::abs(slope));
+  }
+  EXPECT_GT(largest, 0.02);  // there was something to compare
+}
+
+TEST(Model, TrainingIntoTheParametersIsAStepOfDescent) {
+  for (const char* name : {"model_a", "lenet5"}) {
+    SCOPED_TRACE(name);
+    Trained apart(name);
+    apart.train(0.25F);
+    Trained together(name);
+    together.model.train({.training = true, .epoch = 0, .sample_ids = together.ids},
+                         {together.in.data(), together.ids.size(), together.features}, together.labels, 0.25F,
+                         {.first = 0, .values = together.parameters, .scale = -0.1F, .keep = 0.9F});
+    for (std::size_t i = 0; i < apart.parameters.size(); ++i)
+      ASSERT_NEAR(together.parameters[i], 0.9F * apart.parameters[i] - 0.1F * apart.gradients[i], 1e-5) << i;
+  }
+}
+
+// Two models stand for two ranks: they share activations, each has some rows, and each takes a part of the
+// parameters.
+TEST(Model, DividedGradientsAreTogetherTheGradientOfAllRows) {
+  for (const char* name : {"model_a", "lenet5"}) {
+    SCOPED_TRACE(name);
+    constexpr std::size_t rows = 5, first = 2;
+    Trained whole(name, rows);
+    const double loss = whole.train();
+    Trained a(name, rows), b(name, rows);
+    std::vector<float> shared(a.model.activation_floats(rows));
+    std::array<std::vector<float>, 2> own;
+    double divided_loss = 0;
+    std::size_t begin_row = 0;
+    for (Trained* rank : {&a, &b}) {
+      const bool is_a = rank == &a;
+      const std::size_t count = is_a ? first : rows - first;
+      auto& gradients = own[is_a ? 0 : 1];
+      gradients.resize(whole.gradients.size());
+      rank->model.share_activations(shared, rows);
+      divided_loss += rank->model.backpropagate(
+          {.training = true, .epoch = 0, .sample_ids = std::span(whole.ids).subspan(begin_row, count)},
+          {whole.in.data() + begin_row * whole.features, count, whole.features}, begin_row,
+          std::span(whole.labels).subspan(begin_row, count), 1.0F, {.first = 0, .values = gradients});
+      begin_row += count;
+    }
+    EXPECT_NEAR(divided_loss, loss, 1e-4);
+    std::vector<float> sum(whole.gradients.size());
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = own[0][i] + own[1][i];
+    const std::size_t middle = a.model.part_begin(sum.size() / 2);
+    ASSERT_LT(middle, sum.size());
+    const ConstMatrix in(whole.in.data(), rows, whole.features);
+    a.model.add_divided_gradients(in, {.first = 0, .values = std::span(sum).first(middle)});
+    b.model.add_divided_gradients(in, {.first = middle, .values = std::span(sum).subspan(middle)});
+    for (std::size_t i = 0; i < sum.size(); ++i) ASSERT_NEAR(sum[i], whole.gradients[i], 2e-5) << i;
   }
 }
 

@@ -29,27 +29,25 @@ struct Tanh {
   [[nodiscard]] float derivative(float y) const { return 1.0F - y * y; }
 };
 
-/// out = f(in), element by element; d_in = d_out f'(in), with f' computed from `out`.
+/// out = f(in), element by element; f' is computed from f's value.
 template <class Function>
-class Activation final : public Layer {
+class Activation final : public ElementwiseLayer {
  public:
-  Activation(const LayerSetup& setup, Function function) : Layer(setup.in, setup.in), function_(function) {}
+  Activation(const LayerSetup& setup, Function function) : ElementwiseLayer(setup.in), function_(function) {}
 
-  void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
+  void apply(const Pass& /*pass*/, std::size_t /*row*/, std::span<float> values,
+             std::span<float> derivatives) override {
     const Function f = function_;
-    const float* x = in.data;
-    float* y = out.data;
-    for (std::size_t i = 0; i < out.size(); ++i) y[i] = f.value(x[i]);
-  }
-
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out,
-                Matrix d_in) override {
-    if (d_in.empty()) return;
-    const Function f = function_;
-    const float* y = out.data;
-    const float* d_y = d_out.data;
-    float* d_x = d_in.data;
-    for (std::size_t i = 0; i < out.size(); ++i) d_x[i] = d_y[i] * f.derivative(y[i]);
+    float* __restrict y = values.data();
+    if (derivatives.empty()) {
+      for (std::size_t i = 0; i < values.size(); ++i) y[i] = f.value(y[i]);
+      return;
+    }
+    float* __restrict d = derivatives.data();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      y[i] = f.value(y[i]);
+      d[i] *= f.derivative(y[i]);
+    }
   }
 
  private:
@@ -61,6 +59,8 @@ class Activation final : public Layer {
 class Softmax final : public Layer {
  public:
   explicit Softmax(const LayerSetup& setup) : Layer(setup.in, setup.in) {}
+
+  [[nodiscard]] bool backward_needs_out() const override { return true; }
 
   void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
     for (std::size_t i = 0; i < in.rows; ++i) {
@@ -75,7 +75,6 @@ class Softmax final : public Layer {
 
   void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out,
                 Matrix d_in) override {
-    if (d_in.empty()) return;
     for (std::size_t i = 0; i < out.rows; ++i) {
       const auto y = out.row(i);
       const auto d_y = d_out.row(i);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // 2-d convolution as im2col and matrix products.
 #include <algorithm>
-#include <cstring>
+#include <cassert>
 
 #include <fmt/format.h>
 
@@ -31,11 +31,9 @@ class Conv2d final : public Layer {
 
   [[nodiscard]] std::size_t parameter_count() const override { return channels() * (depth() + 1); }
 
-  void bind(std::span<float> parameters, std::span<float> gradients) override {
+  void bind(std::span<float> parameters) override {
     weights_ = {parameters.data(), channels(), depth()};
     bias_ = parameters.last(channels());
-    d_weights_ = {gradients.data(), channels(), depth()};
-    d_bias_ = gradients.last(channels());
   }
 
   void initialize() override {
@@ -58,17 +56,28 @@ class Conv2d final : public Layer {
 
   void backward(const Pass& /*pass*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out,
                 Matrix d_in) override {
-    std::ranges::fill(d_weights_.elements(), 0.0F);
-    std::ranges::fill(d_bias_, 0.0F);
+    for (std::size_t i = 0; i < in.rows; ++i) {
+      const ConstMatrix d_maps(d_out.row(i).data(), channels(), positions());
+      setup_.gemm->multiply(1.0F, weights_, Op::transpose, d_maps, Op::none, 0.0F, columns());
+      scatter_columns(d_in.row(i));
+    }
+  }
+
+  void add_gradient(ConstMatrix in, ConstMatrix d_out, const GradientTarget& target) override {
+    assert(target.first == 0 && target.values.size() == parameter_count());
+    const Matrix d_weights(target.values.data(), channels(), depth());
+    const std::span<float> d_bias = target.values.last(channels());
+    float keep = target.keep;  // of what was there before the first sample
     for (std::size_t i = 0; i < in.rows; ++i) {
       const ConstMatrix d_maps(d_out.row(i).data(), channels(), positions());
       gather_columns(in.row(i).data());
-      setup_.gemm->multiply(1.0F, d_maps, Op::none, columns(), Op::transpose, 1.0F, d_weights_);
-      for (std::size_t c = 0; c < channels(); ++c)
-        for (const float d : d_maps.row(c)) d_bias_[c] += d;
-      if (d_in.empty()) continue;
-      setup_.gemm->multiply(1.0F, weights_, Op::transpose, d_maps, Op::none, 0.0F, columns());
-      scatter_columns(d_in.row(i));
+      setup_.gemm->multiply(target.scale, d_maps, Op::none, columns(), Op::transpose, keep, d_weights);
+      for (std::size_t c = 0; c < channels(); ++c) {
+        float sum = 0.0F;
+        for (const float d : d_maps.row(c)) sum += d;
+        d_bias[c] = target.scale * sum + (keep == 0.0F ? 0.0F : keep * d_bias[c]);
+      }
+      keep = 1.0F;
     }
   }
 
@@ -135,8 +144,8 @@ class Conv2d final : public Layer {
 
   LayerSetup setup_;
   Options options_;
-  Matrix weights_, d_weights_;
-  std::span<float> bias_, d_bias_;
+  Matrix weights_;
+  std::span<float> bias_;
   AlignedVector<float> columns_;  // of one sample
 };
 

@@ -14,11 +14,10 @@ namespace {
 struct Bernoulli {
   float rate;
   void draw(const RandomRows& random, const Pass& pass, std::size_t row, std::uint32_t layer,
-            std::span<float> noise) const {
-    random.uniform(pass.epoch, pass.sample_ids[row], layer, noise);
-    const float keep = 1.0F / (1.0F - rate);
-    for (float& value : noise) value = value < rate ? 0.0F : keep;
+            std::span<float> numbers) const {
+    random.uniform(pass.epoch, pass.sample_ids[row], layer, numbers);
   }
+  [[nodiscard]] float noise(float number) const { return number < rate ? 0.0F : 1.0F / (1.0F - rate); }
 };
 
 /// Normal with mean 1 and standard deviation rate (1 - rate), as in the project that Lockstep grew out of:
@@ -26,51 +25,44 @@ struct Bernoulli {
 struct Gaussian {
   float rate;
   void draw(const RandomRows& random, const Pass& pass, std::size_t row, std::uint32_t layer,
-            std::span<float> noise) const {
-    random.normal(pass.epoch, pass.sample_ids[row], layer, noise);
-    const float deviation = rate * (1.0F - rate);
-    for (float& value : noise) value = 1.0F + deviation * value;
+            std::span<float> numbers) const {
+    random.normal(pass.epoch, pass.sample_ids[row], layer, numbers);
   }
+  [[nodiscard]] float noise(float number) const { return 1.0F + rate * (1.0F - rate) * number; }
 };
 
 /// out = in * noise, d_in = d_out * noise; the noise of an element depends on (seed, epoch, sample, layer,
 /// unit).
 template <class Noise>
-class Dropout final : public Layer {
+class Dropout final : public ElementwiseLayer {
  public:
   Dropout(const LayerSetup& setup, Noise noise)
-      : Layer(setup.in, setup.in),
+      : ElementwiseLayer(setup.in),
         random_(setup.seed, Purpose::dropout),
         layer_(setup.index),
-        noise_(noise) {}
+        noise_(noise),
+        numbers_(setup.in.size()) {}
 
-  void reserve(std::size_t max_batch) override { drawn_.resize(max_batch * in().size()); }
-
-  void forward(const Pass& pass, ConstMatrix in, Matrix out) override {
-    if (!pass.training) {
-      std::ranges::copy(in.elements(), out.data);
-      return;
+  void apply(const Pass& pass, std::size_t row, std::span<float> values,
+             std::span<float> derivatives) override {
+    if (!pass.training) return;
+    noise_.draw(random_, pass, row, layer_, numbers_);
+    const Noise noise = noise_;
+    const float* __restrict number = numbers_.data();
+    float* __restrict y = values.data();
+    float* __restrict d = derivatives.data();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const float factor = noise.noise(number[i]);
+      y[i] *= factor;
+      d[i] *= factor;
     }
-    for (std::size_t i = 0; i < in.rows; ++i) {
-      const std::span<float> noise(drawn_.data() + i * in.cols, in.cols);
-      noise_.draw(random_, pass, i, layer_, noise);
-      const float* x = in.row(i).data();
-      float* y = out.row(i).data();
-      for (std::size_t j = 0; j < noise.size(); ++j) y[j] = x[j] * noise[j];
-    }
-  }
-
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
-                Matrix d_in) override {
-    if (d_in.empty()) return;
-    for (std::size_t i = 0; i < d_out.size(); ++i) d_in.data[i] = d_out.data[i] * drawn_[i];
   }
 
  private:
   RandomRows random_;
   std::uint32_t layer_;
   Noise noise_;
-  AlignedVector<float> drawn_;  // [B, n], of the last training pass
+  AlignedVector<float> numbers_;  // of one row
 };
 
 template <class Noise>

@@ -2,6 +2,7 @@
 // Fully connected layer.
 #include <algorithm>
 
+#include "core/aligned.hpp"
 #include "core/error.hpp"
 #include "nn/initializer.hpp"
 #include "nn/layers/layers.hpp"
@@ -12,20 +13,18 @@ namespace {
 using math::Op;
 
 /// out = in W + b with in [B, n_in], W [n_in, n_out], b [n_out].
-/// Backward: dW = in^T d_out, db = column sums of d_out, d_in = d_out W^T.
+/// Backward: d_in = d_out W^T, dW = in^T d_out, db = column sums of d_out.
 /// Parameters: W row by row, then b, which starts at zero.
 class Linear final : public Layer {
  public:
   Linear(const LayerSetup& setup, std::size_t units, std::string init)
-      : Layer(setup.in, {units, 1, 1}), setup_(setup), init_(std::move(init)) {}
+      : Layer(setup.in, {units, 1, 1}), setup_(setup), init_(std::move(init)), column_sums_(units) {}
 
   [[nodiscard]] std::size_t parameter_count() const override { return (n_in() + 1) * n_out(); }
 
-  void bind(std::span<float> parameters, std::span<float> gradients) override {
+  void bind(std::span<float> parameters) override {
     weights_ = {parameters.data(), n_in(), n_out()};
     bias_ = parameters.last(n_out());
-    d_weights_ = {gradients.data(), n_in(), n_out()};
-    d_bias_ = gradients.last(n_out());
   }
 
   void initialize() override {
@@ -38,15 +37,27 @@ class Linear final : public Layer {
     setup_.gemm->multiply(1.0F, in, Op::none, weights_, Op::none, 1.0F, out);
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out,
+  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
                 Matrix d_in) override {
-    setup_.gemm->multiply(1.0F, in, Op::transpose, d_out, Op::none, 0.0F, d_weights_);
-    std::ranges::fill(d_bias_, 0.0F);
-    for (std::size_t i = 0; i < d_out.rows; ++i) {
-      const float* row = d_out.row(i).data();
-      for (std::size_t j = 0; j < d_out.cols; ++j) d_bias_[j] += row[j];
-    }
-    if (!d_in.empty()) setup_.gemm->multiply(1.0F, d_out, Op::none, weights_, Op::transpose, 0.0F, d_in);
+    setup_.gemm->multiply(1.0F, d_out, Op::none, weights_, Op::transpose, 0.0F, d_in);
+  }
+
+  void add_gradient(ConstMatrix in, ConstMatrix d_out, const GradientTarget& target) override {
+    const std::size_t first_row = target.first / n_out();
+    const std::size_t rows = std::min(target.values.size() / n_out(), n_in() - first_row);
+    if (rows > 0)
+      setup_.gemm->multiply(target.scale, {in.data + first_row, in.rows, rows, in.stride}, Op::transpose,
+                            d_out, Op::none, target.keep, {target.values.data(), rows, n_out()});
+    if (rows * n_out() < target.values.size()) add_bias_gradient(d_out, target.values.last(n_out()), target);
+  }
+  [[nodiscard]] bool gradient_divides() const override { return true; }
+  /// Parts are groups of whole rows of W, as many as the products do well with; the bias goes with the last
+  /// row.
+  [[nodiscard]] std::size_t part_begin(std::size_t parameter) const override {
+    constexpr std::size_t rows_together = 8;
+    const std::size_t group = rows_together * n_out();
+    const std::size_t begin = (parameter + group - 1) / group * group;
+    return begin < n_in() * n_out() ? begin : parameter_count();
   }
 
   void list_gemms(std::size_t batch, bool needs_d_in, std::vector<math::GemmShape>& to) const override {
@@ -59,10 +70,22 @@ class Linear final : public Layer {
   [[nodiscard]] std::size_t n_in() const { return in().size(); }
   [[nodiscard]] std::size_t n_out() const { return out().size(); }
 
+  void add_bias_gradient(ConstMatrix d_out, std::span<float> bias, const GradientTarget& target) {
+    float* __restrict sum = column_sums_.data();
+    std::ranges::fill(column_sums_, 0.0F);
+    for (std::size_t i = 0; i < d_out.rows; ++i) {
+      const float* __restrict row = d_out.row(i).data();
+      for (std::size_t j = 0; j < d_out.cols; ++j) sum[j] += row[j];
+    }
+    for (std::size_t j = 0; j < bias.size(); ++j)
+      bias[j] = target.scale * sum[j] + (target.keep == 0.0F ? 0.0F : target.keep * bias[j]);
+  }
+
   LayerSetup setup_;
   std::string init_;
-  Matrix weights_, d_weights_;
-  std::span<float> bias_, d_bias_;
+  Matrix weights_;
+  std::span<float> bias_;
+  AlignedVector<float> column_sums_;
 };
 
 }  // namespace

@@ -35,7 +35,6 @@ class MaxPool2d final : public Layer {
 
   void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
                 Matrix d_in) override {
-    if (d_in.empty()) return;
     std::ranges::fill(d_in.elements(), 0.0F);
     const std::uint32_t* winner = winners_.data();
     for (std::size_t i = 0; i < d_out.rows; ++i) {
