@@ -66,6 +66,7 @@ void serial_epoch(benchmark::State& state, const std::string& gemm_name) {
   const auto algorithm = algorithms::find_algorithm("serial").make();
   algorithm->start({.ranks = ranks,
                     .allreduce = *allreduce,
+                    .allreduce_name = "mpi",
                     .model = model,
                     .parameters = parameters,
                     .gradients = gradients,

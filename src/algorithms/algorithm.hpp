@@ -44,6 +44,8 @@ struct StepReport {
 struct Worker {
   const comm::Communicator& ranks;
   comm::Allreduce& allreduce;  ///< takes parameter_count + 1 numbers
+  std::string_view
+      allreduce_name;  ///< as configured: "auto" leaves the choice of the exchange to the algorithm
   nn::Model& model;
   std::span<float> parameters;  ///< bound to the model; initialised alike on all ranks
   std::span<float> gradients;   ///< as long
@@ -83,6 +85,8 @@ class Algorithm {
   /// Writes the parameters that are to be evaluated now, the same on every rank, without changing the
   /// training. Collective.
   virtual void export_parameters(std::span<float> out) = 0;
+  /// What it decided for itself in start(), by name: for the run's provenance.
+  [[nodiscard]] virtual Json choices() const { return Json::object(); }
   /// What it tells of the epoch just run: always the same names in the same order.
   [[nodiscard]] virtual std::vector<Observation> observations() const { return {}; }
 };

@@ -55,8 +55,7 @@ Model::Model(const Json& description, const ModelSetup& setup) : max_batch_(setu
   if (parameters_count_ == 0)
     throw ConfigError(
         {"the model has no parameters to train", "a linear or conv2d layer", description["layers"].dump()});
-  activations_.resize(activation_floats(max_batch_));
-  place_activations(activations_, max_batch_);
+  own_activations_.resize(activation_floats(max_batch_));
 }
 
 void Model::add_stage(std::unique_ptr<Layer> layer) {
@@ -114,8 +113,8 @@ void Model::place_activations(std::span<float> memory, std::size_t rows) {
 }
 
 void Model::share_activations(std::span<float> memory, std::size_t rows) {
-  place_activations(memory, rows);
-  activations_ = {};
+  shared_activations_ = memory;
+  shared_rows_ = rows;
 }
 
 std::vector<ParameterBlock> Model::parameter_blocks() const {
@@ -216,7 +215,7 @@ void Model::backward(const Pass& pass, ConstMatrix in, bool divided_too, const G
 double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
                     float gradient_scale, const GradientTarget& target) {
   assert(in.rows > 0 && target.values.size() == parameters_count_);
-  first_row_ = 0;
+  use_own_activations();
   forward(pass, in);
   const std::size_t last = buffers_.size() - 1;
   const double loss_sum = loss_(values(last, in.rows), labels, gradient_scale, gradients(last, in.rows));
@@ -227,6 +226,7 @@ double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8
 double Model::backpropagate(const Pass& pass, ConstMatrix in, std::size_t first_row,
                             std::span<const std::uint8_t> labels, float gradient_scale,
                             const GradientTarget& target) {
+  use_shared_activations();
   first_row_ = first_row;
   forward(pass, in);
   const std::size_t last = buffers_.size() - 1;
@@ -237,12 +237,14 @@ double Model::backpropagate(const Pass& pass, ConstMatrix in, std::size_t first_
 }
 
 void Model::add_divided_gradients(ConstMatrix in, const GradientTarget& target) {
+  use_shared_activations();
   for (const Stage& stage : stages_)
     if (stage.parameters.count > 0 && stage.parameters.gradient_divides)
       add_gradient(stage, input_of(stage, in), gradients(stage.out, in.rows), target);
 }
 
 Evaluation Model::evaluate(ConstMatrix in, std::span<const std::uint8_t> labels) {
+  use_own_activations();
   forward({}, in);
   const ConstMatrix out = values(buffers_.size() - 1, in.rows);
   return {.loss_sum = loss_(out, labels, 1.0F, {}), .correct = count_correct(out, labels)};

@@ -66,7 +66,8 @@ class Model {
 
   /// Floats that the activations of `rows` samples take.
   [[nodiscard]] std::size_t activation_floats(std::size_t rows) const;
-  /// From now on, activations lie in `memory`, activation_floats(rows) floats that several ranks share.
+  /// The activations of backpropagate() will lie in `memory`, activation_floats(rows) floats that several
+  /// ranks share.
   void share_activations(std::span<float> memory, std::size_t rows);
   /// As train(), of samples whose activations become the rows from first_row on. The target receives
   /// gradients of the layers whose gradient does not divide alone.
@@ -102,7 +103,10 @@ class Model {
   void add_stage(std::unique_ptr<Layer> layer);
   void add_elementwise(std::unique_ptr<ElementwiseLayer> layer);
   std::size_t add_buffer(std::size_t width);
+  /// Lets all buffers lie in `memory`, for up to `rows` samples.
   void place_activations(std::span<float> memory, std::size_t rows);
+  void use_own_activations() { place_activations(own_activations_, max_batch_); }
+  void use_shared_activations() { place_activations(shared_activations_, shared_rows_); }
 
   void forward(const Pass& pass, ConstMatrix in);
   void backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target);
@@ -119,7 +123,9 @@ class Model {
   std::size_t first_row_ = 0;  // of the samples at work
   std::size_t parameters_count_ = 0;
   std::span<float> parameters_;
-  AlignedVector<float> activations_;  // unless they are shared
+  AlignedVector<float> own_activations_;
+  std::span<float> shared_activations_;
+  std::size_t shared_rows_ = 0;
 };
 
 /// A model by name: model_a, model_a_large, lenet5, mlp:N-...-N; or the path of a JSON file; or, as a JSON

@@ -63,6 +63,7 @@ class Training {
     model_.initialize();
     config_.algorithm->start({.ranks = ranks_,
                               .allreduce = *allreduce_,
+                              .allreduce_name = config.run.allreduce,
                               .model = model_,
                               .parameters = parameters_,
                               .gradients = gradients_,

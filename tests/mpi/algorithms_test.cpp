@@ -99,6 +99,7 @@ Outcome train(const comm::Communicator& ranks, const Settings& settings) {
   for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
   algorithm->start({.ranks = ranks,
                     .allreduce = allreduce,
+                    .allreduce_name = settings.allreduce,
                     .model = model,
                     .parameters = parameters,
                     .gradients = gradients,
