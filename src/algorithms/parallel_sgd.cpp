@@ -40,7 +40,7 @@ class ParallelSgd final : public StepwiseAlgorithm {
                          "nodes with different numbers of ranks",
                          "--exchange allreduce --allreduce hierarchical"});
     }
-    shared_.emplace(worker(), plan());
+    shared_.emplace(worker(), plan(), worker().ranks.node());
     move_parameters(shared_->parameters());
   }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/aligned.hpp"
 
@@ -36,8 +37,8 @@ bool nodes_are_alike(const comm::Communicator& ranks) {
   return largest_and_negative_smallest[0] == -largest_and_negative_smallest[1];
 }
 
-SharedStep::SharedStep(const Worker& worker, const data::BatchPlan& plan)
-    : node_(worker.ranks.node()),
+SharedStep::SharedStep(const Worker& worker, const data::BatchPlan& plan, comm::Communicator node)
+    : node_(std::move(node)),
       across_(worker.ranks.split(node_.rank())),
       members_(members_of(node_, worker.ranks.rank())),
       features_(worker.samples.features),

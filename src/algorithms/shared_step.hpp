@@ -28,8 +28,9 @@ namespace lockstep::algorithms {
 /// are written, and rows * activations. The sums are those of serial SGD at the global batch.
 class SharedStep {
  public:
-  /// Collective over the ranks of `worker`. Takes the parameters' present values.
-  SharedStep(const Worker& worker, const data::BatchPlan& plan);
+  /// Collective over the ranks of `worker`. Takes the parameters' present values. `node` holds the ranks that
+  /// count as one node; they must share memory, and all nodes have equally many.
+  SharedStep(const Worker& worker, const data::BatchPlan& plan, comm::Communicator node);
 
   /// All parameters, in memory that the node's ranks share.
   [[nodiscard]] std::span<float> parameters() const { return parameters_; }

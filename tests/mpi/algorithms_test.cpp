@@ -8,6 +8,7 @@
 
 #include "algorithms/algorithm.hpp"
 #include "algorithms/averaging.hpp"
+#include "algorithms/shared_step.hpp"
 #include "comm/communicator.hpp"
 #include "core/error.hpp"
 #include "data/dataset.hpp"
@@ -16,14 +17,20 @@
 namespace lockstep::algorithms {
 namespace {
 
+Json small_mlp();
+Json small_cnn();
+
 struct Settings {
   std::string algorithm;
+  Json model = small_mlp();
+  std::string optimizer = "sgd";
   std::size_t batch_size = 16;
   std::size_t epochs = 2;
   std::size_t samples = 193;  // divided neither by the batch size nor by any rank count tested
   std::string gradient = "mean";
   std::string allreduce = "mpi";
   double momentum = 0.0;
+  double learning_rate = 0.05;  // for gradients that are means
   Json options = Json::object();
   bool export_every_epoch = false;
 };
@@ -50,7 +57,8 @@ struct Outcome {
   std::vector<float> exchanged;  // what this rank put into the last allreduce
   std::vector<EpochStats> epochs;
   std::vector<Observation> observations;  // of the last epoch
-  double loss_sum = 0.0;                  // of the last epoch, over all ranks
+  Json choices;
+  double loss_sum = 0.0;  // of the last epoch, over all ranks
 };
 
 const comm::Communicator& world() {
@@ -64,62 +72,118 @@ const comm::Communicator& alone() {
   return *ranks;
 }
 
-Outcome train(const comm::Communicator& ranks, const Settings& settings) {
-  const auto source =
-      data::open_dataset({.dataset = "synthetic", .synthetic_train = settings.samples, .synthetic_test = 1});
-  std::vector<std::uint8_t> block(source->info().total_bytes());
-  source->load(block);
-  const data::Dataset dataset = data::view_dataset(source->info(), block);
-  const auto gemm = math::make_gemm("eigen");
-  const Json description = {{"layers",
-                             {{{"type", "flatten"}},
-                              {{"type", "linear"}, {"units", 12}},
-                              {{"type", "leaky_relu"}, {"slope", 0.3}},
-                              {{"type", "gaussian_dropout"}, {"rate", 0.2}},
-                              {{"type", "linear"}, {"units", 10}}}},
-                            {"loss", "cross_entropy_logits"}};
-  nn::Model model(description, {.input = dataset.info.shape,
+Json small_mlp() {
+  return {{"layers",
+           {{{"type", "flatten"}},
+            {{"type", "linear"}, {"units", 12}},
+            {{"type", "leaky_relu"}, {"slope", 0.3}},
+            {{"type", "gaussian_dropout"}, {"rate", 0.2}},
+            {{"type", "linear"}, {"units", 10}}}},
+          {"loss", "cross_entropy_logits"}};
+}
+
+Json small_cnn() {
+  return {{"layers",
+           {{{"type", "conv2d"}, {"channels", 2}, {"kernel", 5}, {"stride", 3}},
+            {{"type", "relu"}},
+            {{"type", "flatten"}},
+            {{"type", "linear"}, {"units", 9}},
+            {{"type", "tanh"}},
+            {{"type", "linear"}, {"units", 10}}}},
+          {"loss", "cross_entropy_logits"}};
+}
+
+/// All that a rank trains with.
+class Rig {
+ public:
+  Rig(const comm::Communicator& ranks, const Settings& settings)
+      : ranks_(ranks),
+        settings_(settings),
+        block_(load(settings)),
+        dataset_(data::view_dataset(source(settings)->info(), block_)),
+        model_(settings.model, {.input = dataset_.info.shape,
                                 .classes = 10,
                                 .seed = 1,
                                 .max_batch = settings.batch_size,
-                                .gemm = gemm.get()});
-  std::vector<float> parameters(model.parameter_count()), gradients(model.parameter_count());
-  model.bind(parameters);
-  model.initialize();
-  const auto optimizer =
-      nn::make_optimizer({.optimizer = "sgd", .momentum = settings.momentum}, parameters.size());
-  Recording allreduce(comm::make_allreduce(settings.allreduce, ranks, parameters.size() + 1));
-  const TrainingOptions options{
-      .batch_size = settings.batch_size, .epochs = settings.epochs, .seed = 1, .gradient = settings.gradient};
-  const nn::ScheduleOptions schedule{.learning_rate = settings.gradient == "mean" ? 0.05 : 0.002};
-  PhaseTimer phases;
+                                .gemm = gemm_.get()}),
+        parameters_(model_.parameter_count()),
+        gradients_(model_.parameter_count()),
+        // Adam's usual epsilon would blow up differences in rounding.
+        optimizer_(nn::make_optimizer(
+            {.optimizer = settings.optimizer, .momentum = settings.momentum, .epsilon = 1e-2},
+            parameters_.size())),
+        allreduce_(comm::make_allreduce(settings.allreduce, ranks, parameters_.size() + 1)),
+        options_{.batch_size = settings.batch_size,
+                 .epochs = settings.epochs,
+                 .seed = 1,
+                 .gradient = settings.gradient},
+        schedule_{.learning_rate = settings.gradient == "mean" ? settings.learning_rate : 0.002} {
+    model_.bind(parameters_);
+    model_.initialize();
+  }
+
+  Worker worker() {
+    return {.ranks = ranks_,
+            .allreduce = allreduce_,
+            .allreduce_name = settings_.allreduce,
+            .model = model_,
+            .parameters = parameters_,
+            .gradients = gradients_,
+            .optimizer = *optimizer_,
+            .schedule = schedule_,
+            .samples = dataset_.train,
+            .options = options_,
+            .phases = phases_,
+            .on_step = {}};
+  }
+  PhaseTimer& phases() { return phases_; }
+  const std::vector<float>& parameters() const { return parameters_; }
+  const std::vector<float>& last_exchanged() const { return allreduce_.last; }
+
+ private:
+  static std::unique_ptr<data::DatasetSource> source(const Settings& settings) {
+    return data::open_dataset(
+        {.dataset = "synthetic", .synthetic_train = settings.samples, .synthetic_test = 1});
+  }
+  static std::vector<std::uint8_t> load(const Settings& settings) {
+    std::vector<std::uint8_t> block(source(settings)->info().total_bytes());
+    source(settings)->load(block);
+    return block;
+  }
+
+  const comm::Communicator& ranks_;
+  const Settings settings_;
+  std::vector<std::uint8_t> block_;
+  data::Dataset dataset_;
+  std::unique_ptr<math::Gemm> gemm_ = math::make_gemm("eigen");
+  nn::Model model_;
+  std::vector<float> parameters_, gradients_;
+  std::unique_ptr<nn::Optimizer> optimizer_;
+  Recording allreduce_;
+  const TrainingOptions options_;
+  const nn::ScheduleOptions schedule_;
+  PhaseTimer phases_;
+};
+
+Outcome train(const comm::Communicator& ranks, const Settings& settings) {
+  Rig rig(ranks, settings);
   const auto algorithm = find_algorithm(settings.algorithm).make();
   Fields fields;
   algorithm->describe(fields);
   for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
-  algorithm->start({.ranks = ranks,
-                    .allreduce = allreduce,
-                    .allreduce_name = settings.allreduce,
-                    .model = model,
-                    .parameters = parameters,
-                    .gradients = gradients,
-                    .optimizer = *optimizer,
-                    .schedule = schedule,
-                    .samples = dataset.train,
-                    .options = options,
-                    .phases = phases,
-                    .on_step = {}});
   Outcome outcome;
-  outcome.initial = parameters;
-  outcome.parameters.resize(parameters.size());
+  outcome.initial = rig.parameters();
+  outcome.parameters.resize(outcome.initial.size());
+  algorithm->start(rig.worker());
   for (std::uint32_t epoch = 0; epoch < settings.epochs; ++epoch) {
-    phases.restart();
+    rig.phases().restart();
     outcome.epochs.push_back(algorithm->run_epoch(epoch));
     if (settings.export_every_epoch) algorithm->export_parameters(outcome.parameters);
   }
-  outcome.exchanged = allreduce.last;
+  outcome.exchanged = rig.last_exchanged();
   algorithm->export_parameters(outcome.parameters);
   outcome.observations = algorithm->observations();
+  outcome.choices = algorithm->choices();
   std::vector<double> loss = {outcome.epochs.back().loss_sum};
   ranks.sum(loss);
   outcome.loss_sum = loss[0];
@@ -183,6 +247,76 @@ TEST(ParallelSgd, IsTheSameWithEveryAllreduce) {
         distance(train(world(), {.algorithm = "parallel_sgd", .allreduce = std::string(row.name)}), serial),
         rounding)
         << row.name;
+}
+
+// The nodes' ranks share memory; 193 samples leave a ragged end in which ranks may have no sample at all.
+TEST(ParallelSgd, WithSharedParametersIsSerialForEveryModelAndOptimizer) {
+  for (const Json& model : {small_mlp(), small_cnn()})
+    for (const char* optimizer : {"sgd", "adamw"})
+      for (const double momentum : {0.0, 0.9})
+        for (const std::size_t batch_size : {16U, 60U}) {
+          if (momentum > 0 && optimizer != std::string("sgd")) continue;
+          const Settings serial{.algorithm = "serial",
+                                .model = model,
+                                .optimizer = optimizer,
+                                .batch_size = batch_size,
+                                .epochs = 1,
+                                .momentum = momentum,
+                                .learning_rate = 0.005};
+          Settings parallel = serial;
+          parallel.algorithm = "parallel_sgd";
+          parallel.options = {{"exchange", "shared"}};
+          const Outcome shared = train(world(), parallel);
+          EXPECT_LT(distance(shared, train(alone(), serial)), rounding)
+              << optimizer << " " << momentum << " " << batch_size << model.dump();
+          if (world().size() > 1) {
+            EXPECT_EQ(shared.choices["exchange"], "shared");
+            EXPECT_GT(observed(shared, "sent_bytes"), 0);
+          }
+        }
+}
+
+TEST(ParallelSgd, NamingAnAllreduceAsksForIt) {
+  if (world().size() == 1) return;  // nothing is exchanged
+  EXPECT_EQ(
+      train(world(), {.algorithm = "parallel_sgd", .epochs = 1, .allreduce = "ring"}).choices["exchange"],
+      "allreduce");
+  EXPECT_EQ(
+      train(world(), {.algorithm = "parallel_sgd", .epochs = 1, .allreduce = "auto"}).choices["exchange"],
+      "shared");
+}
+
+// Groups of ranks stand for nodes.
+TEST(SharedStep, SumsOverNodesToo) {
+  for (const std::size_t nodes : {2U, 3U, 4U}) {
+    if (world().size() % nodes != 0) continue;
+    for (const Json& model : {small_mlp(), small_cnn()}) {
+      const Settings settings{.algorithm = "serial", .model = model, .momentum = 0.5};
+      Rig rig(world(), settings);
+      const Worker worker = rig.worker();
+      data::BatchPlan plan(settings.samples, settings.batch_size, data::Division::batches, world().rank(),
+                           world().size(), 1);
+      SharedStep shared(worker, plan, world().split(world().rank() * nodes / world().size()));
+      EXPECT_EQ(shared.nodes(), nodes);
+      worker.model.bind(shared.parameters());
+      std::vector<std::uint8_t> labels(settings.batch_size);
+      for (std::uint32_t epoch = 0; epoch < settings.epochs; ++epoch) {
+        plan.start_epoch(epoch);
+        rig.phases().restart();
+        for (std::size_t step = 0; step < plan.steps(); ++step) {
+          const data::Batch batch = plan.batch(step);
+          const SharedStep::Rows rows = shared.rows(plan, step);
+          const auto own_labels = std::span(labels).first(rows.own);
+          data::gather(worker.samples, batch.sample_ids,
+                       {shared.pixels(rows), rows.own, worker.samples.features}, own_labels);
+          shared.train(worker, {.training = true, .epoch = epoch, .sample_ids = batch.sample_ids}, rows,
+                       own_labels, worker.options.gradient_scale(batch.gradient_samples), 0.05F);
+        }
+      }
+      const Outcome serial = train(alone(), settings);
+      EXPECT_LT(relative_distance(shared.parameters(), serial.parameters), rounding) << nodes << model.dump();
+    }
+  }
 }
 
 TEST(ParamAvg, AfterEveryStepIsParallelSgdAlsoWithMomentumAndRaggedEnds) {
