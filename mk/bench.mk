@@ -3,7 +3,7 @@
 # goes to results/bench/.
 
 benches := $(patsubst bench/%.cpp,$(BUILD)/bin/%,$(wildcard bench/*_bench.cpp))
-python := $(or $(PYTHON),/usr/bin/python3)
+python := $(or $(PYTHON),$(firstword $(wildcard /usr/bin/python3) python3))
 BENCHES ?= $(notdir $(benches))
 BENCH_ARGS ?=
 # Nine repetitions are the fewest that compare.py's test of significance is content with.
