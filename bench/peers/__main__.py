@@ -76,8 +76,10 @@ def headline(context):
              f"allreduce {config['allreduce']}, {lockstep['blas_library']}"]
     if torch:
         lines.append(f"PyTorch {torch['torch']}: {torch['threads']} thread a rank, {', '.join(torch['blas']) or 'BLAS unknown'}")
-    lines.append(f"{lockstep['hostname']}: {lockstep['cpu_model']}, {lockstep['online_cpus']} CPUs, one rank a core; "
-                 "start+end: all of a run but its training")
+    interval = "95% interval" if context["rounds"] >= 6 else "lowest .. highest"
+    lines += [f"{lockstep['hostname']}: {lockstep['cpu_model']}, {lockstep['online_cpus']} CPUs, one rank a core",
+              f"medians of {context['rounds']} round{'s' * (context['rounds'] > 1)}; interval: {interval}; start+end: all of a run but "
+              "its training"]
     return "\n".join(lines)
 
 
@@ -92,21 +94,23 @@ def main():
     context = {"environment": {key: value for key, value in sorted({**os.environ, **ONE_THREAD}.items())
                                if key.startswith(("OMP_", "OPENBLAS_", "MKL_", "BLIS_"))},
                "rounds": options.rounds, "dataset": options.dataset, "lockstep_args": options.lockstep_args}
+    summaries = []
     try:
-        cases = chosen(all_cases(options.ranks), options.cases.split())
-        summaries = [run_case(case, options, torch_absence(), context) for case in cases]
+        absence = torch_absence()
+        for case in chosen(all_cases(options.ranks), options.cases.split()):
+            summaries.append(run_case(case, options, absence, context))
+            if len(summaries) == 1:
+                print(headline(context), flush=True)
+            print("", table(summaries[-1]), sep="\n", flush=True)
+            # After every case, so that an interruption loses only the one at hand.
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps({"context": context, "cases": summaries}, indent=1) + "\n")
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except RunFailed as failure:
         print(f"error: Lockstep did not train:\n{failure}", file=sys.stderr)
         return 1
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"context": context, "cases": summaries}, indent=1) + "\n")
-    interval = "95% interval" if options.rounds >= 6 else "lowest .. highest"
-    print(headline(context), f"medians of {options.rounds} round{'s' * (options.rounds > 1)}; interval: {interval}", sep="\n")
-    for summary in summaries:
-        print("", table(summary), sep="\n")
     print(f"\n-> {options.out}")
     failed = any(row.get("absent", "").startswith("failed") for summary in summaries for row in summary["contestants"])
     return 1 if failed or any(faults(summary) for summary in summaries) else 0

@@ -190,4 +190,4 @@ def test_a_training_that_does_not_learn_is_no_peer():
     assert "WARNING" not in table(good)
     bad = summarize(case, {"lockstep serial": [run(1.0, 0.5, 0.96)], "torch": [run(2.0, 1.0, 0.1)]}, {})
     assert bad["ratios"] == []
-    assert "torch does not learn" in table(bad) and "not the same training" in table(bad)
+    assert "torch does not learn" in table(bad) and "is it the same training?" in table(bad)
