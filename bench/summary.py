@@ -158,9 +158,11 @@ def family_table(family, benches):
 def headline(context, benches):
     git = context.get("git_sha", "unknown")[:12] + "+changes" * (context.get("git_dirty") == "true")
     repetitions = max((len(bench.times_s) for bench in benches), default=0)
-    return (f"{context.get('hostname', context.get('host_name', '?'))}: {context.get('cpu_model', '?')}, governor "
-            f"{context.get('governor', 'unknown')}, on CPUs {context.get('binding', '?')}; {context.get('blas_library', '?')}; "
-            f"commit {git}; medians of {repetitions} repetition{'s' * (repetitions != 1)}")
+    told = {key: context.get(key, "unknown") for key in ("cpu_model", "governor", "binding", "blas_library", "mpi_library")}
+    ranks = context.get("ranks", "1")
+    return (f"{context.get('hostname', context.get('host_name', '?'))}: {told['cpu_model']}, governor {told['governor']}, "
+            f"{ranks} rank{'s' * (ranks != '1')}, rank 0 on CPUs {told['binding']}; commit {git}\n"
+            f"{told['blas_library']}; {told['mpi_library']}; medians of {repetitions} repetition{'s' * (repetitions != 1)}")
 
 
 def main(paths):
@@ -168,12 +170,9 @@ def main(paths):
     paths = paths or sorted(path for path in FOLDER.glob("*.json") if path.name != "peers.json")
     if not paths:
         raise NoResults(f"no results in {FOLDER}: `make bench` measures")
-    said = None
     for path in paths:
         context, benches = read(path)
-        if headline(context, benches) != said:
-            said = headline(context, benches)
-            print(f"\n{said}")
+        print(f"\n{headline(context, benches)}")
         families = defaultdict(list)
         for bench in benches:
             families[bench.parts[0]].append(bench)

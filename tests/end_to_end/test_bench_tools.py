@@ -43,7 +43,7 @@ def test_the_summary_sets_backends_side_by_side(tmp_path):
     said = call("bench/summary.py", result(tmp_path / "gemm_bench.json", rows))
     assert said.returncode == 0, said.stderr
     assert "50.0 (0.50)" in said.stdout and "100.0 (1.00)" in said.stdout
-    assert "commit 0123456789ab; medians of 3 repetitions" in said.stdout
+    assert "commit 0123456789ab" in said.stdout and "medians of 3 repetitions" in said.stdout
 
 
 def test_the_summary_shows_epochs_over_their_floor_and_allreduces_by_bytes(tmp_path):
