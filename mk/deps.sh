@@ -43,7 +43,7 @@ test|HDF5 tools|cmd:h5dump|hdf5-tools|hdf5~mpi|hdf5
 bench|Google Benchmark|pc:benchmark|libbenchmark-dev|benchmark|benchmark
 analysis|h5py|py:h5py|python3-h5py|py-h5py~mpi|h5py
 analysis|numpy|py:numpy|python3-numpy|py-numpy|numpy
-compare|Google Benchmark's compare.py|path:/usr/share/benchmark/compare.py cmd:compare.py|libbenchmark-tools|benchmark|
+compare|Google Benchmark's compare.py|path:${GBENCH_COMPARE:-/usr/share/benchmark/compare.py} cmd:compare.py|libbenchmark-tools||
 compare|scipy|py:scipy|python3-scipy|py-scipy|scipy
 peers|PyTorch|py:torch|python3-torch|py-torch~cuda|pytorch
 data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
