@@ -30,7 +30,8 @@ def find_tool():
     """Google Benchmark's compare.py."""
     if importlib.util.find_spec("scipy") is None:
         raise CannotCompare("scipy is not here: apt install python3-scipy, or make deps DEPS=compare")
-    for path in (os.environ.get("GBENCH_COMPARE"), DEBIAN, shutil.which("compare.py")):
+    named = os.environ.get("GBENCH_COMPARE")
+    for path in [named] if named else [DEBIAN, shutil.which("compare.py")]:
         if path and Path(path).is_file():
             return path
     raise CannotCompare("compare.py of Google Benchmark is not here: apt install libbenchmark-tools, or make deps DEPS=compare; "

@@ -123,10 +123,13 @@ explain() {  # MISSING
     fi
     if grep -q '^pkg-config|' <<<"$1"; then echo "  (without pkg-config most libraries cannot be seen, even if they are here)"; fi
     echo "  Debian, Ubuntu:  sudo apt-get install $(column 2 <<<"$1")"
-    echo "  Spack:           spack install $(column 3 <<<"$1")"
+    [ -z "$(column 3 <<<"$1")" ] || echo "  Spack:           spack install $(column 3 <<<"$1")"
     [ -n "$asked" ] || echo "                   or all at once, as spack.yaml says: spack -e . install && spack env activate ."
-    echo "  conda:           conda install -c conda-forge $(column 4 <<<"$1")"
+    [ -z "$(column 4 <<<"$1")" ] || echo "  conda:           conda install -c conda-forge $(column 4 <<<"$1")"
     [ -n "$asked" ] || echo "                   or all at once: conda env create -f environment.yml && conda activate lockstep"
+    if grep -q "^Google Benchmark's compare.py|" <<<"$1"; then
+      echo "  elsewhere:       it is tools/compare.py of Google Benchmark's sources: GBENCH_COMPARE=/path/to/compare.py"
+    fi
     echo "  a cluster:       often has modules: module avail; then e.g. module load gcc openmpi hdf5 openblas eigen"
   } >&2
 }
