@@ -8,6 +8,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include "comm/communicator.hpp"
 #include "core/build_info.hpp"
 #include "math/gemm.hpp"
 #include "record/provenance.hpp"
@@ -20,7 +21,7 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
-/// Puts build, host, BLAS and binding into the JSON that Google Benchmark writes.
+/// Puts build, host, environment, MPI, BLAS and binding into the JSON that Google Benchmark writes.
 inline void add_context() {
   const auto add = [](const Json& values) {
     for (const auto& [key, value] : values.items())
@@ -28,6 +29,8 @@ inline void add_context() {
   };
   add(record::build_provenance());
   add(record::host_provenance());
+  benchmark::AddCustomContext("environment", record::environment_provenance().dump());
+  benchmark::AddCustomContext("mpi_library", comm::mpi_library());
   benchmark::AddCustomContext("binding", record::binding());
   benchmark::AddCustomContext("blas_library", std::string(math::blas_description()));
 }

@@ -41,80 +41,140 @@ class Floor {
   std::vector<Product> products_;
 };
 
-// Training and floor take turns within each iteration, so that whatever disturbs the machine disturbs both.
-void serial_epoch(benchmark::State& state, const std::string& gemm_name) {
-  const auto batch = static_cast<std::size_t>(state.range(0));
-  const auto source = data::open_dataset({.dataset = "synthetic"});
-  const data::DatasetInfo info = source->info();
-  std::vector<std::uint8_t> block(info.total_bytes());
-  source->load(block);
-  const data::Dataset dataset = data::view_dataset(info, block);
-  const auto gemm = math::make_gemm(gemm_name);
-  nn::Model model(
-      nn::describe_model("model_a"),
-      {.input = info.shape, .classes = info.classes, .seed = 1, .max_batch = batch, .gemm = gemm.get()});
-  AlignedVector<float> parameters(model.parameter_count()), gradients(model.parameter_count());
-  model.bind(parameters);
-  model.initialize();
-  const auto optimizer = nn::make_optimizer({}, parameters.size());
-  const comm::Communicator ranks = comm::Communicator::world();
-  const auto allreduce = comm::make_allreduce("mpi", ranks, parameters.size() + 1);
-  const algorithms::TrainingOptions options{
-      .batch_size = batch, .epochs = 1000, .seed = 1, .gradient = "mean"};
-  const nn::ScheduleOptions schedule{.learning_rate = 0.1};
-  PhaseTimer phases;
-  const auto algorithm = algorithms::find_algorithm("serial").make();
-  algorithm->start({.ranks = ranks,
-                    .allreduce = *allreduce,
-                    .allreduce_name = "mpi",
-                    .model = model,
-                    .parameters = parameters,
-                    .gradients = gradients,
-                    .optimizer = *optimizer,
-                    .schedule = schedule,
-                    .samples = dataset.train,
-                    .options = options,
-                    .phases = phases,
-                    .on_step = {}});
-  Floor floor(model.gemms(batch), *gemm);
-  const std::size_t steps = (info.train_count + batch - 1) / batch;
+const data::DatasetInfo& info() {
+  static const data::DatasetInfo the = data::open_dataset({.dataset = "synthetic"})->info();
+  return the;
+}
+// One for all benchmarks.
+const data::Samples& samples() {
+  static std::vector<std::uint8_t> block(info().total_bytes());
+  static const data::Dataset dataset = [] {
+    data::open_dataset({.dataset = "synthetic"})->load(block);
+    return data::view_dataset(info(), block);
+  }();
+  return dataset.train;
+}
 
+/// A training that goes on from repetition to repetition, and its floor. The first epoch is made here,
+/// untimed.
+class Training {
+ public:
+  Training(std::size_t batch, const std::string& gemm_name)
+      : steps_((info().train_count + batch - 1) / batch),
+        gemm_(math::make_gemm(gemm_name)),
+        model_(nn::describe_model("model_a"), {.input = info().shape,
+                                               .classes = info().classes,
+                                               .seed = 1,
+                                               .max_batch = batch,
+                                               .gemm = gemm_.get()}),
+        parameters_(model_.parameter_count()),
+        gradients_(model_.parameter_count()),
+        optimizer_(nn::make_optimizer({}, parameters_.size())),
+        ranks_(comm::Communicator::world()),
+        allreduce_(comm::make_allreduce("mpi", ranks_, parameters_.size() + 1)),
+        options_{.batch_size = batch, .epochs = 1000, .seed = 1, .gradient = "mean"},
+        algorithm_(algorithms::find_algorithm("serial").make()),
+        floor_(model_.gemms(batch), *gemm_) {
+    model_.bind(parameters_);
+    model_.initialize();
+    algorithm_->start({.ranks = ranks_,
+                       .allreduce = *allreduce_,
+                       .allreduce_name = "mpi",
+                       .model = model_,
+                       .parameters = parameters_,
+                       .gradients = gradients_,
+                       .optimizer = *optimizer_,
+                       .schedule = schedule_,
+                       .samples = samples(),
+                       .options = options_,
+                       .phases = phases_,
+                       .on_step = {}});
+    for (const math::GemmShape& shape : model_.gemms(batch))
+      flop_ += shape.flop() * static_cast<double>(steps_);
+    run_epoch();
+    first_loss_ = last_loss_;
+    run_floor();
+  }
+
+  void run_epoch() {
+    phases_.restart();
+    const algorithms::EpochStats stats = algorithm_->run_epoch(epoch_++);
+    last_loss_ = stats.loss_sum / static_cast<double>(stats.samples);
+  }
+  void run_floor() {
+    for (std::size_t step = 0; step < steps_; ++step) floor_.step();
+  }
+  [[nodiscard]] bool learns() const { return std::isfinite(last_loss_) && last_loss_ < first_loss_; }
+  [[nodiscard]] double flop() const { return flop_; }
+
+ private:
+  std::size_t steps_;
+  std::unique_ptr<math::Gemm> gemm_;
+  nn::Model model_;
+  AlignedVector<float> parameters_, gradients_;
+  std::unique_ptr<nn::Optimizer> optimizer_;
+  comm::Communicator ranks_;
+  std::unique_ptr<comm::Allreduce> allreduce_;
+  algorithms::TrainingOptions options_;
+  nn::ScheduleOptions schedule_{.learning_rate = 0.1};
+  PhaseTimer phases_;
+  std::unique_ptr<algorithms::Algorithm> algorithm_;
+  Floor floor_;
+  double flop_ = 0.0;
+  std::uint32_t epoch_ = 0;
+  double first_loss_ = 0.0, last_loss_ = 0.0;
+};
+
+// Training and floor take turns, so that whatever disturbs the machine disturbs both.
+void serial_epoch(benchmark::State& state, Training& training) {
   std::vector<double> epoch_s, floor_s, ratio;
-  double first_loss = 0.0, last_loss = 0.0;
   for (auto _ : state) {
-    const auto epoch = static_cast<std::uint32_t>(epoch_s.size());
-    phases.restart();
     const double start = now_s();
-    const algorithms::EpochStats stats = algorithm->run_epoch(epoch);
+    training.run_epoch();
     const double middle = now_s();
-    for (std::size_t step = 0; step < steps; ++step) floor.step();
+    training.run_floor();
     const double end = now_s();
     epoch_s.push_back(middle - start);
     floor_s.push_back(end - middle);
     ratio.push_back(epoch_s.back() / floor_s.back());
-    last_loss = stats.loss_sum / static_cast<double>(stats.samples);
-    if (epoch == 0) first_loss = last_loss;
     state.SetIterationTime(middle - start);
   }
-  if (!std::isfinite(last_loss) || last_loss >= first_loss)
-    state.SkipWithError("the training does not learn");
-  double flop = 0;
-  for (const math::GemmShape& shape : model.gemms(batch)) flop += shape.flop() * static_cast<double>(steps);
+  if (!training.learns()) state.SkipWithError("the training does not learn");
   state.counters["floor_s"] = median(floor_s);
   state.counters["over_floor"] = median(ratio);
-  state.counters["GFLOP/s"] = flop / median(epoch_s) * 1e-9;
+  state.counters["GFLOP/s"] = training.flop() / median(epoch_s) * 1e-9;
 }
 
-void register_all() {
+/// The training of the benchmark that runs now; made anew when another one comes.
+class Current {
+ public:
+  Training& training(const std::string& gemm, std::size_t batch) {
+    if (!training_ || gemm != gemm_ || batch != batch_) training_ = std::make_unique<Training>(batch, gemm);
+    gemm_ = gemm;
+    batch_ = batch;
+    return *training_;
+  }
+
+ private:
+  std::string gemm_;
+  std::size_t batch_ = 0;
+  std::unique_ptr<Training> training_;
+};
+
+// A repetition is one epoch.
+void register_all(Current& current) {
   for (const math::GemmRow& row : math::gemm_table())
     benchmark::RegisterBenchmark(
         ("serial_epoch/model_a/" + std::string(row.name)).c_str(),
-        [&row](benchmark::State& state) { serial_epoch(state, std::string(row.name)); })
+        [&](benchmark::State& state) {
+          serial_epoch(state,
+                       current.training(std::string(row.name), static_cast<std::size_t>(state.range(0))));
+        })
         ->ArgName("batch")
         ->Arg(64)
         ->Arg(512)
         ->UseManualTime()
-        ->Iterations(7)
+        ->Iterations(1)
         ->Unit(benchmark::kMillisecond);
 }
 
@@ -126,6 +186,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   lockstep::bench::add_context();
-  lockstep::bench::register_all();
+  lockstep::bench::Current current;  // before MPI ends, its communicator has to go
+  lockstep::bench::register_all(current);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -11,7 +11,9 @@ fi
 ranks=$1
 shift
 
-if [ "$ranks" -le "$(nproc)" ]; then
+# nproc takes OMP_NUM_THREADS for the number of cores, where it is set: then two ranks on two cores would share them.
+cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
+if [ "$ranks" -le "$cores" ]; then
   options=(--bind-to core)
 else
   options=(--oversubscribe --bind-to none)

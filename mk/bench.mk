@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Benchmarks (Google Benchmark). Their JSON goes to results/bench/.
+# Benchmarks (Google Benchmark), their comparison with each other, and Lockstep beside PyTorch: docs/benchmarks.md. All JSON
+# goes to results/bench/.
 
 benches := $(patsubst bench/%.cpp,$(BUILD)/bin/%,$(wildcard bench/*_bench.cpp))
+python := $(or $(PYTHON),$(firstword $(wildcard /usr/bin/python3) python3))
+BENCHES ?= $(notdir $(benches))
 BENCH_ARGS ?=
+# Nine repetitions are the fewest that compare.py's test of significance is content with.
+BENCH_REPETITIONS ?= 9
+# What a benchmark needs that is not like the others: bench_ranks.NAME (else 1), bench_args.NAME.
+bench_ranks.allreduce_bench ?= 2
+bench_args.gemm_bench ?= --benchmark_min_time=0.02
 
 .PHONY: check-bench-deps
 check-bench-deps:
@@ -14,11 +22,24 @@ $(benches): $(BUILD)/bin/%: $(BUILD)/obj/bench/%.o $(library)
 
 benches: $(benches)
 
-bench: $(benches) ## Measure this machine: GEMM backends, and a serial epoch over its GEMM floor
-	@mkdir -p results/bench
-	@for b in $(benches); do echo "== $$(basename $$b)"; jobs/local.sh 1 $$b --benchmark_out_format=json \
-	  --benchmark_out=results/bench/$$(basename $$b).json $(BENCH_ARGS) || exit 1; done
+run_bench = jobs/bench.sh $(or $(bench_ranks.$(1)),1) $(BUILD)/bin/$(1) --benchmark_repetitions=$(BENCH_REPETITIONS) \
+  $(bench_args.$(1)) $(BENCH_ARGS)
+bench: $(BENCHES:%=$(BUILD)/bin/%) ## Measure this machine (a few minutes; BENCHES=gemm_bench runs one), and sum it up
+	@set -e; $(foreach name,$(BENCHES),echo '== $(name)'; $(call run_bench,$(name));)
+	@$(python) bench/summary.py $(BENCHES:%=results/bench/%.json)
+
+bench-compare: ## Two results of make bench: what changed, and is it significant? BASE=a.json NEW=b.json
+	@PYTHON=$(python) mk/deps.sh --check compare
+	@$(python) bench/compare.py '$(BASE)' '$(NEW)'
+
+# PyTorch may be absent: the table then says so.
+ROUNDS ?= 6
+RANKS ?= 2
+bench-peers: all ## Lockstep beside PyTorch, the same training in turns; ROUNDS=6 CASES='model_a/*' LOCKSTEP_ARGS='--gemm eigen'
+	@PYTHON=$(python) mk/deps.sh --check run analysis
+	@PYTHONPATH=bench:analysis $(python) -m peers --bin $(BUILD)/bin --rounds '$(ROUNDS)' --ranks '$(RANKS)' \
+	  --cases '$(CASES)' --lockstep-args='$(LOCKSTEP_ARGS)' $(PEERS_ARGS)
 
 accuracy: all ## Train with the old report's recipe over several seeds (SEEDS=3) and print the accuracies
 	@jobs/accuracy.sh $(BUILD)/bin
-.PHONY: bench benches accuracy
+.PHONY: bench benches bench-compare bench-peers accuracy

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Parts and data, and the demo that shows it all.
 
-deps: ## Install what is missing (apt as root or with sudo; else says what to install, also for Spack and conda)
-	@BLAS=$(BLAS) mk/deps.sh
+deps: ## Install what is missing (apt as root or with sudo; else says what to install); more with DEPS='compare peers'
+	@BLAS=$(BLAS) mk/deps.sh $(DEPS)
 
 data: ## Fetch MNIST and Fashion-MNIST into data/, checked by SHA-256
 	@data/fetch.sh

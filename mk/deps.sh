@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The parts that Lockstep is made of: checks that they are here, installs them, or says what to install.
-#   mk/deps.sh                     check all; install what is missing (apt), or say what to install; exit 1 if parts stay missing
-#   mk/deps.sh --check [GROUP...]  only check: quick, silent when all is there; groups: build run test bench analysis data
+#   mk/deps.sh [GROUP...]          check all; install what is missing (apt), or say what to install; exit 1 if parts stay missing
+#   mk/deps.sh --check [GROUP...]  only check: quick, silent when all is there
+# Groups: build run test bench analysis, which are always meant; data; and those that are only for who asks: compare peers
 # BLAS (openblas, blis, mkl), CXX and PYTHON in the environment mean what they mean to make.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -42,8 +43,12 @@ test|HDF5 tools|cmd:h5dump|hdf5-tools|hdf5~mpi|hdf5
 bench|Google Benchmark|pc:benchmark|libbenchmark-dev|benchmark|benchmark
 analysis|h5py|py:h5py|python3-h5py|py-h5py~mpi|h5py
 analysis|numpy|py:numpy|python3-numpy|py-numpy|numpy
+compare|Google Benchmark's compare.py|path:${GBENCH_COMPARE:-/usr/share/benchmark/compare.py} cmd:compare.py|libbenchmark-tools||
+compare|scipy|py:scipy|python3-scipy|py-scipy|scipy
+peers|PyTorch|py:torch|python3-torch|py-torch~cuda|pytorch
 data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
 needed=(build run test bench analysis)
+on_request=(compare peers)
 
 # A python3 that stands first on PATH may be another one than the system's, for which the Debian packages are.
 python=${PYTHON:-/usr/bin/python3}
@@ -118,10 +123,13 @@ explain() {  # MISSING
     fi
     if grep -q '^pkg-config|' <<<"$1"; then echo "  (without pkg-config most libraries cannot be seen, even if they are here)"; fi
     echo "  Debian, Ubuntu:  sudo apt-get install $(column 2 <<<"$1")"
-    echo "  Spack:           spack install $(column 3 <<<"$1")"
-    echo "                   or all at once, as spack.yaml says: spack -e . install && spack env activate ."
-    echo "  conda:           conda install -c conda-forge $(column 4 <<<"$1")"
-    echo "                   or all at once: conda env create -f environment.yml && conda activate lockstep"
+    [ -z "$(column 3 <<<"$1")" ] || echo "  Spack:           spack install $(column 3 <<<"$1")"
+    [ -n "$asked" ] || echo "                   or all at once, as spack.yaml says: spack -e . install && spack env activate ."
+    [ -z "$(column 4 <<<"$1")" ] || echo "  conda:           conda install -c conda-forge $(column 4 <<<"$1")"
+    [ -n "$asked" ] || echo "                   or all at once: conda env create -f environment.yml && conda activate lockstep"
+    if grep -q "^Google Benchmark's compare.py|" <<<"$1"; then
+      echo "  elsewhere:       it is tools/compare.py of Google Benchmark's sources: GBENCH_COMPARE=/path/to/compare.py"
+    fi
     echo "  a cluster:       often has modules: module avail; then e.g. module load gcc openmpi hdf5 openblas eigen"
   } >&2
 }
@@ -133,21 +141,36 @@ apt() {  # UPDATE-OR-INSTALL ARGUMENT...: quiet, all goes to the log
   ${sudo[@]+"${sudo[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends --no-upgrade \
     -o DPkg::Lock::Timeout=120 "$@" </dev/null >>"$log" 2>&1
 }
+on_request_of() {  # GROUP...: those of them that the environments of Spack and conda do not hold
+  local group
+  for group in "$@"; do
+    case " ${on_request[*]} " in *" $group "*) echo "$group" ;; esac
+  done | paste -s -d ' '
+}
+known_group() {
+  grep -q "^$1|" <<<"$parts" || { echo "mk/deps.sh: unknown group '$1'; there are: ${needed[*]} data ${on_request[*]}" >&2; exit 2; }
+}
 can_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; }
 
 if [ "${1:-}" = --check ]; then
   shift
   for group in "$@"; do
-    grep -q "^$group|" <<<"$parts" || { echo "mk/deps.sh: unknown group '$group'; there are: ${needed[*]} data" >&2; exit 2; }
+    known_group "$group"
   done
   [ $# -gt 0 ] || set -- "${needed[@]}"
   missing=$(missing_in "$@")
   [ -n "$missing" ] || exit 0
+  asked=$(on_request_of "$@")
   explain "$missing"
-  ! can_install || echo "  or let it be done:  make deps" >&2
+  ! can_install || echo "  or let it be done:  make deps${asked:+ DEPS='$asked'}" >&2
   exit 1
 fi
-[ $# = 0 ] || { echo "usage: mk/deps.sh [--check [GROUP...]]" >&2; exit 2; }
+case ${1:-} in -*) echo "usage: mk/deps.sh [--check] [GROUP...]" >&2; exit 2 ;; esac
+for group in "$@"; do
+  known_group "$group"
+  needed+=("$group")
+done
+asked=$(on_request_of "$@")
 
 missing=$(missing_in "${needed[@]}")
 optional=$(missing_in data)

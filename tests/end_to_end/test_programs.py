@@ -168,6 +168,15 @@ def test_h5dump_reads_a_run_file(lockstep):
         assert f'"{name}"' in header
 
 
+@pytest.mark.parametrize("threads", ["1", "64"])
+def test_omp_num_threads_does_not_change_where_ranks_are_bound(lockstep, threads):
+    ranks = min(2, len(os.sched_getaffinity(0)))
+    path = lockstep.train("--algorithm", "parallel_sgd", *SMALL, ranks=ranks, env={"OMP_NUM_THREADS": threads})
+    with h5py.File(path) as file:
+        bindings = file["provenance/bindings"].asstr()[()].tolist()
+    assert len(set(bindings)) == ranks, bindings
+
+
 def test_a_rank_adds_little_memory_to_a_node(lockstep):
     """Beyond the model (parameters, gradients, exported copy, exchange buffer) and MPI itself: below 16 MiB."""
     mib = 1 << 20
