@@ -48,6 +48,7 @@ class ParallelSgd final : public StepwiseAlgorithm {
     if (!shared_) return StepwiseAlgorithm::train_step(step);
     const SharedStep::Rows rows = shared_->rows(plan(), step.index);
     const Gathered batch = gather(step, shared_->pixels(rows));
+    shared_->gather_others(worker(), plan(), step.index);
     sent_bytes_ += shared_->sent_bytes(rows);
     return shared_->train(worker(), batch.pass, rows, batch.labels,
                           worker().options.gradient_scale(step.batch.gradient_samples), step.learning_rate);

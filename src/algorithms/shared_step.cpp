@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "core/aligned.hpp"
+#include "core/simd.hpp"
 
 namespace lockstep::algorithms {
 namespace {
@@ -45,37 +45,37 @@ SharedStep::SharedStep(const Worker& worker, const data::BatchPlan& plan, comm::
       undivided_(undivided_blocks(worker.model)),
       part_begin_(worker.model.part_begin(worker.parameters.size() * node_.rank() / node_.size())),
       part_end_(worker.model.part_begin(worker.parameters.size() * (node_.rank() + 1) / node_.size())),
-      activations_per_row_(features_ + worker.model.activation_floats(line_floats) / line_floats),
+      largest_rows_(rows(plan, 0).all),
+      published_bytes_(worker.model.published_floats(line_floats) / line_floats * sizeof(float)),
+      pixels_(largest_rows_ * features_),
       barrier_(node_),
       window_([&] {
         const std::size_t count = whole_lines(worker.parameters.size());
-        const std::size_t largest = rows(plan, 0).all;
-        const std::size_t pixels = whole_lines(largest * features_);
+        const std::size_t published = worker.model.published_floats(largest_rows_);
         const std::size_t gradients = undivided_.empty() ? 0 : node_.size() * count;
-        const std::size_t activations = worker.model.activation_floats(largest);
-        comm::SharedWindow window(node_, (count + pixels + gradients + activations) * sizeof(float));
+        comm::SharedWindow window(node_, (count + published + gradients) * sizeof(float));
         const std::span<float> all(reinterpret_cast<float*>(window.bytes().data()),
                                    window.bytes().size() / sizeof(float));
         parameters_ = all.first(worker.parameters.size());
-        pixels_ = all.data() + count;
-        all_gradients_ = all.subspan(count + pixels, gradients);
+        published_ = all.subspan(count, published);
+        all_gradients_ = all.subspan(count + published, gradients);
         if (gradients > 0) own_gradients_ = all_gradients_.subspan(node_.rank() * count, parameters_.size());
-        worker.model.share_activations(all.subspan(count + pixels + gradients, activations), largest);
         return window;
       }()) {
+  const auto [first, last] = worker.model.input_columns(part_begin_, part_end_ - part_begin_);
+  columns_ = {first, last};
   if (across_.size() > 1) allreduce_ = comm::make_allreduce("rabenseifner", across_, part_end_ - part_begin_);
   // Pages lie near the rank that writes them in training.
-  std::copy(worker.parameters.begin() + static_cast<std::ptrdiff_t>(part_begin_),
-            worker.parameters.begin() + static_cast<std::ptrdiff_t>(part_end_),
-            parameters_.begin() + static_cast<std::ptrdiff_t>(part_begin_));
+  std::ranges::copy(worker.parameters.subspan(part_begin_, part_end_ - part_begin_),
+                    parameters_.subspan(part_begin_).begin());
   std::ranges::fill(own_gradients_, 0.0F);
   window_.fence();
 }
 
-SharedStep::Rows SharedStep::rows(const data::BatchPlan& plan, std::size_t index) const {
+SharedStep::Rows SharedStep::rows(const data::BatchPlan& plan, std::size_t step) const {
   Rows rows;
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    const std::size_t count = plan.batch_of(index, members_[i]);
+    const std::size_t count = plan.samples_of(step, members_[i]).size();
     if (i < node_.rank()) rows.first += count;
     if (i == node_.rank()) rows.own = count;
     rows.all += count;
@@ -83,8 +83,75 @@ SharedStep::Rows SharedStep::rows(const data::BatchPlan& plan, std::size_t index
   return rows;
 }
 
+void SharedStep::gather_others(const Worker& worker, const data::BatchPlan& plan, std::size_t step) {
+  if (columns_.size() == 0) return;
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const auto ids = plan.samples_of(step, members_[i]);
+    if (i != node_.rank()) {
+      data::gather_columns(worker.samples, ids, columns_,
+                           {pixels_.data() + row * features_, ids.size(), features_});
+      if (step + 1 < plan.steps())
+        data::prefetch(worker.samples, plan.samples_of(step + 1, members_[i]), columns_);
+    }
+    row += ids.size();
+  }
+}
+
+void SharedStep::wait(const Worker& worker) {
+  simd::fence_streams();
+  worker.phases.enter(Phase::wait);
+  barrier_.wait();
+}
+
+double SharedStep::train(const Worker& worker, const nn::Pass& pass, const Rows& rows,
+                         std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate) {
+  worker.phases.enter(Phase::compute);
+  double loss_sum = 0.0;
+  if (rows.own > 0) {
+    loss_sum = worker.model.backpropagate(pass, {pixels(rows), rows.own, features_}, labels, gradient_scale,
+                                          {.first = 0, .values = own_gradients_});
+    worker.phases.enter(Phase::exchange);
+    worker.model.publish(published_, largest_rows_, rows.first, rows.own);
+  } else {
+    std::ranges::fill(own_gradients_, 0.0F);
+  }
+  wait(worker);
+  update_part(worker, rows, learning_rate);
+  wait(worker);
+  return loss_sum;
+}
+
+void SharedStep::update_part(const Worker& worker, const Rows& rows, float learning_rate) {
+  worker.phases.enter(Phase::compute);
+  const std::size_t length = part_end_ - part_begin_;
+  const std::span<float> parameters = parameters_.subspan(part_begin_, length);
+  const std::span<float> gradients = worker.gradients.subspan(part_begin_, length);
+  const auto plain = worker.optimizer.plain_step(learning_rate);
+  const bool at_once = plain && !allreduce_ && undivided_.empty();
+  worker.model.add_divided_gradients({pixels_.data(), rows.all, features_}, published_, largest_rows_,
+                                     at_once ? nn::GradientTarget{.first = part_begin_,
+                                                                  .values = parameters,
+                                                                  .scale = -plain->rate,
+                                                                  .keep = plain->keep,
+                                                                  .stores = math::Stores::streamed}
+                                             : nn::GradientTarget{.first = part_begin_, .values = gradients});
+  if (at_once) return;
+  worker.phases.enter(Phase::exchange);
+  sum_own_gradients(worker.gradients);
+  if (allreduce_) {
+    worker.phases.enter(Phase::wait);
+    across_.barrier();
+    worker.phases.enter(Phase::exchange);
+    allreduce_->sum(gradients);
+  }
+  worker.phases.enter(Phase::update);
+  worker.optimizer.begin_step();
+  worker.optimizer.update(part_begin_, parameters, gradients, learning_rate);
+}
+
 void SharedStep::sum_own_gradients(std::span<float> gradients) const {
-  const std::size_t stride = node_.size() == 0 ? 0 : all_gradients_.size() / node_.size();
+  const std::size_t stride = all_gradients_.size() / node_.size();
   for (const nn::ParameterBlock& block : undivided_) {
     const std::size_t begin = std::max(block.begin, part_begin_);
     const std::size_t end = std::min(block.begin + block.count, part_end_);
@@ -98,57 +165,10 @@ void SharedStep::sum_own_gradients(std::span<float> gradients) const {
   }
 }
 
-double SharedStep::train(const Worker& worker, const nn::Pass& pass, const Rows& rows,
-                         std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate) {
-  PhaseTimer& phases = worker.phases;
-  phases.enter(Phase::compute);
-  double loss_sum = 0.0;
-  if (rows.own > 0)
-    loss_sum = worker.model.backpropagate(pass, {pixels(rows), rows.own, features_}, rows.first, labels,
-                                          gradient_scale, {.first = 0, .values = own_gradients_});
-  else
-    std::ranges::fill(own_gradients_, 0.0F);
-
-  phases.enter(Phase::wait);
-  barrier_.wait();
-
-  phases.enter(Phase::compute);
-  const std::size_t length = part_end_ - part_begin_;
-  const std::span<float> parameters = parameters_.subspan(part_begin_, length);
-  const std::span<float> gradients = worker.gradients.subspan(part_begin_, length);
-  const auto plain = worker.optimizer.plain_step(learning_rate);
-  const bool updates_at_once = plain && !allreduce_ && undivided_.empty();
-  worker.model.add_divided_gradients(
-      {pixels_, rows.all, features_},
-      updates_at_once
-          ? nn::GradientTarget{.first = part_begin_,
-                               .values = parameters,
-                               .scale = -plain->rate,
-                               .keep = plain->keep}
-          : nn::GradientTarget{.first = part_begin_, .values = gradients, .scale = 1.0F, .keep = 0.0F});
-  if (!updates_at_once) {
-    phases.enter(Phase::exchange);
-    sum_own_gradients(worker.gradients);
-    if (allreduce_) {
-      phases.enter(Phase::wait);
-      across_.barrier();
-      phases.enter(Phase::exchange);
-      allreduce_->sum(gradients);
-    }
-    phases.enter(Phase::update);
-    worker.optimizer.begin_step();
-    worker.optimizer.update(part_begin_, parameters, gradients, learning_rate);
-  }
-
-  phases.enter(Phase::wait);
-  barrier_.wait();
-  return loss_sum;
-}
-
 std::size_t SharedStep::sent_bytes(const Rows& rows) const {
   const std::size_t part = part_end_ - part_begin_;
   const std::size_t gradients = undivided_.empty() ? 0 : parameters_.size();
-  return (rows.own * activations_per_row_ + gradients + part) * sizeof(float) +
+  return rows.own * published_bytes_ + (gradients + part) * sizeof(float) +
          (allreduce_ ? allreduce_->sent_bytes(part) : 0);
 }
 

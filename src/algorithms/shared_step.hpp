@@ -8,24 +8,27 @@
 #include "algorithms/algorithm.hpp"
 #include "comm/node_barrier.hpp"
 #include "comm/shared_window.hpp"
+#include "core/aligned.hpp"
 #include "data/batches.hpp"
 
 namespace lockstep::algorithms {
 
 /// What gradient averaging computes, with less traffic: the ranks of a node share one copy of the parameters,
-/// of the batch and of the activations, and each rank owns a part of the parameters. A step is
-///   1. forward and backward of the rank's own samples, up to the gradients of the activations;
+/// of which each rank owns a part, and see the activations of each other's samples. A step is
+///   1. forward and backward of the rank's own samples, up to the gradients of the activations, which are
+///   published;
 ///   2. wait;
 ///   3. for the rank's part of the parameters: the gradient over all the node's samples. Fully connected
 ///   layers
-///      compute it at once out of the shared activations (as in Krizhevsky, "One weird trick for
-///      parallelizing convolutional neural networks", 2014, seen from the other side); for other layers the
-///      ranks' own gradients are summed. With several nodes, an allreduce of the part among the ranks that
-///      own it;
+///      compute it at once out of the published activations (after Krizhevsky, "One weird trick for
+///      parallelizing convolutional neural networks", 2014, which divides such layers among workers too); for
+///      other layers the ranks' own gradients are summed. With several nodes, an allreduce of the part among
+///      the ranks that own it;
 ///   4. the update of that part, which a plain step makes while the gradient is computed;
 ///   5. wait.
-/// So no gradient of a fully connected layer is sent, or even stored, within a node: per rank n / P floats
-/// are written, and rows * activations. The sums are those of serial SGD at the global batch.
+/// So no gradient of a fully connected layer is sent, or even stored, within a node. What others read is
+/// written past the caches: a line that lies in another core's cache would have to be taken away from it
+/// first. The sums are those of serial SGD at the global batch.
 class SharedStep {
  public:
   /// Collective over the ranks of `worker`. Takes the parameters' present values. `node` holds the ranks that
@@ -34,14 +37,17 @@ class SharedStep {
 
   /// All parameters, in memory that the node's ranks share.
   [[nodiscard]] std::span<float> parameters() const { return parameters_; }
+  [[nodiscard]] std::size_t nodes() const { return across_.size(); }
 
-  /// Where this rank's samples of step `index` lie among the node's.
+  /// Where this rank's samples of a step lie among the node's.
   struct Rows {
     std::size_t first = 0, own = 0, all = 0;
   };
-  [[nodiscard]] Rows rows(const data::BatchPlan& plan, std::size_t index) const;
+  [[nodiscard]] Rows rows(const data::BatchPlan& plan, std::size_t step) const;
   /// [rows.own, features]: where this rank gathers its samples.
-  [[nodiscard]] float* pixels(const Rows& rows) const { return pixels_ + rows.first * features_; }
+  [[nodiscard]] float* pixels(const Rows& rows) { return pixels_.data() + rows.first * features_; }
+  /// Gathers what the rank's part needs of the other ranks' samples.
+  void gather_others(const Worker& worker, const data::BatchPlan& plan, std::size_t step);
 
   /// Trains on the gathered samples and updates the parameters; returns the summed loss of the rank's
   /// samples. Collective.
@@ -49,9 +55,10 @@ class SharedStep {
                std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate);
   /// Bytes that this rank writes for others in such a step.
   [[nodiscard]] std::size_t sent_bytes(const Rows& rows) const;
-  [[nodiscard]] std::size_t nodes() const { return across_.size(); }
 
  private:
+  void wait(const Worker& worker);
+  void update_part(const Worker& worker, const Rows& rows, float learning_rate);
   void sum_own_gradients(std::span<float> gradients) const;
 
   comm::Communicator node_;
@@ -60,16 +67,20 @@ class SharedStep {
   std::size_t features_;
   std::vector<nn::ParameterBlock> undivided_;  // blocks whose gradients are summed over the ranks
   std::size_t part_begin_, part_end_;
-  std::size_t activations_per_row_;
+  data::Range columns_;          // of the samples, that the part depends on
+  std::size_t largest_rows_;     // of a batch of the node
+  std::size_t published_bytes_;  // a row
+  AlignedVector<float>
+      pixels_;  // [largest_rows_, features]: own samples, and the part's columns of the others
   comm::NodeBarrier barrier_;
+  std::unique_ptr<comm::Allreduce> allreduce_;  // with several nodes
   // In the window, whose making sets them.
   std::span<float> parameters_;
-  float* pixels_ = nullptr;  // [largest batch of the node, features]
+  std::span<float> published_;  // activations
   std::span<float>
       all_gradients_;  // [rank of the node, parameters] of the undivided blocks; empty without such
   std::span<float> own_gradients_;  // this rank's row of it
   comm::SharedWindow window_;
-  std::unique_ptr<comm::Allreduce> allreduce_;  // with several nodes
 };
 
 /// True if a step can be shared: every node has as many ranks as the others. Collective.

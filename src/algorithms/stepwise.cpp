@@ -26,7 +26,8 @@ StepwiseAlgorithm::Gathered StepwiseAlgorithm::gather(const Step& step, float* p
   const math::Matrix images(pixels, ids.size(), w.samples.features);
   const auto labels = std::span(labels_).first(ids.size());
   data::gather(w.samples, ids, images, labels);
-  if (step.index + 1 < plan_->steps()) data::prefetch(w.samples, plan_->batch(step.index + 1).sample_ids);
+  if (step.index + 1 < plan_->steps())
+    data::prefetch(w.samples, plan_->batch(step.index + 1).sample_ids, {0, w.samples.features});
   return {
       .pass = {.training = true, .epoch = step.epoch, .sample_ids = ids}, .pixels = images, .labels = labels};
 }

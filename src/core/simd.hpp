@@ -121,4 +121,30 @@ inline void interleave(Words a, Words b, Words& first, Words& second) {
 
 [[nodiscard]] inline Floats broadcast(float value) { return Floats{} + value; }
 
+/// True where whole vectors can be stored past the caches.
+[[nodiscard]] inline bool can_stream(const float* to) {
+#if defined(__AVX512F__) || defined(__AVX__)
+  return reinterpret_cast<std::uintptr_t>(to) % vector_bytes == 0;
+#else
+  (void)to;
+  return false;
+#endif
+}
+/// A store past the caches, to memory that other cores read next: it need not first take the line away from
+/// them. Only where can_stream(to). Others see it after fence_streams() and a synchronisation.
+inline void stream(float* to, Floats values) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, values);
+#elif defined(__AVX__)
+  _mm256_stream_ps(to, values);
+#else
+  store(to, values);
+#endif
+}
+inline void fence_streams() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
 }  // namespace lockstep::simd

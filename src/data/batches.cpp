@@ -64,22 +64,28 @@ std::size_t BatchPlan::largest_batch() const {
 
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
             std::span<std::uint8_t> labels) {
-  assert(pixels.rows == ids.size() && pixels.cols == samples.features && labels.size() >= ids.size());
+  assert(labels.size() >= ids.size());
+  gather_columns(samples, ids, {0, samples.features}, pixels);
+  for (std::size_t i = 0; i < ids.size(); ++i) labels[i] = samples.labels[ids[i]];
+}
+
+void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, Range columns,
+                    math::Matrix pixels) {
+  assert(pixels.rows == ids.size() && pixels.cols == samples.features && columns.end <= pixels.cols);
   constexpr float scale = 1.0F / 255.0F;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const std::uint8_t* from = samples.pixels.data() + ids[i] * samples.features;
-    float* to = pixels.data + i * pixels.stride;
-    for (std::size_t j = 0; j < samples.features; ++j) to[j] = scale * static_cast<float>(from[j]);
-    labels[i] = samples.labels[ids[i]];
+    const std::uint8_t* __restrict from = samples.pixels.data() + ids[i] * samples.features;
+    float* __restrict to = pixels.data + i * pixels.stride;
+    for (std::size_t j = columns.begin; j < columns.end; ++j) to[j] = scale * static_cast<float>(from[j]);
   }
 }
 
-void prefetch(const Samples& samples, std::span<const std::uint32_t> ids) {
+void prefetch(const Samples& samples, std::span<const std::uint32_t> ids, Range columns) {
   constexpr int read = 0;
   constexpr int second_level = 2;  // the first is busy with the step at work
   for (const std::uint32_t id : ids) {
     const std::uint8_t* const from = samples.pixels.data() + id * samples.features;
-    for (std::size_t j = 0; j < samples.features; j += cache_line_bytes)
+    for (std::size_t j = columns.begin; j < columns.end; j += cache_line_bytes)
       __builtin_prefetch(from + j, read, second_level);
   }
 }

@@ -48,9 +48,10 @@ class BatchPlan {
   [[nodiscard]] Batch batch(std::size_t step) const;
   /// The most samples that a step has for this worker.
   [[nodiscard]] std::size_t largest_batch() const;
-  /// How many samples `worker` has in a step.
-  [[nodiscard]] std::size_t batch_of(std::size_t step, std::size_t worker) const {
-    return worker_range(step, worker).size();
+  /// The samples of any worker in a step.
+  [[nodiscard]] std::span<const std::uint32_t> samples_of(std::size_t step, std::size_t worker) const {
+    const Range range = worker_range(step, worker);
+    return std::span(order_).subspan(range.begin, range.size());
   }
 
  private:
@@ -68,8 +69,12 @@ class BatchPlan {
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
             std::span<std::uint8_t> labels);
 
+/// The same for the columns `columns` alone; the others are left as they are.
+void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, Range columns,
+                    math::Matrix pixels);
+
 /// Asks for samples that will be gathered soon to be brought near: they lie all over a set that fits no
 /// cache.
-void prefetch(const Samples& samples, std::span<const std::uint32_t> ids);
+void prefetch(const Samples& samples, std::span<const std::uint32_t> ids, Range columns);
 
 }  // namespace lockstep::data

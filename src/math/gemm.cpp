@@ -18,8 +18,9 @@ constexpr std::array table = {
 
 }  // namespace
 
-void Gemm::multiply(float alpha, ConstMatrix a, Op op_a, ConstMatrix b, Op op_b, float beta, Matrix c) const {
-  const GemmShape shape{op_a, op_b, c.rows, c.cols, op_a == Op::none ? a.cols : a.rows};
+void Gemm::multiply(float alpha, ConstMatrix a, Op op_a, ConstMatrix b, Op op_b, float beta, Matrix c,
+                    Stores stores) const {
+  const GemmShape shape{op_a, op_b, c.rows, c.cols, op_a == Op::none ? a.cols : a.rows, stores};
   assert((op_a == Op::none ? a.rows : a.cols) == shape.m);
   assert((op_b == Op::none ? b.rows : b.cols) == shape.k);
   assert((op_b == Op::none ? b.cols : b.rows) == shape.n);

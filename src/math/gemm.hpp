@@ -12,10 +12,15 @@ namespace lockstep::math {
 
 enum class Op { none, transpose };
 
+/// How C is written: as usual, or past the caches where the backend can, because other ranks read it next.
+/// Whoever streams calls simd::fence_streams() before telling them.
+enum class Stores { cached, streamed };
+
 /// The sizes of one product C[m, n] = op(A)[m, k] op(B)[k, n]; 2 m n k floating-point operations.
 struct GemmShape {
   Op op_a, op_b;
   std::size_t m, n, k;
+  Stores stores = Stores::cached;
   [[nodiscard]] double flop() const {
     return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   }
@@ -27,7 +32,8 @@ class Gemm {
   virtual ~Gemm() = default;
 
   /// C = alpha op(A) op(B) + beta C. C's old contents are not read when beta is 0.
-  void multiply(float alpha, ConstMatrix a, Op op_a, ConstMatrix b, Op op_b, float beta, Matrix c) const;
+  void multiply(float alpha, ConstMatrix a, Op op_a, ConstMatrix b, Op op_b, float beta, Matrix c,
+                Stores stores = Stores::cached) const;
 
  protected:
   virtual void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,

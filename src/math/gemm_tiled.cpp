@@ -31,9 +31,17 @@ struct TileOperands {
   const float* b;
 };
 
-/// C[ROWS, VECTORS * width] = alpha A B + beta C. C is not read where beta is 0.
+/// Where a tile goes: C = alpha A B + beta C. C is not read where beta is 0.
+struct TileResult {
+  float alpha, beta;
+  float* c;
+  std::size_t stride;
+  bool streamed;
+};
+
+/// Computes C[ROWS, VECTORS * width].
 template <std::size_t ROWS, std::size_t VECTORS, bool ROWS_CONTIGUOUS>
-void multiply_tile(const TileOperands& operands, float alpha, float beta, float* c, std::size_t c_stride) {
+void multiply_tile(const TileOperands& operands, const TileResult& result) {
   Floats sum[ROWS][VECTORS] = {};
   const float* a = operands.a;
   const float* b = operands.b;
@@ -51,14 +59,17 @@ void multiply_tile(const TileOperands& operands, float alpha, float beta, float*
   }
   for (std::size_t i = 0; i < ROWS; ++i)
     for (std::size_t v = 0; v < VECTORS; ++v) {
-      float* to = c + i * c_stride + v * simd::width;
-      Floats value = alpha * sum[i][v];
-      if (beta != 0.0F) value += beta * simd::load(to);
-      simd::store(to, value);
+      float* to = result.c + i * result.stride + v * simd::width;
+      Floats value = result.alpha * sum[i][v];
+      if (result.beta != 0.0F) value += result.beta * simd::load(to);
+      if (result.streamed)
+        simd::stream(to, value);
+      else
+        simd::store(to, value);
     }
 }
 
-using TileKernel = void(const TileOperands&, float, float, float*, std::size_t);
+using TileKernel = void(const TileOperands&, const TileResult&);
 
 // [rows contiguous][rows - 1][vectors - 1]
 template <bool ROWS_CONTIGUOUS, std::size_t... I>
@@ -102,12 +113,18 @@ class TiledGemm final : public Gemm {
       for (std::size_t column = 0; column < shape.n; column += vectors * simd::width) {
         vectors = panel_vectors(divide_up(shape.n - column, simd::width));
         pack(shape, b, depth_begin, depth, column, vectors * simd::width);
-        multiply_panel(shape, alpha, a, depth_begin, depth, column, vectors, block_beta, c);
+        const bool last = block + 1 == blocks;  // what is read again should not be streamed
+        multiply_panel(shape, alpha, a, depth_begin, depth, column, vectors, block_beta, c,
+                       last && streams(shape, c));
       }
     }
   }
 
  private:
+  static bool streams(const GemmShape& shape, Matrix c) {
+    return shape.stores == Stores::streamed && simd::can_stream(c.data) && c.stride % simd::width == 0;
+  }
+
   // panel_[l, j] = op(B)[depth_begin + l, column + j], zero beyond the last column.
   void pack(const GemmShape& shape, ConstMatrix b, std::size_t depth_begin, std::size_t depth,
             std::size_t column, std::size_t panel_columns) const {
@@ -121,8 +138,8 @@ class TiledGemm final : public Gemm {
   }
 
   void multiply_panel(const GemmShape& shape, float alpha, ConstMatrix a, std::size_t depth_begin,
-                      std::size_t depth, std::size_t column, std::size_t vectors, float beta,
-                      Matrix c) const {
+                      std::size_t depth, std::size_t column, std::size_t vectors, float beta, Matrix c,
+                      bool streamed) const {
     const bool rows_contiguous = shape.op_a == Op::transpose;
     const std::size_t columns = std::min(vectors * simd::width, shape.n - column);
     for (std::size_t row = 0; row < shape.m; row += tile_rows) {
@@ -133,7 +150,7 @@ class TiledGemm final : public Gemm {
       float* to = c.data + row * c.stride + column;
       TileKernel* const run_tile = kernel(rows_contiguous, rows, vectors);
       if (columns == vectors * simd::width)
-        run_tile(operands, alpha, beta, to, c.stride);
+        run_tile(operands, {alpha, beta, to, c.stride, streamed});
       else
         multiply_edge(run_tile, operands, alpha, beta, {to, rows, columns, c.stride});
     }
@@ -144,7 +161,7 @@ class TiledGemm final : public Gemm {
                             Matrix c) {
     alignas(cache_line_bytes) float tile[tile_rows * tile_vectors * simd::width];
     const std::size_t tile_stride = divide_up(c.cols, simd::width) * simd::width;
-    run_tile(operands, alpha, 0.0F, tile, tile_stride);
+    run_tile(operands, {alpha, 0.0F, tile, tile_stride, false});
     for (std::size_t i = 0; i < c.rows; ++i)
       for (std::size_t j = 0; j < c.cols; ++j) {
         float& to = c.data[i * c.stride + j];

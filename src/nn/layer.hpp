@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/aligned.hpp"
@@ -44,6 +45,7 @@ struct GradientTarget {
   std::span<float> values;
   float scale = 1.0F;
   float keep = 0.0F;  ///< 0: old values are not read
+  math::Stores stores = math::Stores::cached;
 };
 
 /// One step of a model's computation on a batch of B samples, one a row. Parameters live in memory handed in
@@ -81,6 +83,12 @@ class Layer {
   [[nodiscard]] virtual bool gradient_divides() const { return false; }
   /// The first parameter at or after `parameter` at which a part may begin.
   [[nodiscard]] virtual std::size_t part_begin(std::size_t parameter) const { return parameter; }
+  /// The columns of `in`, from first to before last, that the gradient of `count` parameters from `first` on
+  /// reads.
+  [[nodiscard]] virtual std::pair<std::size_t, std::size_t> input_columns(std::size_t /*first*/,
+                                                                          std::size_t /*count*/) const {
+    return {0, in_.size()};
+  }
 
   /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` when backward
   /// is called.

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/names.hpp"
+#include "core/simd.hpp"
 
 namespace lockstep::nn {
 namespace {
@@ -20,6 +21,14 @@ void multiply(std::span<float> inout, std::span<const float> factors) {
   float* __restrict to = inout.data();
   const float* __restrict from = factors.data();
   for (std::size_t i = 0; i < inout.size(); ++i) to[i] *= from[i];
+}
+
+// A copy for others to read: past the caches where a vector can be.
+void stream_copy(const float* from, std::size_t count, float* to) {
+  std::size_t i = 0;
+  for (; i < count && !simd::can_stream(to + i); ++i) to[i] = from[i];
+  for (; i + simd::width <= count; i += simd::width) simd::stream(to + i, simd::load(from + i));
+  for (; i < count; ++i) to[i] = from[i];
 }
 
 }  // namespace
@@ -55,7 +64,6 @@ Model::Model(const Json& description, const ModelSetup& setup) : max_batch_(setu
   if (parameters_count_ == 0)
     throw ConfigError(
         {"the model has no parameters to train", "a linear or conv2d layer", description["layers"].dump()});
-  own_activations_.resize(activation_floats(max_batch_));
 }
 
 void Model::add_stage(std::unique_ptr<Layer> layer) {
@@ -92,29 +100,12 @@ void Model::add_elementwise(std::unique_ptr<ElementwiseLayer> layer) {
 }
 
 std::size_t Model::add_buffer(std::size_t width) {
-  buffers_.push_back({.width = width, .values = nullptr, .gradients = nullptr, .derivatives = {}});
+  const std::size_t floats = buffers_.empty() ? 0 : max_batch_ * width;
+  buffers_.push_back({.width = width,
+                      .values = AlignedVector<float>(floats),
+                      .gradients = AlignedVector<float>(floats),
+                      .derivatives = {}});
   return buffers_.size() - 1;
-}
-
-std::size_t Model::activation_floats(std::size_t rows) const {
-  std::size_t floats = 0;
-  for (std::size_t i = 1; i < buffers_.size(); ++i) floats += 2 * whole_lines(rows * buffers_[i].width);
-  return floats;
-}
-
-void Model::place_activations(std::span<float> memory, std::size_t rows) {
-  assert(memory.size() >= activation_floats(rows));
-  float* at = memory.data();
-  for (std::size_t i = 1; i < buffers_.size(); ++i)
-    for (float** place : {&buffers_[i].values, &buffers_[i].gradients}) {
-      *place = at;
-      at += whole_lines(rows * buffers_[i].width);
-    }
-}
-
-void Model::share_activations(std::span<float> memory, std::size_t rows) {
-  shared_activations_ = memory;
-  shared_rows_ = rows;
 }
 
 std::vector<ParameterBlock> Model::parameter_blocks() const {
@@ -146,18 +137,17 @@ void Model::initialize() {
     if (stage.layer) stage.layer->initialize();
 }
 
-Matrix Model::values(std::size_t buffer, std::size_t rows) const {
-  const Buffer& b = buffers_[buffer];
-  return {b.values + first_row_ * b.width, rows, b.width};
+Matrix Model::values(std::size_t buffer, std::size_t rows) {
+  return {buffers_[buffer].values.data(), rows, buffers_[buffer].width};
 }
 
-Matrix Model::gradients(std::size_t buffer, std::size_t rows) const {
-  const Buffer& b = buffers_[buffer];
-  return {b.gradients + first_row_ * b.width, rows, b.width};
+Matrix Model::gradients(std::size_t buffer, std::size_t rows) {
+  return {buffers_[buffer].gradients.data(), rows, buffers_[buffer].width};
 }
 
 ConstMatrix Model::input_of(const Stage& stage, ConstMatrix in) const {
-  return stage.in == 0 ? in : ConstMatrix(values(stage.in, in.rows));
+  return stage.in == 0 ? in
+                       : ConstMatrix(buffers_[stage.in].values.data(), in.rows, buffers_[stage.in].width);
 }
 
 void Model::forward(const Pass& pass, ConstMatrix in) {
@@ -190,7 +180,8 @@ void Model::add_gradient(const Stage& stage, ConstMatrix in, ConstMatrix d_out,
                             {.first = begin - block.begin,
                              .values = target.values.subspan(begin - target.first, end - begin),
                              .scale = target.scale,
-                             .keep = target.keep});
+                             .keep = target.keep,
+                             .stores = target.stores});
 }
 
 void Model::backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target) {
@@ -213,38 +204,84 @@ void Model::backward(const Pass& pass, ConstMatrix in, bool divided_too, const G
 }
 
 double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
+                    float gradient_scale, bool divided_too, const GradientTarget& target) {
+  assert(in.rows > 0);
+  forward(pass, in);
+  const std::size_t last = buffers_.size() - 1;
+  const double loss_sum = loss_(values(last, in.rows), labels, gradient_scale, gradients(last, in.rows));
+  backward(pass, in, divided_too, target);
+  return loss_sum;
+}
+
+double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
                     float gradient_scale, const GradientTarget& target) {
-  assert(in.rows > 0 && target.values.size() == parameters_count_);
-  use_own_activations();
-  forward(pass, in);
-  const std::size_t last = buffers_.size() - 1;
-  const double loss_sum = loss_(values(last, in.rows), labels, gradient_scale, gradients(last, in.rows));
-  backward(pass, in, true, target);
-  return loss_sum;
+  assert(target.values.size() == parameters_count_);
+  return train(pass, in, labels, gradient_scale, true, target);
 }
 
-double Model::backpropagate(const Pass& pass, ConstMatrix in, std::size_t first_row,
-                            std::span<const std::uint8_t> labels, float gradient_scale,
-                            const GradientTarget& target) {
-  use_shared_activations();
-  first_row_ = first_row;
-  forward(pass, in);
-  const std::size_t last = buffers_.size() - 1;
-  const double loss_sum = loss_(values(last, in.rows), labels, gradient_scale, gradients(last, in.rows));
-  backward(pass, in, false, target);
-  first_row_ = 0;
-  return loss_sum;
+double Model::backpropagate(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
+                            float gradient_scale, const GradientTarget& target) {
+  return train(pass, in, labels, gradient_scale, false, target);
 }
 
-void Model::add_divided_gradients(ConstMatrix in, const GradientTarget& target) {
-  use_shared_activations();
-  for (const Stage& stage : stages_)
-    if (stage.parameters.count > 0 && stage.parameters.gradient_divides)
-      add_gradient(stage, input_of(stage, in), gradients(stage.out, in.rows), target);
+template <class Visit>
+void Model::for_published(std::span<float> memory, std::size_t rows, Visit visit) const {
+  float* at = memory.data();
+  const auto take = [&](std::size_t width) {
+    const Matrix taken(at, rows, width);
+    at += whole_lines(rows * width);
+    return taken;
+  };
+  for (const Stage& stage : stages_) {
+    if (stage.parameters.count == 0 || !stage.parameters.gradient_divides) continue;
+    Published published;
+    if (stage.in != 0) published.in = take(buffers_[stage.in].width);
+    published.d_out = take(buffers_[stage.out].width);
+    visit(stage, published);
+  }
+}
+
+std::size_t Model::published_floats(std::size_t rows) const {
+  std::size_t floats = 0;
+  for_published({}, rows, [&](const Stage&, const Published& published) {
+    floats += whole_lines(published.in.size()) + whole_lines(published.d_out.size());
+  });
+  return floats;
+}
+
+void Model::publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own) const {
+  assert(memory.size() >= published_floats(rows) && first_row + own <= rows);
+  for_published(memory, rows, [&](const Stage& stage, const Published& to) {
+    const auto copy = [&](const AlignedVector<float>& from, const Matrix& all) {
+      stream_copy(from.data(), own * all.cols, all.data + first_row * all.cols);
+    };
+    if (stage.in != 0) copy(buffers_[stage.in].values, to.in);
+    copy(buffers_[stage.out].gradients, to.d_out);
+  });
+}
+
+void Model::add_divided_gradients(ConstMatrix in, std::span<float> memory, std::size_t rows,
+                                  const GradientTarget& target) const {
+  assert(in.rows <= rows);
+  const auto first = [&](Matrix all) { return ConstMatrix(all.data, in.rows, all.cols); };
+  for_published(memory, rows, [&](const Stage& stage, const Published& from) {
+    add_gradient(stage, stage.in == 0 ? in : first(from.in), first(from.d_out), target);
+  });
+}
+
+std::pair<std::size_t, std::size_t> Model::input_columns(std::size_t first, std::size_t count) const {
+  std::pair<std::size_t, std::size_t> columns{0, 0};
+  for (const Stage& stage : stages_) {
+    const ParameterBlock& block = stage.parameters;
+    if (stage.in != 0 || !block.gradient_divides) continue;
+    const std::size_t begin = std::max(first, block.begin);
+    const std::size_t end = std::min(first + count, block.begin + block.count);
+    if (begin < end) columns = stage.layer->input_columns(begin - block.begin, end - begin);
+  }
+  return columns;
 }
 
 Evaluation Model::evaluate(ConstMatrix in, std::span<const std::uint8_t> labels) {
-  use_own_activations();
   forward({}, in);
   const ConstMatrix out = values(buffers_.size() - 1, in.rows);
   return {.loss_sum = loss_(out, labels, 1.0F, {}), .correct = count_correct(out, labels)};

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/aligned.hpp"
@@ -64,20 +65,22 @@ class Model {
   // For ranks that share memory, and so see the activations of each other's samples: instead of the gradient
   // of its own rows for all parameters, a rank can compute that of all rows for its part of the parameters.
 
-  /// Floats that the activations of `rows` samples take.
-  [[nodiscard]] std::size_t activation_floats(std::size_t rows) const;
-  /// The activations of backpropagate() will lie in `memory`, activation_floats(rows) floats that several
-  /// ranks share.
-  void share_activations(std::span<float> memory, std::size_t rows);
-  /// As train(), of samples whose activations become the rows from first_row on. The target receives
-  /// gradients of the layers whose gradient does not divide alone.
-  double backpropagate(const Pass& pass, ConstMatrix in, std::size_t first_row,
-                       std::span<const std::uint8_t> labels, float gradient_scale,
-                       const GradientTarget& target);
-  /// Adds the gradients of the layers whose gradient divides, over the rows that were backpropagated by all
-  /// ranks (inputs in [rows, input]), to `target`: any part of the parameters that begins and ends where
-  /// part_begin() allows.
-  void add_divided_gradients(ConstMatrix in, const GradientTarget& target);
+  /// As train(), but the target receives the gradients of those layers alone whose gradient does not divide.
+  double backpropagate(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
+                       float gradient_scale, const GradientTarget& target);
+  /// Floats that publish() needs for `rows` samples.
+  [[nodiscard]] std::size_t published_floats(std::size_t rows) const;
+  /// Copies what the divided gradients of the `own` samples just backpropagated depend on, inputs apart, to
+  /// their place from first_row on in `memory`, which has room for `rows` samples and is read by others next.
+  /// The stores are streamed: call simd::fence_streams() before telling them.
+  void publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own) const;
+  /// Adds the gradients of the layers whose gradient divides, over the samples whose inputs are `in` and
+  /// whose activations were published to `memory` with room for `rows`, to `target`: any part of the
+  /// parameters that begins and ends where part_begin() allows.
+  void add_divided_gradients(ConstMatrix in, std::span<float> memory, std::size_t rows,
+                             const GradientTarget& target) const;
+  /// The columns of `in` that such a part depends on.
+  [[nodiscard]] std::pair<std::size_t, std::size_t> input_columns(std::size_t first, std::size_t count) const;
   /// The first parameter at or after `parameter` at which a part may begin.
   [[nodiscard]] std::size_t part_begin(std::size_t parameter) const;
 
@@ -94,38 +97,36 @@ class Model {
   };
   struct Buffer {
     std::size_t width = 0;
-    float* values = nullptr;     // [max_batch, width]; the input's (buffer 0) stays null
-    float* gradients = nullptr;  // [max_batch, width]
-    AlignedVector<float>
-        derivatives;  // [max_batch, width], of the element-wise layers; empty where there are none
+    AlignedVector<float> values, gradients;  // [max_batch, width]; the input's (buffer 0) stay empty
+    AlignedVector<float> derivatives;        // [max_batch, width] of element-wise layers; empty without them
+  };
+  /// Where the published rows of a stage lie.
+  struct Published {
+    Matrix in, d_out;  // [rows, width]; `in` is empty for a stage that reads the model's input
   };
 
   void add_stage(std::unique_ptr<Layer> layer);
   void add_elementwise(std::unique_ptr<ElementwiseLayer> layer);
   std::size_t add_buffer(std::size_t width);
-  /// Lets all buffers lie in `memory`, for up to `rows` samples.
-  void place_activations(std::span<float> memory, std::size_t rows);
-  void use_own_activations() { place_activations(own_activations_, max_batch_); }
-  void use_shared_activations() { place_activations(shared_activations_, shared_rows_); }
-
+  double train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels, float gradient_scale,
+               bool divided_too, const GradientTarget& target);
   void forward(const Pass& pass, ConstMatrix in);
   void backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target);
   void add_gradient(const Stage& stage, ConstMatrix in, ConstMatrix d_out,
                     const GradientTarget& target) const;
-  [[nodiscard]] Matrix values(std::size_t buffer, std::size_t rows) const;
-  [[nodiscard]] Matrix gradients(std::size_t buffer, std::size_t rows) const;
+  [[nodiscard]] Matrix values(std::size_t buffer, std::size_t rows);
+  [[nodiscard]] Matrix gradients(std::size_t buffer, std::size_t rows);
   [[nodiscard]] ConstMatrix input_of(const Stage& stage, ConstMatrix in) const;
+  /// Calls visit(stage, published) for the stages whose gradient divides.
+  template <class Visit>
+  void for_published(std::span<float> memory, std::size_t rows, Visit visit) const;
 
   std::vector<Stage> stages_;
   std::vector<Buffer> buffers_;
   LossFunction* loss_ = nullptr;
   std::size_t max_batch_;
-  std::size_t first_row_ = 0;  // of the samples at work
   std::size_t parameters_count_ = 0;
   std::span<float> parameters_;
-  AlignedVector<float> own_activations_;
-  std::span<float> shared_activations_;
-  std::size_t shared_rows_ = 0;
 };
 
 /// A model by name: model_a, model_a_large, lenet5, mlp:N-...-N; or the path of a JSON file; or, as a JSON

@@ -306,6 +306,7 @@ TEST(SharedStep, SumsOverNodesToo) {
         for (std::size_t step = 0; step < plan.steps(); ++step) {
           const data::Batch batch = plan.batch(step);
           const SharedStep::Rows rows = shared.rows(plan, step);
+          shared.gather_others(worker, plan, step);
           const auto own_labels = std::span(labels).first(rows.own);
           data::gather(worker.samples, batch.sample_ids,
                        {shared.pixels(rows), rows.own, worker.samples.features}, own_labels);

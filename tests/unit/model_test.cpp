@@ -129,7 +129,7 @@ TEST(Model, DividedGradientsAreTogetherTheGradientOfAllRows) {
     Trained whole(name, rows);
     const double loss = whole.train();
     Trained a(name, rows), b(name, rows);
-    std::vector<float> shared(a.model.activation_floats(rows));
+    std::vector<float> shared(a.model.published_floats(rows));
     std::array<std::vector<float>, 2> own;
     double divided_loss = 0;
     std::size_t begin_row = 0;
@@ -138,11 +138,11 @@ TEST(Model, DividedGradientsAreTogetherTheGradientOfAllRows) {
       const std::size_t count = is_a ? first : rows - first;
       auto& gradients = own[is_a ? 0 : 1];
       gradients.resize(whole.gradients.size());
-      rank->model.share_activations(shared, rows);
       divided_loss += rank->model.backpropagate(
           {.training = true, .epoch = 0, .sample_ids = std::span(whole.ids).subspan(begin_row, count)},
-          {whole.in.data() + begin_row * whole.features, count, whole.features}, begin_row,
+          {whole.in.data() + begin_row * whole.features, count, whole.features},
           std::span(whole.labels).subspan(begin_row, count), 1.0F, {.first = 0, .values = gradients});
+      rank->model.publish(shared, rows, begin_row, count);
       begin_row += count;
     }
     EXPECT_NEAR(divided_loss, loss, 1e-4);
@@ -151,8 +151,9 @@ TEST(Model, DividedGradientsAreTogetherTheGradientOfAllRows) {
     const std::size_t middle = a.model.part_begin(sum.size() / 2);
     ASSERT_LT(middle, sum.size());
     const ConstMatrix in(whole.in.data(), rows, whole.features);
-    a.model.add_divided_gradients(in, {.first = 0, .values = std::span(sum).first(middle)});
-    b.model.add_divided_gradients(in, {.first = middle, .values = std::span(sum).subspan(middle)});
+    a.model.add_divided_gradients(in, shared, rows, {.first = 0, .values = std::span(sum).first(middle)});
+    b.model.add_divided_gradients(in, shared, rows,
+                                  {.first = middle, .values = std::span(sum).subspan(middle)});
     for (std::size_t i = 0; i < sum.size(); ++i) ASSERT_NEAR(sum[i], whole.gradients[i], 2e-5) << i;
   }
 }

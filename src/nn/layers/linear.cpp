@@ -47,7 +47,8 @@ class Linear final : public Layer {
     const std::size_t rows = std::min(target.values.size() / n_out(), n_in() - first_row);
     if (rows > 0)
       setup_.gemm->multiply(target.scale, {in.data + first_row, in.rows, rows, in.stride}, Op::transpose,
-                            d_out, Op::none, target.keep, {target.values.data(), rows, n_out()});
+                            d_out, Op::none, target.keep, {target.values.data(), rows, n_out()},
+                            target.stores);
     if (rows * n_out() < target.values.size()) add_bias_gradient(d_out, target.values.last(n_out()), target);
   }
   [[nodiscard]] bool gradient_divides() const override { return true; }
@@ -58,6 +59,11 @@ class Linear final : public Layer {
     const std::size_t group = rows_together * n_out();
     const std::size_t begin = (parameter + group - 1) / group * group;
     return begin < n_in() * n_out() ? begin : parameter_count();
+  }
+
+  [[nodiscard]] std::pair<std::size_t, std::size_t> input_columns(std::size_t first,
+                                                                  std::size_t count) const override {
+    return {first / n_out(), std::min((first + count) / n_out(), n_in())};
   }
 
   void list_gemms(std::size_t batch, bool needs_d_in, std::vector<math::GemmShape>& to) const override {
