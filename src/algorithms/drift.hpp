@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 
 #include "algorithms/averaging.hpp"
 
@@ -21,23 +20,6 @@ class Drift {
 
  private:
   AlignedVector<float> centre_;
-};
-
-/// The mean of what was added since the last reset, NaN when nothing was.
-class EpochMean {
- public:
-  void reset() { *this = {}; }
-  void add(double value) {
-    sum_ += value;
-    ++count_;
-  }
-  [[nodiscard]] double value() const {
-    return count_ == 0 ? std::numeric_limits<double>::quiet_NaN() : sum_ / static_cast<double>(count_);
-  }
-
- private:
-  double sum_ = 0.0;
-  std::size_t count_ = 0;
 };
 
 }  // namespace lockstep::algorithms

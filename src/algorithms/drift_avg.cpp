@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Drift-triggered parameter averaging.
 #include "algorithms/drift.hpp"
+#include "algorithms/epoch_mean.hpp"
 
 namespace lockstep::algorithms {
 namespace {

@@ -60,6 +60,8 @@ class StepwiseAlgorithm : public Algorithm {
     std::span<const std::uint8_t> labels;
   };
   [[nodiscard]] Gathered gather(const Step& step, float* pixels);
+  /// Room for the largest batch.
+  [[nodiscard]] float* pixels() { return pixels_.data(); }
 
  private:
   std::optional<Worker> worker_;

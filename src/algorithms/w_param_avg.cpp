@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "algorithms/drift.hpp"
+#include "algorithms/epoch_mean.hpp"
 #include "algorithms/param_avg.hpp"
 
 namespace lockstep::algorithms {

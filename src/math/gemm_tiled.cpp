@@ -43,6 +43,10 @@ struct TileResult {
 template <std::size_t ROWS, std::size_t VECTORS, bool ROWS_CONTIGUOUS>
 void multiply_tile(const TileOperands& operands, const TileResult& result) {
   Floats sum[ROWS][VECTORS] = {};
+  if (result.beta != 0.0F)  // C is strided: no hardware sees the next tile coming
+    for (std::size_t i = ROWS; i < 2 * ROWS; ++i)
+      for (std::size_t v = 0; v < VECTORS; ++v)
+        __builtin_prefetch(result.c + i * result.stride + v * simd::width);
   const float* a = operands.a;
   const float* b = operands.b;
   const std::size_t stride = operands.stride;

@@ -184,7 +184,25 @@ void Model::add_gradient(const Stage& stage, ConstMatrix in, ConstMatrix d_out,
                              .stores = target.stores});
 }
 
-void Model::backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target) {
+template <class Visit>
+void Model::for_pieces(const Stage& stage, std::size_t piece_floats, Visit visit) {
+  const ParameterBlock& block = stage.parameters;
+  const std::size_t pieces =
+      block.gradient_divides ? std::max<std::size_t>(1, block.count / piece_floats) : 1;
+  for (std::size_t piece = pieces; piece-- > 0;) {
+    const std::size_t begin = stage.layer->part_begin(block.count * piece / pieces);
+    const std::size_t end = stage.layer->part_begin(block.count * (piece + 1) / pieces);
+    if (begin < end) visit(block.begin + begin, end - begin);
+  }
+}
+
+void Model::announce(const GradientReady& ready) const {
+  for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage)
+    if (stage->parameters.count > 0) for_pieces(*stage, ready.piece_floats, ready.call);
+}
+
+void Model::backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target,
+                     const GradientReady* ready) {
   for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
     if (stage->in == stage->out) continue;
     const bool trains = stage->parameters.count > 0;
@@ -198,30 +216,40 @@ void Model::backward(const Pass& pass, ConstMatrix in, bool divided_too, const G
       else
         std::ranges::copy(d_out.elements(), d_in.data);
     }
-    if (trains && (divided_too || !stage->parameters.gradient_divides))
+    if (!trains) continue;
+    if (ready != nullptr)
+      for_pieces(*stage, ready->piece_floats, [&](std::size_t first, std::size_t count) {
+        GradientTarget part = target;
+        part.first = first;
+        part.values = target.values.subspan(first - target.first, count);
+        add_gradient(*stage, input_of(*stage, in), d_out, part);
+        ready->call(first, count);
+      });
+    else if (divided_too || !stage->parameters.gradient_divides)
       add_gradient(*stage, input_of(*stage, in), d_out, target);
   }
 }
 
 double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
-                    float gradient_scale, bool divided_too, const GradientTarget& target) {
+                    float gradient_scale, bool divided_too, const GradientTarget& target,
+                    const GradientReady* ready) {
   assert(in.rows > 0);
   forward(pass, in);
   const std::size_t last = buffers_.size() - 1;
   const double loss_sum = loss_(values(last, in.rows), labels, gradient_scale, gradients(last, in.rows));
-  backward(pass, in, divided_too, target);
+  backward(pass, in, divided_too, target, ready);
   return loss_sum;
 }
 
 double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
-                    float gradient_scale, const GradientTarget& target) {
+                    float gradient_scale, const GradientTarget& target, const GradientReady* ready) {
   assert(target.values.size() == parameters_count_);
-  return train(pass, in, labels, gradient_scale, true, target);
+  return train(pass, in, labels, gradient_scale, true, target, ready);
 }
 
 double Model::backpropagate(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
                             float gradient_scale, const GradientTarget& target) {
-  return train(pass, in, labels, gradient_scale, false, target);
+  return train(pass, in, labels, gradient_scale, false, target, nullptr);
 }
 
 template <class Visit>

@@ -2,6 +2,7 @@
 // A chain of layers over one flat parameter array and one flat gradient array.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,6 +29,14 @@ struct ModelSetup {
   std::uint32_t seed = 0;
   std::size_t max_batch = 0;
   const math::Gemm* gemm = nullptr;  ///< outlives the model
+};
+
+/// Tells when gradients are ready, during the backward pass: parameters [first, first + count), from the end
+/// of the flat array to its beginning without gaps; pieces of layers that can be divided are of about
+/// `piece_floats`.
+struct GradientReady {
+  std::size_t piece_floats = 0;
+  std::function<void(std::size_t first, std::size_t count)> call;
 };
 
 /// The parameters of one layer in the flat array.
@@ -58,7 +67,9 @@ class Model {
   /// layer's gradient is written after its input's gradient was computed, so the target may be the parameters
   /// themselves.
   double train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels, float gradient_scale,
-               const GradientTarget& target);
+               const GradientTarget& target, const GradientReady* ready = nullptr);
+  /// Makes the calls that train() makes to `ready`, and nothing else: for a rank without samples in a step.
+  void announce(const GradientReady& ready) const;
   /// Forward without dropout.
   [[nodiscard]] Evaluation evaluate(ConstMatrix in, std::span<const std::uint8_t> labels);
 
@@ -109,9 +120,13 @@ class Model {
   void add_elementwise(std::unique_ptr<ElementwiseLayer> layer);
   std::size_t add_buffer(std::size_t width);
   double train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels, float gradient_scale,
-               bool divided_too, const GradientTarget& target);
+               bool divided_too, const GradientTarget& target, const GradientReady* ready);
   void forward(const Pass& pass, ConstMatrix in);
-  void backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target);
+  void backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target,
+                const GradientReady* ready);
+  /// Calls visit(first, count) for the pieces of a stage's parameters, from the end to the beginning.
+  template <class Visit>
+  static void for_pieces(const Stage& stage, std::size_t piece_floats, Visit visit);
   void add_gradient(const Stage& stage, ConstMatrix in, ConstMatrix d_out,
                     const GradientTarget& target) const;
   [[nodiscard]] Matrix values(std::size_t buffer, std::size_t rows);

@@ -286,6 +286,35 @@ TEST(ParallelSgd, NamingAnAllreduceAsksForIt) {
       "shared");
 }
 
+TEST(ParallelSgd, OverlappingExchangesIsSerialForEveryBucketSize) {
+  for (const Json& model : {small_mlp(), small_cnn()}) {
+    const Outcome serial = train(alone(), {.algorithm = "serial", .model = model, .momentum = 0.5});
+    for (const char* overlap : {"on", "auto"})
+      for (const std::size_t bucket : {1U, 700U, 1000000U}) {
+        const Outcome overlapped =
+            train(world(), {.algorithm = "parallel_sgd",
+                            .model = model,
+                            .momentum = 0.5,
+                            .options = {{"overlap", overlap}, {"bucket_floats", bucket}}});
+        EXPECT_LT(distance(overlapped, serial), rounding) << overlap << " " << bucket << model.dump();
+        if (world().size() > 1 && overlap == std::string("on")) {
+          EXPECT_GE(observed(overlapped, "hidden_share"), 0);
+          EXPECT_LE(observed(overlapped, "hidden_share"), 1);
+        }
+      }
+  }
+}
+
+TEST(ParallelSgd, RefusesToOverlapWhatCannot) {
+  if (world().size() == 1) return;  // nothing is exchanged
+  EXPECT_THROW(
+      train(world(), {.algorithm = "parallel_sgd", .allreduce = "ring", .options = {{"overlap", "on"}}}),
+      ConfigError);
+  EXPECT_THROW(
+      train(world(), {.algorithm = "parallel_sgd", .options = {{"overlap", "on"}, {"exchange", "shared"}}}),
+      ConfigError);
+}
+
 // Groups of ranks stand for nodes.
 TEST(SharedStep, SumsOverNodesToo) {
   for (const std::size_t nodes : {2U, 3U, 4U}) {

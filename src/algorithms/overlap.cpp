@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Buckets from the end of the parameters to their beginning; two ways tried in turn.
+#include "algorithms/overlap.hpp"
+
+#include <array>
+#include <cassert>
+
+namespace lockstep::algorithms {
+
+OverlappedExchange::OverlappedExchange(const comm::Communicator& comm, std::size_t parameter_count,
+                                       std::size_t bucket_floats)
+    : sums_(comm, parameter_count / bucket_floats + 1),
+      parameter_count_(parameter_count),
+      bucket_floats_(bucket_floats),
+      bucket_end_(parameter_count) {}
+
+void OverlappedExchange::ready(std::span<float> gradients, std::size_t first,
+                               [[maybe_unused]] std::size_t count) {
+  assert(first + count <= bucket_end_);
+  if (bucket_end_ - first >= bucket_floats_ || first == 0) {
+    sums_.start(gradients.subspan(first, bucket_end_ - first));
+    bucket_end_ = first;
+  }
+  sums_.progress();
+}
+
+double OverlappedExchange::finish() {
+  assert(bucket_end_ == 0);
+  const std::size_t hidden = sums_.progress();
+  sums_.finish();
+  bucket_end_ = parameter_count_;
+  return static_cast<double>(hidden) / static_cast<double>(parameter_count_);
+}
+
+void Trial::add(const comm::Communicator& ranks, double seconds) {
+  if (decided_) return;
+  if (second_way())
+    second_s_ += seconds;
+  else if (steps_ >= warm_steps)
+    first_s_ += seconds;
+  if (++steps_ < warm_steps + 2 * trial_steps) return;
+  std::array<double, 2> slowest{first_s_, second_s_};
+  ranks.max(slowest);
+  decided_ = slowest[1] < slowest[0];
+}
+
+}  // namespace lockstep::algorithms
