@@ -3,6 +3,8 @@
 
 benches := $(patsubst bench/%.cpp,$(BUILD)/bin/%,$(wildcard bench/*_bench.cpp))
 BENCH_ARGS ?=
+# Benchmarks run on one rank, unless named here.
+bench_ranks.allreduce_bench := $(shell nproc)
 
 .PHONY: check-bench-deps
 check-bench-deps:
@@ -14,10 +16,11 @@ $(benches): $(BUILD)/bin/%: $(BUILD)/obj/bench/%.o $(library)
 
 benches: $(benches)
 
-bench: $(benches) ## Measure this machine: GEMM backends, and a serial epoch over its GEMM floor
+bench: $(benches) ## Measure this machine: GEMM backends, a serial epoch over its GEMM floor, allreduces
 	@mkdir -p results/bench
-	@for b in $(benches); do echo "== $$(basename $$b)"; jobs/local.sh 1 $$b --benchmark_out_format=json \
-	  --benchmark_out=results/bench/$$(basename $$b).json $(BENCH_ARGS) || exit 1; done
+	@$(foreach b,$(benches),b=$(b); echo "== $$(basename $$b)"; \
+	  jobs/local.sh $(or $(bench_ranks.$(notdir $(b))),1) $$b --benchmark_out_format=json \
+	  --benchmark_out=results/bench/$$(basename $$b).json $(BENCH_ARGS) || exit 1;)
 
 accuracy: all ## Train with the old report's recipe over several seeds (SEEDS=3) and print the accuracies
 	@jobs/accuracy.sh $(BUILD)/bin
