@@ -17,11 +17,12 @@ namespace lockstep::comm {
 /// The window has two halves. What becomes visible by wait number w lies in half w mod 2: it is written after
 /// wait w-1 and read after wait w, hence before any rank arrives at wait w+1; so the half is free again after
 /// wait w+1, and no further barrier is ever needed, whatever calls follow each other.
-/// Short arrays: copy in, one wait, every rank sums everything in rank order. Longer ones, chunk by chunk:
-/// copy in, wait, each rank sums its slice of the chunk and copies it in, wait, copy out; the second wait of
-/// a chunk is the first of the next. Either way an element is summed in rank order, so results are bitwise
-/// the same. Steps: one wait for a short array, else 1 + number of chunks. Copied in per rank: bytes. Any P,
-/// any length.
+/// Short arrays, and any between two ranks: chunk by chunk, copy in, wait, every rank sums everything. Longer
+/// ones among more ranks: chunk by chunk, copy in, wait, each rank sums its slice of the chunk and copies it
+/// in, wait, copy out; the second wait of a chunk is the first of the next. Either way an element is summed
+/// in rank order (of two ranks, the order makes no difference), so results are bitwise the same. Steps: one
+/// wait a chunk, and by slices one more. Copied in per rank: bytes. Read from others per rank: (P-1) * bytes
+/// at once, at most 2(P-1)/P * bytes by slices. Any P, any length.
 class NodeSum {
  public:
   enum class Receivers { all, root };
@@ -46,8 +47,8 @@ class NodeSum {
   [[nodiscard]] float* contribution(std::size_t half, std::size_t rank) const;
   [[nodiscard]] float* result(std::size_t half) const { return contribution(half, ranks_); }
 
-  void sum_at_once(std::span<float> inout, bool receives);
-  void sum_in_chunks(std::span<float> inout, bool receives);
+  void sum_at_once(std::span<float> chunk, bool receives);
+  void sum_by_slices(std::span<float> inout, bool receives);
 
   std::size_t rank_;
   std::size_t ranks_;
