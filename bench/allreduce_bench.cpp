@@ -240,6 +240,9 @@ int main(int argc, char** argv) {
   bench::add_context();
   benchmark::AddCustomContext("mpi_library", comm::mpi_library());
   benchmark::AddCustomContext("ranks", std::to_string(ranks.size()));
+  for (const bench::Candidate& candidate : measurements.candidates())
+    if (candidate.allreduce && !candidate.allreduce->choices().empty())
+      benchmark::AddCustomContext("allreduce_choice", comm::to_text(candidate.allreduce->choices()));
   bench::register_all(measurements);
   bench::Silence silence;
   if (ranks.is_root())

@@ -99,29 +99,44 @@ void NodeSum::sum_at_once(std::span<float> chunk, bool receives) {
 void NodeSum::sum_by_slices(std::span<float> inout, bool receives) {
   const std::size_t chunks = (inout.size() + chunk_ - 1) / chunk_;
   const auto chunk_at = [&](std::size_t index) {
-    const std::size_t begin = index * chunk_;
+    const std::size_t begin = std::min(inout.size(), index * chunk_);
     return inout.subspan(begin, std::min(chunk_, inout.size() - begin));
   };
-  // One wait makes the contributions to one chunk and the sums of the chunk before it visible.
+  // One wait makes the contributions to one chunk and the sums of the chunk before it visible. The slice that
+  // this rank sums itself is neither copied in nor out: nobody else reads the one, and the other is here
+  // already.
   for (std::size_t index = 0; index <= chunks; ++index) {
     const std::size_t half = coming_half();
-    const std::span<float> chunk = index < chunks ? chunk_at(index) : std::span<float>();
-    const std::size_t begin = slice_begin(chunk.size(), ranks_, rank_);
-    const std::size_t end = slice_begin(chunk.size(), ranks_, rank_ + 1);
-    // All but the slice that this rank sums itself: nobody else reads that.
-    float* const mine = contribution(half, rank_);
-    copy(chunk.data(), begin, mine);
-    copy(chunk.data() + end, chunk.size() - end, mine + end);
+    const std::span<float> chunk = chunk_at(index);
+    copy_others(chunk.data(), chunk.size(), contribution(half, rank_));
 
     barrier_.wait();
 
     if (index > 0 && receives) {
       const std::span<float> previous = chunk_at(index - 1);
-      copy(result(half), previous.size(), previous.data());
+      copy_others(result(half), previous.size(), previous.data());
     }
-    add_all(result(1 - half) + begin, end - begin, ranks_, [&](std::size_t r) -> const float* {
-      return (r == rank_ ? chunk.data() : contribution(half, r)) + begin;
-    });
+    sum_slice(chunk, half);
+  }
+}
+
+void NodeSum::copy_others(const float* from, std::size_t length, float* to) const {
+  const std::size_t begin = slice_begin(length, ranks_, rank_);
+  const std::size_t end = slice_begin(length, ranks_, rank_ + 1);
+  copy(from, begin, to);
+  copy(from + end, length - end, to + end);
+}
+
+// Sums in private memory and copies the sum to the window: the library's copy takes lines that other cores
+// hold over without reading them, which a loop that stores sums there does not.
+void NodeSum::sum_slice(std::span<float> chunk, std::size_t half) {
+  const std::size_t end = slice_begin(chunk.size(), ranks_, rank_ + 1);
+  for (std::size_t begin = slice_begin(chunk.size(), ranks_, rank_); begin < end; begin += block) {
+    const std::size_t count = std::min(block, end - begin);
+    float* const own = chunk.data() + begin;
+    for (std::size_t distance = 1; distance < ranks_; ++distance)
+      add_block(own, contribution(half, (rank_ + distance) % ranks_) + begin, count);
+    copy(own, count, result(1 - half) + begin);
   }
 }
 

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The race between allreduces.
+#include "comm/allreduce_choice.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "core/aligned.hpp"
+#include "core/clock.hpp"
+
+namespace lockstep::comm {
+namespace {
+
+constexpr std::size_t shortest = 16;  // floats: one cache line
+constexpr std::size_t ratio_of_lengths = 4;
+constexpr double good_enough = 1.05;
+constexpr double far_behind = 4.0;  // more than a change of the MPI library's protocol makes good
+constexpr double all_latency = 0.7;
+constexpr double time_for_a_length_s = 2e-3;
+constexpr std::size_t fewest_rounds = 3, most_rounds = 9;
+// In a round as long as this no disturbance makes one look far slower than it is: no need to ask the slow
+// again.
+constexpr double long_round_s = 5e-3;
+constexpr double never = std::numeric_limits<double>::infinity();
+
+/// The entries that still take part, timed at one length.
+class Round {
+ public:
+  Round(const Communicator& comm, std::span<const RaceEntry> entries, std::span<float> array)
+      : comm_(comm),
+        entries_(entries),
+        array_(array),
+        calls_(std::clamp<std::size_t>(4096 / array.size(), 1, 16)) {}
+
+  /// Each runner's time for one call, of the slowest rank, [turn][runner]. Collective.
+  [[nodiscard]] std::vector<double> run(std::span<const std::size_t> runners, std::size_t turns) const {
+    std::vector<double> time_s;
+    time_s.reserve(turns * runners.size());
+    for (std::size_t turn = 0; turn < turns; ++turn)
+      for (const std::size_t runner : runners) time_s.push_back(time(*entries_[runner].allreduce));
+    comm_.max(time_s);
+    return time_s;
+  }
+  /// How long a turn of those times was.
+  [[nodiscard]] double total_s(std::span<const double> time_s) const {
+    return std::accumulate(time_s.begin(), time_s.end(), 0.0) * static_cast<double>(calls_);
+  }
+
+ private:
+  // The array is written anew before each sum, as a backward pass does. Where ranks have read each other's
+  // arrays, a write is slow, and the next in turn would pay for it. Short calls are timed several at once;
+  // zeros stay zero.
+  [[nodiscard]] double time(Allreduce& allreduce) const {
+    std::fill(array_.begin(), array_.end(), 0.0F);
+    comm_.barrier();
+    const double start_s = now_s();
+    for (std::size_t call = 0; call < calls_; ++call) allreduce.sum(array_);
+    return (now_s() - start_s) / static_cast<double>(calls_);
+  }
+
+  const Communicator& comm_;
+  std::span<const RaceEntry> entries_;
+  std::span<float> array_;
+  std::size_t calls_;
+};
+
+// Median of the runner's times in [turn][runner].
+double median_of(const std::vector<double>& time_s, std::size_t runner, std::size_t runners) {
+  std::vector<double> own;
+  for (std::size_t i = runner; i < time_s.size(); i += runners) own.push_back(time_s[i]);
+  const auto middle = own.begin() + static_cast<std::ptrdiff_t>(own.size() / 2);
+  std::nth_element(own.begin(), middle, own.end());
+  return *middle;
+}
+
+// Each entry's time at the length of `array`; `never` for those that are not among the runners. Collective.
+std::vector<double> time_entries(const Communicator& comm, std::span<const RaceEntry> entries,
+                                 std::vector<std::size_t> runners, std::span<float> array) {
+  const Round round(comm, entries, array);
+  std::vector<double> result(entries.size(), never);
+  std::vector<double> first = round.run(runners, 1);
+  double turn_s = round.total_s(first);
+  if (turn_s > long_round_s) {
+    const double limit_s = far_behind * *std::min_element(first.begin(), first.end());
+    std::vector<std::size_t> fast;
+    turn_s = 0.0;
+    for (std::size_t k = 0; k < runners.size(); ++k) {
+      if (first[k] > limit_s) {
+        result[runners[k]] = first[k];
+      } else {
+        fast.push_back(runners[k]);
+        turn_s += first[k];
+      }
+    }
+    runners = std::move(fast);
+  }
+  const double turns = std::clamp(time_for_a_length_s / turn_s, static_cast<double>(fewest_rounds),
+                                  static_cast<double>(most_rounds));
+  const std::vector<double> time_s = round.run(runners, static_cast<std::size_t>(turns));
+  for (std::size_t k = 0; k < runners.size(); ++k) result[runners[k]] = median_of(time_s, k, runners.size());
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::size_t> race_lengths(std::size_t max_length) {
+  std::vector<std::size_t> lengths;
+  if (max_length == 0) return lengths;
+  lengths.push_back(max_length);
+  while (lengths.back() / ratio_of_lengths >= shortest) lengths.push_back(lengths.back() / ratio_of_lengths);
+  return lengths;
+}
+
+std::size_t pick_winner(std::span<const double> time_s, std::size_t winner_before) {
+  const auto fastest = std::min_element(time_s.begin(), time_s.end());
+  const double limit_s = good_enough * *fastest;
+  if (time_s[winner_before] <= limit_s) return winner_before;
+  if (time_s[0] <= limit_s) return 0;
+  return static_cast<std::size_t>(fastest - time_s.begin());
+}
+
+bool is_hopeless(double time_s, double time_at_longer_s, double fastest_s) {
+  return time_s > far_behind * fastest_s && time_s > all_latency * time_at_longer_s;
+}
+
+std::vector<RaceRange> race(const Communicator& comm, std::span<const RaceEntry> entries,
+                            std::size_t max_length) {
+  std::vector<RaceRange> ranges;  // descending at first
+  std::vector<std::size_t> runners(entries.size());
+  std::iota(runners.begin(), runners.end(), 0U);
+  AlignedVector<float> zeros(max_length);
+  std::vector<double> before(entries.size(), never);
+  std::size_t winner = 0;
+  for (const std::size_t length : race_lengths(max_length)) {
+    if (runners.size() > 1) {
+      const std::vector<double> now = time_entries(comm, entries, runners, std::span(zeros).first(length));
+      winner = pick_winner(now, winner);
+      const double fastest = *std::min_element(now.begin(), now.end());
+      std::erase_if(runners, [&](std::size_t k) { return is_hopeless(now[k], before[k], fastest); });
+      before = now;
+    }
+    // A range ends half-way (as a factor) to the next longer length that was measured.
+    if (ranges.empty())
+      ranges.push_back({max_length, winner});
+    else if (ranges.back().winner != winner)
+      ranges.push_back({2 * length, winner});
+  }
+  if (ranges.empty()) ranges.push_back({max_length, 0});
+  std::reverse(ranges.begin(), ranges.end());
+  return ranges;
+}
+
+}  // namespace lockstep::comm
