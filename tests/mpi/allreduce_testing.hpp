@@ -50,7 +50,7 @@ inline std::vector<float> input_of(Input input, std::uint64_t call, std::size_t 
 // Lengths around every boundary that an algorithm may have; 218058 is the gradient of a small network.
 inline std::vector<std::size_t> lengths_for(std::size_t ranks) {
   return {0,    1,      2,      ranks - 1, ranks,   ranks + 1,
-          1000, 16'384, 16'385, 65'537,    218'058, (std::size_t{1} << 20) + 3};
+          1000, 32'768, 32'769, 65'537,    218'058, (std::size_t{1} << 20) + 3};
 }
 
 /// One way to make an allreduce, and what to call it.
