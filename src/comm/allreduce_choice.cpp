@@ -19,9 +19,8 @@ constexpr double far_behind = 4.0;  // more than a change of the MPI library's p
 constexpr double all_latency = 0.7;
 constexpr double time_for_a_length_s = 2e-3;
 constexpr std::size_t fewest_rounds = 3, most_rounds = 9;
-// In a round as long as this no disturbance makes one look far slower than it is: no need to ask the slow
-// again.
-constexpr double long_round_s = 5e-3;
+// One that took this much longer than far_behind was not just disturbed: no need to ask it again.
+constexpr double disturbance_s = 10e-3;
 constexpr double never = std::numeric_limits<double>::infinity();
 
 /// The entries that still take part, timed at one length.
@@ -42,10 +41,8 @@ class Round {
     comm_.max(time_s);
     return time_s;
   }
-  /// How long a turn of those times was.
-  [[nodiscard]] double total_s(std::span<const double> time_s) const {
-    return std::accumulate(time_s.begin(), time_s.end(), 0.0) * static_cast<double>(calls_);
-  }
+  /// How many calls are timed at once.
+  [[nodiscard]] std::size_t calls() const { return calls_; }
 
  private:
   // The array is written anew before each sum, as a backward pass does. Where ranks have read each other's
@@ -65,40 +62,35 @@ class Round {
   std::size_t calls_;
 };
 
-// Median of the runner's times in [turn][runner].
-double median_of(const std::vector<double>& time_s, std::size_t runner, std::size_t runners) {
+// Lower quartile of the runner's times in [turn][runner]: disturbances make times longer, never shorter, and
+// of few times one in two may be disturbed.
+double quartile_of(const std::vector<double>& time_s, std::size_t runner, std::size_t runners) {
   std::vector<double> own;
   for (std::size_t i = runner; i < time_s.size(); i += runners) own.push_back(time_s[i]);
-  const auto middle = own.begin() + static_cast<std::ptrdiff_t>(own.size() / 2);
-  std::nth_element(own.begin(), middle, own.end());
-  return *middle;
+  const auto quarter = own.begin() + static_cast<std::ptrdiff_t>(own.size() / 4);
+  std::nth_element(own.begin(), quarter, own.end());
+  return *quarter;
 }
 
 // Each entry's time at the length of `array`; `never` for those that are not among the runners. Collective.
 std::vector<double> time_entries(const Communicator& comm, std::span<const RaceEntry> entries,
-                                 std::vector<std::size_t> runners, std::span<float> array) {
+                                 std::span<const std::size_t> runners, std::span<float> array) {
   const Round round(comm, entries, array);
   std::vector<double> result(entries.size(), never);
-  std::vector<double> first = round.run(runners, 1);
-  double turn_s = round.total_s(first);
-  if (turn_s > long_round_s) {
-    const double limit_s = far_behind * *std::min_element(first.begin(), first.end());
-    std::vector<std::size_t> fast;
-    turn_s = 0.0;
-    for (std::size_t k = 0; k < runners.size(); ++k) {
-      if (first[k] > limit_s) {
-        result[runners[k]] = first[k];
-      } else {
-        fast.push_back(runners[k]);
-        turn_s += first[k];
-      }
-    }
-    runners = std::move(fast);
+  const std::vector<double> first = round.run(runners, 1);
+  const double limit_s = far_behind * *std::min_element(first.begin(), first.end()) + disturbance_s;
+  std::vector<std::size_t> again;
+  double turn_s = 0.0;
+  for (std::size_t k = 0; k < runners.size(); ++k) {
+    result[runners[k]] = first[k];
+    if (first[k] > limit_s) continue;
+    again.push_back(runners[k]);
+    turn_s += first[k] * static_cast<double>(round.calls());
   }
   const double turns = std::clamp(time_for_a_length_s / turn_s, static_cast<double>(fewest_rounds),
                                   static_cast<double>(most_rounds));
   const std::vector<double> time_s = round.run(runners, static_cast<std::size_t>(turns));
-  for (std::size_t k = 0; k < runners.size(); ++k) result[runners[k]] = median_of(time_s, k, runners.size());
+  for (std::size_t k = 0; k < again.size(); ++k) result[again[k]] = quartile_of(time_s, k, again.size());
   return result;
 }
 
