@@ -89,7 +89,7 @@ std::vector<double> time_entries(const Communicator& comm, std::span<const RaceE
   }
   const double turns = std::clamp(time_for_a_length_s / turn_s, static_cast<double>(fewest_rounds),
                                   static_cast<double>(most_rounds));
-  const std::vector<double> time_s = round.run(runners, static_cast<std::size_t>(turns));
+  const std::vector<double> time_s = round.run(again, static_cast<std::size_t>(turns));
   for (std::size_t k = 0; k < again.size(); ++k) result[again[k]] = quartile_of(time_s, k, again.size());
   return result;
 }

@@ -119,6 +119,15 @@ TEST_F(AutoAllreduceTest, ARaceFindsWhoIsFasterWhere) {
   EXPECT_EQ(ranges[1].up_to, 4096U);
 }
 
+TEST_F(AutoAllreduceTest, OneThatIsOutAfterTheFirstRoundDoesNotMixUpTheOthers) {
+  const auto ranges = race_of({[](std::size_t) { return 100'000; }, [](std::size_t) { return 1'000; },
+                               [](std::size_t) { return 6'000; }},
+                              4096);
+
+  ASSERT_EQ(ranges.size(), 1U);
+  EXPECT_EQ(ranges[0].winner, 1U);
+}
+
 TEST_F(AutoAllreduceTest, TheSlowestRankDecidesARace) {
   const bool is_last = world_.rank() + 1 == ranks_;
   const auto ranges = race_of(
