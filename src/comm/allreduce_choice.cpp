@@ -17,7 +17,7 @@ constexpr std::size_t ratio_of_lengths = 4;
 constexpr double good_enough = 1.05;
 constexpr double far_behind = 4.0;  // more than a change of the MPI library's protocol makes good
 constexpr double all_latency = 0.7;
-constexpr double time_for_a_length_s = 2e-3;
+constexpr double time_for_a_length_s = 1e-3;
 constexpr std::size_t fewest_rounds = 3, most_rounds = 9;
 // One that took this much longer than far_behind was not just disturbed: no need to ask it again.
 constexpr double disturbance_s = 10e-3;

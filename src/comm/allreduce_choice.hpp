@@ -40,7 +40,7 @@ struct RaceRange {
 
 /// Times all entries at race_lengths(max_length), in turns, and returns the ranges of winners, ascending; the
 /// last one is up to max_length. The same on all ranks, since the slowest rank's times decide. Collective.
-/// Takes, for every length, a first round and then 2 ms (at most 9 rounds), but 3 rounds at least.
+/// Takes, for every length, a first round and then 1 ms (at most 9 rounds), but 3 rounds at least.
 [[nodiscard]] std::vector<RaceRange> race(const Communicator& comm, std::span<const RaceEntry> entries,
                                           std::size_t max_length);
 
