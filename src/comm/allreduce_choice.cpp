@@ -14,11 +14,12 @@ namespace {
 
 constexpr std::size_t shortest = 16;  // floats: one cache line
 constexpr std::size_t ratio_of_lengths = 4;
-constexpr double good_enough = 1.05;
-constexpr double far_behind = 4.0;  // more than a change of the MPI library's protocol makes good
+constexpr double good_enough = 1.10;        // for the winner before
+constexpr double no_worse_than_mpi = 1.05;  // for all
+constexpr double far_behind = 4.0;          // more than a change of the MPI library's protocol makes good
 constexpr double all_latency = 0.7;
 constexpr double time_for_a_length_s = 1e-3;
-constexpr std::size_t fewest_rounds = 3, most_rounds = 9;
+constexpr std::size_t fewest_rounds = 5, most_rounds = 9;
 // One that took this much longer than far_behind was not just disturbed: no need to ask it again.
 constexpr double disturbance_s = 10e-3;
 constexpr double never = std::numeric_limits<double>::infinity();
@@ -106,9 +107,9 @@ std::vector<std::size_t> race_lengths(std::size_t max_length) {
 
 std::size_t pick_winner(std::span<const double> time_s, std::size_t winner_before) {
   const auto fastest = std::min_element(time_s.begin(), time_s.end());
-  const double limit_s = good_enough * *fastest;
-  if (time_s[winner_before] <= limit_s) return winner_before;
-  if (time_s[0] <= limit_s) return 0;
+  const double before_s = time_s[winner_before];
+  if (before_s <= good_enough * *fastest && before_s <= no_worse_than_mpi * time_s[0]) return winner_before;
+  if (time_s[0] <= no_worse_than_mpi * *fastest) return 0;
   return static_cast<std::size_t>(fastest - time_s.begin());
 }
 

@@ -31,7 +31,8 @@ struct RaceRange {
 
 /// The winner by times of the slowest rank. Lengths that are neighbours should not differ for noise, and
 /// neither should one train by a curiosity what the MPI library does as well: the winner at the length before
-/// stays, else entry 0 is taken, when it is within 5% of the fastest.
+/// stays when it is within 10% of the fastest and 5% of entry 0, `mpi`; else entry 0 is taken when it is
+/// within 5% of the fastest.
 [[nodiscard]] std::size_t pick_winner(std::span<const double> time_s, std::size_t winner_before);
 
 /// True for one that cannot win at lengths shorter still: it takes more than four times as long as the
@@ -40,7 +41,7 @@ struct RaceRange {
 
 /// Times all entries at race_lengths(max_length), in turns, and returns the ranges of winners, ascending; the
 /// last one is up to max_length. The same on all ranks, since the slowest rank's times decide. Collective.
-/// Takes, for every length, a first round and then 1 ms (at most 9 rounds), but 3 rounds at least.
+/// Takes, for every length, a first round and then 1 ms (at most 9 rounds), but 5 rounds at least.
 [[nodiscard]] std::vector<RaceRange> race(const Communicator& comm, std::span<const RaceEntry> entries,
                                           std::size_t max_length);
 

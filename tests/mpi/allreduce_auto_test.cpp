@@ -65,8 +65,9 @@ TEST(PickWinner, TakesTheFastest) {
 }
 
 TEST(PickWinner, StaysWithTheWinnerBeforeWhenTheDifferenceMayBeNoise) {
-  EXPECT_EQ(pick_winner(std::vector{9.0, 4.0, 4.1}, 2), 2U);
-  EXPECT_EQ(pick_winner(std::vector{9.0, 4.0, 4.3}, 2), 1U);
+  EXPECT_EQ(pick_winner(std::vector{9.0, 4.0, 4.3}, 2), 2U);
+  EXPECT_EQ(pick_winner(std::vector{9.0, 4.0, 4.5}, 2), 1U);
+  EXPECT_EQ(pick_winner(std::vector{4.1, 4.0, 4.35}, 2), 0U);  // not when `mpi` is better by more than 5%
 }
 
 TEST(PickWinner, PrefersTheFirstWhenTheDifferenceMayBeNoise) {
