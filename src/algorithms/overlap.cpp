@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Buckets from the end of the parameters to their beginning; two ways tried in turn.
+// Buckets from the end of the parameters to their beginning.
 #include "algorithms/overlap.hpp"
 
-#include <array>
 #include <cassert>
 
 namespace lockstep::algorithms {
@@ -30,18 +29,6 @@ double OverlappedExchange::finish() {
   sums_.finish();
   bucket_end_ = parameter_count_;
   return static_cast<double>(hidden) / static_cast<double>(parameter_count_);
-}
-
-void Trial::add(const comm::Communicator& ranks, double seconds) {
-  if (decided_) return;
-  if (second_way())
-    second_s_ += seconds;
-  else if (steps_ >= warm_steps)
-    first_s_ += seconds;
-  if (++steps_ < warm_steps + 2 * trial_steps) return;
-  std::array<double, 2> slowest{first_s_, second_s_};
-  ranks.max(slowest);
-  decided_ = slowest[1] < slowest[0];
 }
 
 }  // namespace lockstep::algorithms

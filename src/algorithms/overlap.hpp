@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <span>
 
 #include "comm/pending_sums.hpp"
@@ -31,24 +30,6 @@ class OverlappedExchange {
   std::size_t parameter_count_;
   std::size_t bucket_floats_;
   std::size_t bucket_end_;  // of what is ready and not yet started
-};
-
-/// Decides by trial: after a few steps of warming up it lets `trial_steps` go one way and as many the other,
-/// and then tells which took less time on the slowest rank. Both ways compute the same.
-class Trial {
- public:
-  /// Which way the coming step goes.
-  [[nodiscard]] bool second_way() const { return decided_ ? *decided_ : steps_ >= warm_steps + trial_steps; }
-  [[nodiscard]] bool is_decided() const { return decided_.has_value(); }
-  /// After a step that took `seconds`. Collective.
-  void add(const comm::Communicator& ranks, double seconds);
-
- private:
-  static constexpr std::size_t warm_steps = 8;
-  static constexpr std::size_t trial_steps = 24;
-  std::size_t steps_ = 0;
-  double first_s_ = 0.0, second_s_ = 0.0;
-  std::optional<bool> decided_;
 };
 
 }  // namespace lockstep::algorithms

@@ -6,6 +6,7 @@
 #include "algorithms/overlap.hpp"
 #include "algorithms/shared_step.hpp"
 #include "algorithms/stepwise.hpp"
+#include "algorithms/trial.hpp"
 #include "core/error.hpp"
 
 namespace lockstep::algorithms {

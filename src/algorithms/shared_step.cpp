@@ -107,22 +107,26 @@ void SharedStep::wait(const Worker& worker) {
 double SharedStep::train(const Worker& worker, const nn::Pass& pass, const Rows& rows,
                          std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate) {
   worker.phases.enter(Phase::compute);
+  const double start_s = now_s();
+  const math::Stores stores = streams_.second_way() ? math::Stores::streamed : math::Stores::cached;
   double loss_sum = 0.0;
   if (rows.own > 0) {
     loss_sum = worker.model.backpropagate(pass, {pixels(rows), rows.own, features_}, labels, gradient_scale,
                                           {.first = 0, .values = own_gradients_});
     worker.phases.enter(Phase::exchange);
-    worker.model.publish(published_, largest_rows_, rows.first, rows.own);
+    worker.model.publish(published_, largest_rows_, rows.first, rows.own, stores);
   } else {
     std::ranges::fill(own_gradients_, 0.0F);
   }
   wait(worker);
-  update_part(worker, rows, learning_rate);
+  update_part(worker, rows, learning_rate, stores);
   wait(worker);
+  streams_.add(node_, now_s() - start_s);
   return loss_sum;
 }
 
-void SharedStep::update_part(const Worker& worker, const Rows& rows, float learning_rate) {
+void SharedStep::update_part(const Worker& worker, const Rows& rows, float learning_rate,
+                             math::Stores stores) {
   worker.phases.enter(Phase::compute);
   const std::size_t length = part_end_ - part_begin_;
   const std::span<float> parameters = parameters_.subspan(part_begin_, length);
@@ -134,7 +138,7 @@ void SharedStep::update_part(const Worker& worker, const Rows& rows, float learn
                                                                   .values = parameters,
                                                                   .scale = -plain->rate,
                                                                   .keep = plain->keep,
-                                                                  .stores = math::Stores::streamed}
+                                                                  .stores = stores}
                                              : nn::GradientTarget{.first = part_begin_, .values = gradients});
   if (at_once) return;
   worker.phases.enter(Phase::exchange);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "algorithms/algorithm.hpp"
+#include "algorithms/trial.hpp"
 #include "comm/node_barrier.hpp"
 #include "comm/shared_window.hpp"
 #include "core/aligned.hpp"
@@ -58,7 +59,7 @@ class SharedStep {
 
  private:
   void wait(const Worker& worker);
-  void update_part(const Worker& worker, const Rows& rows, float learning_rate);
+  void update_part(const Worker& worker, const Rows& rows, float learning_rate, math::Stores stores);
   void sum_own_gradients(std::span<float> gradients) const;
 
   comm::Communicator node_;
@@ -74,6 +75,7 @@ class SharedStep {
       pixels_;  // [largest_rows_, features]: own samples, and the part's columns of the others
   comm::NodeBarrier barrier_;
   std::unique_ptr<comm::Allreduce> allreduce_;  // with several nodes
+  Trial streams_;                               // the second way: streamed stores
   // In the window, whose making sets them.
   std::span<float> parameters_;
   std::span<float> published_;  // activations

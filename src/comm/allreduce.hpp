@@ -5,11 +5,19 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "comm/communicator.hpp"
 
 namespace lockstep::comm {
+
+/// For arrays of up to `up_to_bytes` (and longer than those of the choice before): the row called `name`.
+struct AllreduceChoice {
+  std::size_t up_to_bytes = 0;
+  std::string_view name;
+};
 
 /// Sums arrays of floats over the ranks of a communicator.
 class Allreduce {
@@ -21,13 +29,29 @@ class Allreduce {
   virtual void sum(std::span<float> inout) = 0;
   /// Bytes that this rank sends to others for an array of `length` floats.
   [[nodiscard]] virtual std::size_t sent_bytes(std::size_t length) const = 0;
+  /// Which rows it uses, by ascending lengths up to max_length; the same on all ranks. Empty for a row that
+  /// is no choice among others.
+  [[nodiscard]] virtual std::vector<AllreduceChoice> choices() const { return {}; }
 };
+
+/// "recursive_doubling up to 256 B, ring up to 872236 B"; "" for no choices.
+[[nodiscard]] std::string to_text(const std::vector<AllreduceChoice>& choices);
+
+/// How the ranks of a communicator lie on nodes.
+struct NodeLayout {
+  std::size_t ranks = 1;
+  std::size_t nodes = 1;
+};
+/// Collective.
+[[nodiscard]] NodeLayout node_layout(const Communicator& comm);
 
 struct AllreduceRow {
   std::string_view name;
   std::string_view help;
   /// Collective. All buffers are allocated here; sum() allocates nothing. `comm` must outlive the result.
   std::unique_ptr<Allreduce> (*make)(const Communicator& comm, std::size_t max_length);
+  /// True where it differs from the other rows and can be made.
+  bool (*suits)(const NodeLayout& layout) = [](const NodeLayout&) { return true; };
 };
 
 [[nodiscard]] std::span<const AllreduceRow> allreduce_table();

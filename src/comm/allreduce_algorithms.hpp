@@ -21,8 +21,10 @@ namespace lockstep::comm {
                                                                       std::size_t max_length);
 [[nodiscard]] std::unique_ptr<Allreduce> make_hierarchical_allreduce(const Communicator& comm,
                                                                      std::size_t max_length);
-/// The same with the grouping given: `node` holds the ranks of `comm` that count as one node. They must share
-/// memory; ranks that share memory may be in different groups.
+[[nodiscard]] std::unique_ptr<Allreduce> make_auto_allreduce(const Communicator& comm,
+                                                             std::size_t max_length);
+/// make_hierarchical_allreduce with the grouping given: `node` holds the ranks of `comm` that count as one
+/// node. They must share memory; ranks that share memory may be in different groups.
 [[nodiscard]] std::unique_ptr<Allreduce> make_hierarchical_allreduce(const Communicator& comm,
                                                                      Communicator node,
                                                                      std::size_t max_length);

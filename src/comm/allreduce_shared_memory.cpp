@@ -11,9 +11,9 @@ namespace lockstep::comm {
 namespace {
 
 /// Shared-memory allreduce: sums `inout` over all ranks, in place; all ranks are on one node. Collective.
-/// Steps: one wait for a short array, else 1 + number of chunks. Copied to memory that others read, per rank:
-/// bytes. Any P, any length. Reference: NodeSum; reduction by slices after Rabenseifner's reduce-scatter
-/// (Thakur, Rabenseifner and Gropp, 2005), with memory for messages.
+/// Steps: a wait for each chunk, and one more for long arrays of more than two ranks. Copied to memory that
+/// others read, per rank: bytes. Any P, any length. Reference: NodeSum; reduction by slices after
+/// Rabenseifner's reduce-scatter (Thakur, Rabenseifner and Gropp, 2005), with memory for messages.
 class SharedMemoryAllreduce final : public Allreduce {
  public:
   SharedMemoryAllreduce(const Communicator& comm, std::size_t max_length)

@@ -17,11 +17,12 @@ namespace lockstep::comm {
 /// The window has two halves. What becomes visible by wait number w lies in half w mod 2: it is written after
 /// wait w-1 and read after wait w, hence before any rank arrives at wait w+1; so the half is free again after
 /// wait w+1, and no further barrier is ever needed, whatever calls follow each other.
-/// Short arrays: copy in, one wait, every rank sums everything in rank order. Longer ones, chunk by chunk:
-/// copy in, wait, each rank sums its slice of the chunk and copies it in, wait, copy out; the second wait of
-/// a chunk is the first of the next. Either way an element is summed in rank order, so results are bitwise
-/// the same. Steps: one wait for a short array, else 1 + number of chunks. Copied in per rank: bytes. Any P,
-/// any length.
+/// Short arrays, and any between two ranks: chunk by chunk, copy in, wait, every rank sums everything, in
+/// rank order (of two, the order makes no difference). Longer ones among more ranks: chunk by chunk, copy in,
+/// wait, each rank sums its slice of the chunk and copies it in, wait, copy out; the second wait of a chunk
+/// is the first of the next. Either way results are bitwise the same. Steps: one wait a chunk, and by slices
+/// one more. Copied in per rank: bytes. Read of what others wrote, per rank: (P-1) * bytes, and by slices
+/// 2(P-1)/P * bytes. Any P, any length.
 class NodeSum {
  public:
   enum class Receivers { all, root };
@@ -30,7 +31,7 @@ class NodeSum {
   NodeSum(const Communicator& node, std::size_t max_length);
 
   /// `inout` becomes the sum over the node's ranks; where `receivers` is root, on its rank 0 alone (elsewhere
-  /// it is left as it was). Collective over the node.
+  /// it is undefined then). Collective over the node.
   void sum(std::span<float> inout, Receivers receivers = Receivers::all);
   /// `inout` becomes what it is on the node's rank 0. Collective over the node.
   void broadcast(std::span<float> inout);
@@ -46,8 +47,12 @@ class NodeSum {
   [[nodiscard]] float* contribution(std::size_t half, std::size_t rank) const;
   [[nodiscard]] float* result(std::size_t half) const { return contribution(half, ranks_); }
 
-  void sum_at_once(std::span<float> inout, bool receives);
-  void sum_in_chunks(std::span<float> inout, bool receives);
+  void sum_at_once(std::span<float> chunk, bool receives);
+  void sum_by_slices(std::span<float> inout, bool receives);
+  /// All of a chunk but the slice of this rank.
+  void copy_others(const float* from, std::size_t length, float* to) const;
+  /// The slice of this rank becomes its sum, here and in the part for sums.
+  void sum_slice(std::span<float> chunk, std::size_t half);
 
   std::size_t rank_;
   std::size_t ranks_;

@@ -43,7 +43,8 @@ void pack_rows(ConstMatrix from, float* panel, std::size_t panel_columns) {
     const float* row = from.data + i * from.stride;
     std::size_t j = 0;
     for (; j + simd::width <= from.cols; j += simd::width) {
-      __builtin_prefetch(row + panel_columns + j, 0, 2);  // the next panel's part of the row, into a nearby cache
+      __builtin_prefetch(row + panel_columns + j, 0,
+                         2);  // the next panel's part of the row, into a nearby cache
       simd::store(panel + j, simd::load(row + j));
     }
     for (; j < from.cols; ++j) panel[j] = row[j];

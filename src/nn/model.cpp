@@ -277,11 +277,16 @@ std::size_t Model::published_floats(std::size_t rows) const {
   return floats;
 }
 
-void Model::publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own) const {
+void Model::publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own,
+                    math::Stores stores) const {
   assert(memory.size() >= published_floats(rows) && first_row + own <= rows);
   for_published(memory, rows, [&](const Stage& stage, const Published& to) {
     const auto copy = [&](const AlignedVector<float>& from, const Matrix& all) {
-      stream_copy(from.data(), own * all.cols, all.data + first_row * all.cols);
+      float* const place = all.data + first_row * all.cols;
+      if (stores == math::Stores::streamed)
+        stream_copy(from.data(), own * all.cols, place);
+      else
+        std::copy_n(from.data(), own * all.cols, place);
     };
     if (stage.in != 0) copy(buffers_[stage.in].values, to.in);
     copy(buffers_[stage.out].gradients, to.d_out);

@@ -84,7 +84,8 @@ class Model {
   /// Copies what the divided gradients of the `own` samples just backpropagated depend on, inputs apart, to
   /// their place from first_row on in `memory`, which has room for `rows` samples and is read by others next.
   /// The stores are streamed: call simd::fence_streams() before telling them.
-  void publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own) const;
+  void publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own,
+               math::Stores stores) const;
   /// Adds the gradients of the layers whose gradient divides, over the samples whose inputs are `in` and
   /// whose activations were published to `memory` with room for `rows`, to `target`: any part of the
   /// parameters that begins and ends where part_begin() allows.

@@ -21,7 +21,7 @@ struct RunConfig {
   algorithms::TrainingOptions training;
   nn::OptimizerOptions optimizer;
   nn::ScheduleOptions schedule;
-  std::string allreduce = "mpi";
+  std::string allreduce = "auto";
   std::string gemm = "cblas";
   bool eval_acc = true;
   std::string experiment = "runs";

@@ -120,6 +120,8 @@ void Training::open_record(const RunSettings& settings) {
   provenance["dataset_sha256"] = shared_data_.sha256();
   provenance["parameter_count"] = model_.parameter_count();
   provenance["seed"] = config_.run.training.seed;
+  if (const auto choices = allreduce_->choices(); !choices.empty())
+    provenance["allreduce_choice"] = comm::to_text(choices);
   record_.run_id = settings.run_id.empty() ? make_run_id(config_.run, ranks_.size()) : settings.run_id;
   record_.started = record::utc_now();
   record_.config = config_.values;

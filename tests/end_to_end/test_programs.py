@@ -161,6 +161,15 @@ def test_a_killed_run_leaves_what_it_did(lockstep):
     check_run_file(path, status="running")
 
 
+def test_the_run_file_says_what_auto_chose(lockstep):
+    with h5py.File(lockstep.train(*SMALL, "--algorithm", "parallel_sgd", "--allreduce", "auto", ranks=2)) as file:
+        count = file["provenance/parameter_count"][()]
+        choice = file["provenance/allreduce_choice"].asstr()[()]
+    assert choice.endswith(f" up to {4 * (count + 1)} B")
+    with h5py.File(lockstep.train(*SMALL, "--algorithm", "parallel_sgd", "--allreduce", "ring", ranks=2)) as file:
+        assert "allreduce_choice" not in file["provenance"]
+
+
 def test_h5dump_reads_a_run_file(lockstep):
     path = lockstep.train(*SMALL)
     header = subprocess.run(["h5dump", "-H", path], capture_output=True, text=True, check=True).stdout

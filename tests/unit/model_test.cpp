@@ -142,7 +142,8 @@ TEST(Model, DividedGradientsAreTogetherTheGradientOfAllRows) {
           {.training = true, .epoch = 0, .sample_ids = std::span(whole.ids).subspan(begin_row, count)},
           {whole.in.data() + begin_row * whole.features, count, whole.features},
           std::span(whole.labels).subspan(begin_row, count), 1.0F, {.first = 0, .values = gradients});
-      rank->model.publish(shared, rows, begin_row, count);
+      rank->model.publish(shared, rows, begin_row, count,
+                          is_a ? math::Stores::streamed : math::Stores::cached);
       begin_row += count;
     }
     EXPECT_NEAR(divided_loss, loss, 1e-4);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A choice between two ways, made by trying both.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "comm/communicator.hpp"
+
+namespace lockstep::algorithms {
+
+/// Decides by trial: after a few steps of warming up it lets `trial_steps` go one way and as many the other,
+/// and then tells which took less time on the slowest rank. Both ways compute the same.
+class Trial {
+ public:
+  /// Which way the coming step goes.
+  [[nodiscard]] bool second_way() const { return decided_ ? *decided_ : steps_ >= warm_steps + trial_steps; }
+  [[nodiscard]] bool is_decided() const { return decided_.has_value(); }
+  /// After a step that took `seconds`. Collective.
+  void add(const comm::Communicator& ranks, double seconds);
+
+ private:
+  static constexpr std::size_t warm_steps = 8;
+  static constexpr std::size_t trial_steps = 24;
+  std::size_t steps_ = 0;
+  double first_s_ = 0.0, second_s_ = 0.0;
+  std::optional<bool> decided_;
+};
+
+}  // namespace lockstep::algorithms
