@@ -78,6 +78,9 @@ class Algorithm {
   virtual ~Algorithm() = default;
   /// Options of its own, before start().
   virtual void describe(Fields& /*fields*/) {}
+  /// Throws ConfigError for options that cannot go together on several ranks; for one rank on behalf of all,
+  /// before start().
+  virtual void check(std::string_view /*allreduce_name*/) const {}
   /// Takes the means to train with, allocates all it will need. Collective.
   virtual void start(const Worker& worker) = 0;
   /// Trains epoch 0, 1, ... in turn. Collective. Allocates nothing.

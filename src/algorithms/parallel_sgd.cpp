@@ -33,6 +33,16 @@ class ParallelSgd final : public StepwiseAlgorithm {
         .at_least(1);
   }
 
+  void check(std::string_view allreduce_name) const override {
+    if (overlap_ == "off") return;
+    if (exchange_ == "shared")
+      throw ConfigError({"overlap has nothing to do where parameters are shared", "--overlap off",
+                         "--overlap " + overlap_, "--exchange allreduce --allreduce mpi"});
+    if (allreduce_name != "mpi")
+      throw ConfigError({"overlap needs the MPI library's non-blocking allreduce", "--allreduce mpi",
+                         "--allreduce " + std::string(allreduce_name)});
+  }
+
   [[nodiscard]] Json choices() const override {
     Json choices = {{"exchange", shared_ ? "shared" : "allreduce"}};
     if (overlapped_) choices["overlap"] = overlap_ == "on" ? "on" : "tried in the first steps";
@@ -55,6 +65,7 @@ class ParallelSgd final : public StepwiseAlgorithm {
 
   void prepare() override {
     if (worker().ranks.size() == 1) return;
+    check(worker().allreduce_name);
     if (wants_shared())
       prepare_shared();
     else if (overlap_ != "off")
@@ -91,9 +102,6 @@ class ParallelSgd final : public StepwiseAlgorithm {
   }
 
   void prepare_shared() {
-    if (overlap_ != "off")
-      throw ConfigError({"overlap has nothing to do where parameters are shared", "--overlap off",
-                         "--overlap " + overlap_, "--exchange allreduce --allreduce mpi"});
     if (!nodes_are_alike(worker().ranks))
       throw ConfigError({"exchange 'shared' needs as many ranks on every node", "nodes that are alike",
                          "nodes with different numbers of ranks",
@@ -103,9 +111,6 @@ class ParallelSgd final : public StepwiseAlgorithm {
   }
 
   void prepare_overlap() {
-    if (worker().allreduce_name != "mpi")
-      throw ConfigError({"overlap needs the MPI library's non-blocking allreduce", "--allreduce mpi",
-                         "--allreduce " + std::string(worker().allreduce_name)});
     overlapped_.emplace(worker().ranks, worker().parameters.size(), bucket_floats_);
     ready_ = {.piece_floats = bucket_floats_, .call = [this](std::size_t first, std::size_t count) {
                 overlapped_->ready(worker().gradients, first, count);

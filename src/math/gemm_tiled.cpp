@@ -29,6 +29,8 @@ struct TileOperands {
   const float* a;
   std::size_t stride;  // the one that is not 1
   const float* b;
+  const float* coming;  // where the panel after this one will be packed from: a line of each row is asked for
+  std::size_t coming_stride;  // in each tile, since no hardware sees such strides coming
 };
 
 /// Where a tile goes: C = alpha A B + beta C. C is not read where beta is 0.
@@ -46,11 +48,14 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
   if (result.beta != 0.0F)  // C is strided: no hardware sees the next tile coming
     for (std::size_t i = ROWS; i < 2 * ROWS; ++i)
       for (std::size_t v = 0; v < VECTORS; ++v)
-        __builtin_prefetch(result.c + i * result.stride + v * simd::width);
+        __builtin_prefetch(result.c + i * result.stride + v * simd::width, 1);
   const float* a = operands.a;
   const float* b = operands.b;
+  const float* coming = operands.coming;
   const std::size_t stride = operands.stride;
   for (std::size_t l = 0; l < operands.depth; ++l) {
+    __builtin_prefetch(coming, 0, 2);
+    coming += operands.coming_stride;
     Floats of_b[VECTORS];
     for (std::size_t v = 0; v < VECTORS; ++v) of_b[v] = simd::load(b + v * simd::width);
 #pragma GCC unroll 8
@@ -116,6 +121,11 @@ class TiledGemm final : public Gemm {
       std::size_t vectors = 0;
       for (std::size_t column = 0; column < shape.n; column += vectors * simd::width) {
         vectors = panel_vectors(divide_up(shape.n - column, simd::width));
+        const bool last_panel = column + vectors * simd::width >= shape.n;
+        coming_ = last_panel ? ConstMatrix(b.data + (depth_begin + largest_block) * b.stride, 0, 0, b.stride)
+                             : ConstMatrix(b.data + depth_begin * b.stride + column + vectors * simd::width,
+                                           0, 0, b.stride);
+        if (shape.op_b == Op::transpose || (last_panel && block + 1 == blocks)) coming_ = {};
         pack(shape, b, depth_begin, depth, column, vectors * simd::width);
         const bool last = block + 1 == blocks;  // what is read again should not be streamed
         multiply_panel(shape, alpha, a, depth_begin, depth, column, vectors, block_beta, c,
@@ -150,7 +160,15 @@ class TiledGemm final : public Gemm {
       const std::size_t rows = std::min(tile_rows, shape.m - row);
       const float* from =
           rows_contiguous ? a.data + depth_begin * a.stride + row : a.data + row * a.stride + depth_begin;
-      const TileOperands operands{depth, from, a.stride, panel_.data()};
+      // The first tiles ask for one vector of columns each.
+      const std::size_t tile = row / tile_rows;
+      const bool asks = !coming_.empty() && tile < tile_vectors;
+      const TileOperands operands{depth,
+                                  from,
+                                  a.stride,
+                                  panel_.data(),
+                                  asks ? coming_.data + tile * simd::width : panel_.data(),
+                                  asks ? coming_.stride : 0};
       float* to = c.data + row * c.stride + column;
       TileKernel* const run_tile = kernel(rows_contiguous, rows, vectors);
       if (columns == vectors * simd::width)
@@ -173,7 +191,9 @@ class TiledGemm final : public Gemm {
       }
   }
 
-  mutable AlignedVector<float> panel_;  // of B: scratch of a product; a Gemm serves one thread
+  // Scratch of a product; a Gemm serves one thread.
+  mutable AlignedVector<float> panel_;  // of B
+  mutable ConstMatrix coming_;  // where the next panel begins, with B's stride; empty if there is none
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "comm/communicator.hpp"
+#include "core/clock.hpp"
 #include "core/error.hpp"
 #include "record/provenance.hpp"
 #include "train/run_config.hpp"
@@ -34,6 +35,11 @@ void check_ranks(const RunConfig& config, std::size_t ranks) {
                        fmt::format("{} ranks", ranks), "mpiexec -n 1, or --algorithm parallel_sgd"});
 }
 
+void check_algorithm(const ResolvedConfig& config, std::size_t ranks) {
+  check_ranks(config.run, ranks);
+  if (ranks > 1) config.algorithm->check(config.run.allreduce);
+}
+
 // What rank 0 made of the command line, for all ranks: an exit status (-1: go on), and the line itself.
 struct Verdict {
   int exit_status = -1;
@@ -53,12 +59,13 @@ Verdict read_on_root(const Program& program, const std::vector<std::string>& arg
       fmt::print("{}\n", resolved.values.dump(2));
       return {.exit_status = 0, .line = {}};
     }
-    check_ranks(resolved.run, ranks);
+    check_algorithm(resolved, ranks);
     check_training(resolved, {.results = verdict.line.results,
                               .run_id = verdict.line.run_id,
                               .progress = verdict.line.progress,
                               .command_line = {},
-                              .start_private_bytes = 0.0});
+                              .start_private_bytes = 0.0,
+                              .start_s = 0.0});
     for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", note);
   } catch (const Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
@@ -91,7 +98,7 @@ Verdict read_for_all(const Program& program, const std::vector<std::string>& arg
 }
 
 int run(const Program& program, const std::vector<std::string>& words, const comm::Communicator& ranks,
-        double start_private_bytes) {
+        const RunSettings& at_start) {
   const std::vector<std::string> arguments(words.begin() + 1, words.end());
   const Verdict verdict = read_for_all(program, arguments, ranks);
   if (verdict.exit_status >= 0) return verdict.exit_status;
@@ -101,17 +108,20 @@ int run(const Program& program, const std::vector<std::string>& words, const com
                        .run_id = verdict.line.run_id,
                        .progress = verdict.line.progress,
                        .command_line = words,
-                       .start_private_bytes = start_private_bytes});
+                       .start_private_bytes = at_start.start_private_bytes,
+                       .start_s = at_start.start_s});
 }
 
 }  // namespace
 
 int run_program(const Program& program, int argc, char** argv) {
   const comm::MpiSession session(argc, argv);
-  const auto memory_at_start = static_cast<double>(record::memory_use().private_bytes);
+  RunSettings at_start;
+  at_start.start_private_bytes = static_cast<double>(record::memory_use().private_bytes);
+  at_start.start_s = now_s();
   const comm::Communicator ranks = comm::Communicator::world();
   try {
-    return run(program, {argv, argv + argc}, ranks, memory_at_start);
+    return run(program, {argv, argv + argc}, ranks, at_start);
   } catch (const std::exception& error) {
     // Whatever reaches this place may be known to this rank alone: end the others too.
     fmt::print(stderr, "[rank {} of {}, {}] error: {}\n", ranks.rank(), ranks.size(), host_name(),

@@ -58,7 +58,8 @@ class Training {
         optimizer_(nn::make_optimizer(config.run.optimizer, model_.parameter_count())),
         allreduce_(comm::make_allreduce(config.run.allreduce, ranks, model_.parameter_count() + 1)),
         evaluator_(data_.test, std::min(evaluation_batch, max_batch())),
-        log_(ranks, record_) {
+        log_(ranks, record_),
+        start_s_(settings.start_s) {
     model_.bind(parameters_);
     model_.initialize();
     config_.algorithm->start({.ranks = ranks_,
@@ -109,6 +110,7 @@ class Training {
   std::optional<record::Progress> progress_;   // on rank 0
   record::ProgressStyle style_ = record::ProgressStyle::off;
   std::uint32_t epoch_ = 0;
+  double start_s_;  // when MPI had started
   double first_step_s_ = 0.0;
   double checkpoint_s_ = 0.0;  // of the snapshot after the epoch before
 };
@@ -122,6 +124,8 @@ void Training::open_record(const RunSettings& settings) {
   provenance["seed"] = config_.run.training.seed;
   if (const auto choices = allreduce_->choices(); !choices.empty())
     provenance["allreduce_choice"] = comm::to_text(choices);
+  const Json decided = config_.algorithm->choices();
+  for (const auto& [name, choice] : decided.items()) provenance[name + "_choice"] = choice;
   record_.run_id = settings.run_id.empty() ? make_run_id(config_.run, ranks_.size()) : settings.run_id;
   record_.started = record::utc_now();
   record_.config = config_.values;
@@ -199,6 +203,7 @@ void Training::close_record(const char* status, const EpochOfRun& last) {
 int Training::run() {
   ranks_.barrier();
   first_step_s_ = now_s();
+  record_.provenance["startup_s"] = first_step_s_ - start_s_;
   EpochOfRun last;
   for (std::uint32_t epoch = 0; epoch < config_.run.training.epochs; ++epoch) {
     last = run_epoch(epoch);

@@ -17,6 +17,7 @@ struct RunSettings {
   std::string progress = "auto";
   std::vector<std::string> command_line;
   double start_private_bytes = 0.0;  ///< this rank's memory after MPI_Init
+  double start_s = 0.0;              ///< now_s() then
 };
 
 /// Checks, before any rank starts to work, what can be checked: data files, model, optimizer, results folder.

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The allreduce that chooses: how it judges times, what it says that it chose, and what it keeps.
 #include <algorithm>
-#include <cstdlib>
 #include <functional>
 #include <limits>
-#include <map>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -15,37 +12,7 @@
 
 #include "allreduce_testing.hpp"
 #include "comm/allreduce_choice.hpp"
-
-namespace {
-
-// Blocks that are allocated with an alignment, as all buffers are, and their sizes.
-std::map<void*, std::size_t>& aligned_blocks() {
-  static std::map<void*, std::size_t> blocks;
-  return blocks;
-}
-
-std::size_t aligned_bytes() {
-  std::size_t sum = 0;
-  for (const auto& [block, size] : aligned_blocks()) sum += size;
-  return sum;
-}
-
-}  // namespace
-
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  const auto unit = static_cast<std::size_t>(alignment);
-  void* const block = std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
-  if (block == nullptr) throw std::bad_alloc();
-  aligned_blocks()[block] = size;
-  return block;
-}
-void operator delete(void* block, std::align_val_t) noexcept {
-  aligned_blocks().erase(block);
-  std::free(block);
-}
-void operator delete(void* block, std::size_t, std::align_val_t alignment) noexcept {
-  operator delete(block, alignment);
-}
+#include "counted_new.hpp"
 
 namespace lockstep::comm {
 namespace {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Nothing is allocated in a training step: every allocation through operator new is counted.
+#include <gtest/gtest.h>
+
+#include "counted_new.hpp"
+#include "rig.hpp"
+
+namespace lockstep::algorithms {
+namespace {
+
+// Of one epoch, the first apart, in which MPI and BLAS make their buffers.
+std::size_t allocations_in_an_epoch(const comm::Communicator& ranks, const Settings& settings) {
+  Rig rig(ranks, settings);
+  const auto algorithm = find_algorithm(settings.algorithm).make();
+  Fields fields;
+  algorithm->describe(fields);
+  for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
+  algorithm->start(rig.worker());
+  rig.phases().restart();
+  (void)algorithm->run_epoch(0);
+  (void)algorithm->run_epoch(1);
+  const std::size_t before = lockstep::allocations();
+  (void)algorithm->run_epoch(2);
+  return lockstep::allocations() - before;
+}
+
+TEST(Allocations, AreCounted) {
+  const std::size_t before = lockstep::allocations();
+  // Through a volatile pointer, or the compiler leaves both away.
+  float* volatile array = new float[100];
+  delete[] array;
+  EXPECT_EQ(lockstep::allocations() - before, 1U);
+}
+
+TEST(Allocations, AreNoneInATrainingStep) {
+  for (const AlgorithmRow& row : algorithm_table())
+    for (const Json& model : {small_mlp(), small_cnn()})
+      for (const char* optimizer : {"sgd", "adamw"}) {
+        SCOPED_TRACE(std::string(row.name) + " " + optimizer + model.dump());
+        const auto& ranks = row.many_ranks ? world() : alone();
+        Settings settings{
+            .algorithm = std::string(row.name), .model = model, .optimizer = optimizer, .epochs = 3};
+        settings.gemm = "tiled";
+        // MPI's own allreduce may allocate; ours may not, nor may what shares memory.
+        settings.allreduce = "shared_memory";
+        if (row.name == "parallel_sgd") settings.options["exchange"] = "shared";
+        EXPECT_EQ(allocations_in_an_epoch(ranks, settings), 0U);
+      }
+}
+
+}  // namespace
+}  // namespace lockstep::algorithms

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Replaces operator new and delete, in a file of their own so that no compiler pairs the halves wrongly.
+#include "counted_new.hpp"
+
+#include <cstdlib>
+#include <map>
+#include <new>
+
+namespace {
+
+std::size_t count = 0;  // the tests have one thread
+
+std::map<void*, std::size_t>& aligned_blocks() {
+  static std::map<void*, std::size_t> blocks;
+  return blocks;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++count;
+  if (void* const block = std::malloc(size == 0 ? 1 : size)) return block;
+  throw std::bad_alloc();
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++count;
+  const auto unit = static_cast<std::size_t>(alignment);
+  void* const block = std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
+  if (block == nullptr) throw std::bad_alloc();
+  aligned_blocks()[block] = size;
+  return block;
+}
+void operator delete(void* block, std::align_val_t) noexcept {
+  aligned_blocks().erase(block);
+  std::free(block);
+}
+void operator delete(void* block, std::size_t, std::align_val_t alignment) noexcept {
+  operator delete(block, alignment);
+}
+
+std::size_t lockstep::allocations() { return count; }
+
+std::size_t lockstep::aligned_bytes() {
+  std::size_t sum = 0;
+  for (const auto& [block, size] : aligned_blocks()) sum += size;
+  return sum;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// All that a rank trains with, small: what tests of algorithms have in common.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "algorithms/algorithm.hpp"
+#include "comm/communicator.hpp"
+#include "data/dataset.hpp"
+#include "nn/model.hpp"
+
+namespace lockstep::algorithms {
+
+inline const comm::Communicator& world() {
+  static const auto* const ranks =
+      new comm::Communicator(comm::Communicator::world());  // outlives MPI_Finalize
+  return *ranks;
+}
+/// A communicator of this rank alone, for the serial side of a comparison.
+inline const comm::Communicator& alone() {
+  static const auto* const ranks = new comm::Communicator(world().split(world().rank()));
+  return *ranks;
+}
+
+inline Json small_mlp() {
+  return {{"layers",
+           {{{"type", "flatten"}},
+            {{"type", "linear"}, {"units", 12}},
+            {{"type", "leaky_relu"}, {"slope", 0.3}},
+            {{"type", "gaussian_dropout"}, {"rate", 0.2}},
+            {{"type", "linear"}, {"units", 10}}}},
+          {"loss", "cross_entropy_logits"}};
+}
+
+inline Json small_cnn() {
+  return {{"layers",
+           {{{"type", "conv2d"}, {"channels", 2}, {"kernel", 5}, {"stride", 3}},
+            {{"type", "relu"}},
+            {{"type", "flatten"}},
+            {{"type", "linear"}, {"units", 9}},
+            {{"type", "tanh"}},
+            {{"type", "linear"}, {"units", 10}}}},
+          {"loss", "cross_entropy_logits"}};
+}
+
+struct Settings {
+  std::string algorithm;
+  Json model = small_mlp();
+  std::string optimizer = "sgd";
+  std::size_t batch_size = 16;
+  std::size_t epochs = 2;
+  std::size_t samples = 193;  // divided neither by the batch size nor by any rank count tested
+  std::string gradient = "mean";
+  std::string allreduce = "mpi";
+  std::string gemm = "eigen";
+  double momentum = 0.0;
+  double learning_rate = 0.05;  // for gradients that are means
+  Json options = Json::object();
+  bool export_every_epoch = false;
+};
+
+/// An allreduce that remembers what the last long array was before it was summed.
+class Recording final : public comm::Allreduce {
+ public:
+  Recording(std::unique_ptr<comm::Allreduce> real, std::size_t max_length) : real_(std::move(real)) {
+    last.reserve(max_length);
+  }
+  void sum(std::span<float> inout) override {
+    last.assign(inout.begin(), inout.end());
+    real_->sum(inout);
+  }
+  [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
+    return real_->sent_bytes(length);
+  }
+  std::vector<float> last;
+
+ private:
+  std::unique_ptr<comm::Allreduce> real_;
+};
+
+/// All that a rank trains with.
+class Rig {
+ public:
+  Rig(const comm::Communicator& ranks, const Settings& settings)
+      : ranks_(ranks),
+        settings_(settings),
+        block_(load(settings)),
+        dataset_(data::view_dataset(source(settings)->info(), block_)),
+        gemm_(math::make_gemm(settings.gemm)),
+        model_(settings.model, {.input = dataset_.info.shape,
+                                .classes = 10,
+                                .seed = 1,
+                                .max_batch = settings.batch_size,
+                                .gemm = gemm_.get()}),
+        parameters_(model_.parameter_count()),
+        gradients_(model_.parameter_count()),
+        // Adam's usual epsilon would blow up differences in rounding.
+        optimizer_(nn::make_optimizer(
+            {.optimizer = settings.optimizer, .momentum = settings.momentum, .epsilon = 1e-2},
+            parameters_.size())),
+        allreduce_(comm::make_allreduce(settings.allreduce, ranks, parameters_.size() + 1),
+                   parameters_.size() + 1),
+        options_{.batch_size = settings.batch_size,
+                 .epochs = settings.epochs,
+                 .seed = 1,
+                 .gradient = settings.gradient},
+        schedule_{.learning_rate = settings.gradient == "mean" ? settings.learning_rate : 0.002} {
+    model_.bind(parameters_);
+    model_.initialize();
+  }
+
+  Worker worker() {
+    return {.ranks = ranks_,
+            .allreduce = allreduce_,
+            .allreduce_name = settings_.allreduce,
+            .model = model_,
+            .parameters = parameters_,
+            .gradients = gradients_,
+            .optimizer = *optimizer_,
+            .schedule = schedule_,
+            .samples = dataset_.train,
+            .options = options_,
+            .phases = phases_,
+            .on_step = {}};
+  }
+  PhaseTimer& phases() { return phases_; }
+  const std::vector<float>& parameters() const { return parameters_; }
+  const std::vector<float>& last_exchanged() const { return allreduce_.last; }
+
+ private:
+  static std::unique_ptr<data::DatasetSource> source(const Settings& settings) {
+    return data::open_dataset(
+        {.dataset = "synthetic", .synthetic_train = settings.samples, .synthetic_test = 1});
+  }
+  static std::vector<std::uint8_t> load(const Settings& settings) {
+    std::vector<std::uint8_t> block(source(settings)->info().total_bytes());
+    source(settings)->load(block);
+    return block;
+  }
+
+  const comm::Communicator& ranks_;
+  const Settings settings_;
+  std::vector<std::uint8_t> block_;
+  data::Dataset dataset_;
+  std::unique_ptr<math::Gemm> gemm_;
+  nn::Model model_;
+  std::vector<float> parameters_, gradients_;
+  std::unique_ptr<nn::Optimizer> optimizer_;
+  Recording allreduce_;
+  const TrainingOptions options_;
+  const nn::ScheduleOptions schedule_;
+  PhaseTimer phases_;
+};
+
+}  // namespace lockstep::algorithms
