@@ -17,7 +17,7 @@ constexpr bool has_xsmm = LOCKSTEP_HAS_XSMM != 0;
 struct Row {
   GemmRow row;
   bool built = true;
-  std::string_view reason, hint;  // why it was not built, and what to do
+  std::string_view reason = {}, hint = {};  // why it was not built, and what to do
 };
 
 constexpr Row rows[] = {
@@ -35,6 +35,8 @@ constexpr Row rows[] = {
      .built = has_xsmm,
      .reason = "libxsmm was not found when this was built",
      .hint = "install libxsmm (Debian: libxsmm-dev; Spack, conda-forge: libxsmm) and run make again"},
+    {.row = {"auto", "for each shape the fastest of the others, measured before the training",
+             make_auto_gemm}},
 };
 
 constexpr auto built_count = static_cast<std::size_t>(std::ranges::count(rows, true, &Row::built));

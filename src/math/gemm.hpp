@@ -78,6 +78,7 @@ struct AbsentGemm {
 [[nodiscard]] std::unique_ptr<Gemm> make_eigen_gemm();
 [[nodiscard]] std::unique_ptr<Gemm> make_eigen_avx2_gemm();
 [[nodiscard]] std::unique_ptr<Gemm> make_xsmm_gemm();
+[[nodiscard]] std::unique_ptr<Gemm> make_auto_gemm();
 
 /// The linked BLAS library as it describes itself (version, kernel), for provenance.
 [[nodiscard]] std::string_view blas_description();
