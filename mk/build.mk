@@ -44,7 +44,7 @@ $(BUILD)/obj/%.o: %.cpp $(flags_file)
 	@mkdir -p $(@D)
 	$(call quiet,CXX  $<)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
 
-# Eigen's product without AVX-512, which the file explains. Private, so that the flags' file does not see it.
+# Eigen's product without AVX-512: the file says why. Private, so that the flags' file does not see it.
 $(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512f
 
 objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o

@@ -19,7 +19,7 @@ struct GemmCandidate {
 
 /// The shortest time that each candidate took for one product of this shape, on operands of its own. All take
 /// turns, so that whatever disturbs the machine disturbs all; one that starts far behind is left at that.
-/// Takes a few milliseconds, or three products of each candidate where those take longer.
+/// Takes a few milliseconds, or two or three products of each candidate where those take longer.
 [[nodiscard]] std::vector<double> measure_s(std::span<const GemmCandidate> candidates,
                                             const GemmShape& shape);
 
