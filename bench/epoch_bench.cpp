@@ -54,6 +54,7 @@ void serial_epoch(benchmark::State& state, const std::string& gemm_name) {
       nn::describe_model("model_a"),
       {.input = info.shape, .classes = info.classes, .seed = 1, .max_batch = batch, .gemm = gemm.get()});
   AlignedVector<float> parameters(model.parameter_count()), gradients(model.parameter_count());
+  gemm->prepare(model.gemms(batch));
   model.bind(parameters);
   model.initialize();
   const auto optimizer = nn::make_optimizer({}, parameters.size());

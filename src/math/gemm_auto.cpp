@@ -85,7 +85,7 @@ class AutoGemm final : public Gemm {
         static_cast<std::uint64_t>(shape.op_a) * 0x27d4eb2f165667c5 +
         static_cast<std::uint64_t>(shape.op_b) * 0x85ebca77c2b2ae63;
     Found& slot = found_[mixed >> (64 - slot_bits)];
-    if (slot.gemm == nullptr || slot.shape != shape) slot = {shape, &nearest(shape)};
+    if (slot.shape != shape) slot = {shape, &nearest(shape)};
     return *slot.gemm;
   }
 
@@ -101,7 +101,8 @@ class AutoGemm final : public Gemm {
     return *best;
   }
 
-  void forget() { found_.fill({{Op::none, Op::none, 0, 0, 0}, nullptr}); }
+  // Products of no size do not come here, so their shape stands for none.
+  void forget() { found_.fill({{Op::none, Op::none, 0, 0, 0}, candidates_.front().gemm.get()}); }
 
   static constexpr std::size_t slot_bits = 8;
   std::vector<GemmCandidate> candidates_;
