@@ -75,6 +75,7 @@ class Training {
         options_{.batch_size = batch, .epochs = 1000, .seed = 1, .gradient = "mean"},
         algorithm_(algorithms::find_algorithm("serial").make()),
         floor_(model_.gemms(batch), *gemm_) {
+    gemm_->prepare(model_.gemms(batch));
     model_.bind(parameters_);
     model_.initialize();
     algorithm_->start({.ranks = ranks_,

@@ -5,7 +5,7 @@ quiet = $(if $(V),,@echo "  $(1)"; )
 # For targets that build on the way to something else, unless the user has said -j.
 all_cores = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 folders := core math comm data nn nn/layers algorithms record train
-sources := $(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp))
+sources := $(filter-out $(absent_sources),$(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp)))
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 library := $(BUILD)/liblockstep.a
 programs := $(notdir $(basename $(wildcard src/train/programs/*.cpp)))
@@ -43,6 +43,9 @@ $(BUILD)/obj/build_info.o: $(build_info) src/core/build_info.hpp
 $(BUILD)/obj/%.o: %.cpp $(flags_file)
 	@mkdir -p $(@D)
 	$(call quiet,CXX  $<)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
+
+# Eigen's product without AVX-512: the file says why. Private, so that the flags' file does not see it.
+$(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512f
 
 objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o
 $(library): $(objects) $(sources_file)

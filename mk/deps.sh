@@ -3,7 +3,8 @@
 # The parts that Lockstep is made of: checks that they are here, installs them, or says what to install.
 #   mk/deps.sh [GROUP...]          check all; install what is missing (apt), or say what to install; exit 1 if parts stay missing
 #   mk/deps.sh --check [GROUP...]  only check: quick, silent when all is there
-# Groups: build run test bench analysis, which are always meant; data; and those that are only for who asks: compare peers
+# Groups: build run test bench analysis, which are always meant; data and optional, installed if they can be; and those that
+# are only for who asks: compare peers
 # BLAS (openblas, blis, mkl), CXX and PYTHON in the environment mean what they mean to make.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,7 +20,8 @@ esac
 # group | part | how to find it | Debian package | Spack spec | conda-forge package
 # How: one of these is enough: pc:MODULE of pkg-config, cmd:COMMAND, hdr:HEADER, py:MODULE of Python, path:FILE; cxx: and mpi:
 # are functions below. The build (mk/flags.mk) asks for the same modules, in the same order: what is found here is found there.
-# The group data is installed if it can be, and never missed: `make data` has other sources.
+# The groups data and optional are installed if they can be, and never missed: `make data` has other sources, and a GEMM
+# backend whose library is absent is left out of the build.
 parts="\
 build|C++20 compiler|cxx:|g++|gcc|cxx-compiler
 build|make|cmd:make|make|gmake|make
@@ -40,6 +42,7 @@ test|GoogleMock|pc:gmock|libgmock-dev|googletest|gmock
 test|Python|py:sys|python3|python|python
 test|pytest|py:pytest|python3-pytest|py-pytest|pytest
 test|HDF5 tools|cmd:h5dump|hdf5-tools|hdf5~mpi|hdf5
+optional|libxsmm|pc:libxsmm|libxsmm-dev|libxsmm|libxsmm
 bench|Google Benchmark|pc:benchmark|libbenchmark-dev|benchmark|benchmark
 analysis|h5py|py:h5py|python3-h5py|py-h5py~mpi|h5py
 analysis|numpy|py:numpy|python3-numpy|py-numpy|numpy
@@ -173,7 +176,7 @@ done
 asked=$(on_request_of "$@")
 
 missing=$(missing_in "${needed[@]}")
-optional=$(missing_in data)
+optional=$(missing_in data optional)
 if [ -n "$missing$optional" ] && can_install; then
   read -r -a packages <<<"$(column 2 <<<"$missing")"
   read -r -a extras <<<"$(column 2 <<<"$optional")"
@@ -187,16 +190,16 @@ if [ -n "$missing$optional" ] && can_install; then
     explain "$missing"
     exit 1
   fi
-  # Apart from the rest, so that a distribution without the data set still gets the rest.
-  if [ -n "$optional" ]; then apt install "${extras[@]}" || true; fi
+  # One by one, so that a distribution without one of them still gets the rest.
+  for extra in ${extras[@]+"${extras[@]}"}; do apt install "$extra" || true; done
   hash -r
   choose_compiler
   missing=$(missing_in "${needed[@]}")
-  optional=$(missing_in data)
+  optional=$(missing_in data optional)
 fi
 [ -z "$missing" ] || { explain "$missing"; exit 1; }
 if [ -n "$optional" ]; then
-  echo "all parts present but the optional package $(column 2 <<<"$optional"): make data tries other sources"
+  echo "all parts present but optional packages: $(column 2 <<<"$optional")"
 else
   echo "all parts present"
 fi

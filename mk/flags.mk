@@ -30,7 +30,9 @@ endif
 hdf5 := $(call pkg,hdf5-serial hdf5)
 blas := $(call pkg,$(blas.$(BLAS)))
 cli11 := $(call pkg,CLI11)
-libraries := $(hdf5) $(blas) $(cli11) eigen3 nlohmann_json fmt zlib openssl
+# Optional: its interface is another one from version 2 on. It calls BLAS, so it stands before it.
+xsmm := $(shell pkg-config --exists 'libxsmm >= 1.16 libxsmm < 2' 2>/dev/null && echo libxsmm)
+libraries := $(hdf5) $(xsmm) $(blas) $(cli11) eigen3 nlohmann_json fmt zlib openssl
 # Some come without a pkg-config file: HDF5 from conda-forge, BLIS from Debian 12 (its cblas.h lies beside the true blis.h).
 blis_h := $(realpath $(firstword $(wildcard /usr/include/*/blis.h)))
 unlisted_cflags := $(if $(blas),,$(if $(filter blis,$(BLAS)),$(if $(blis_h),-isystem $(dir $(blis_h)))))
@@ -43,4 +45,10 @@ lib_ldlibs := $(unlisted_ldlibs) $(shell pkg-config --libs $(libraries) 2>/dev/n
 test_ldlibs := $(shell pkg-config --libs $(test_libraries) 2>/dev/null) -lpthread
 bench_ldlibs := $(shell pkg-config --libs benchmark 2>/dev/null || echo -lbenchmark) -lpthread
 # Open MPI's long-removed C++ bindings are neither wanted nor free of warnings.
-ALL_CXXFLAGS := $(std_flags) -DOMPI_SKIP_MPICXX -Isrc $(lib_cflags) $(CXXFLAGS)
+base_cxxflags := $(std_flags) -DOMPI_SKIP_MPICXX -Isrc $(lib_cflags) $(CXXFLAGS)
+
+# Optional GEMM backends: compiled where they can be; src/math/gemm.cpp answers for those that are not.
+avx512 := $(shell $(CXX) $(base_cxxflags) -dM -E -x c++ /dev/null 2>/dev/null | grep -w __AVX512F__)
+absent_sources := $(if $(xsmm),,src/math/gemm_xsmm.cpp) $(if $(avx512),,src/math/gemm_eigen_avx2.cpp)
+gemm_defines := -DLOCKSTEP_HAS_XSMM=$(if $(xsmm),1,0) -DLOCKSTEP_HAS_EIGEN_AVX2=$(if $(avx512),1,0)
+ALL_CXXFLAGS := $(base_cxxflags) $(gemm_defines)

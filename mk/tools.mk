@@ -10,7 +10,7 @@ check-format: ## Fail if a source is not formatted, or a script does not pass sh
 	@clang-format --dry-run --Werror $(cxx_files)
 	@shellcheck --severity=warning $(scripts)
 tidy: check-deps ## Static analysis with clang-tidy
-	clang-tidy --quiet $(sources) -- -std=c++20 -Isrc $(lib_cflags) $(shell $(CXX) --showme:compile 2>/dev/null)
+	clang-tidy --quiet $(sources) -- -std=c++20 -Isrc $(gemm_defines) $(lib_cflags) $(shell $(CXX) --showme:compile 2>/dev/null)
 check-layers: ## Fail on an #include that points upwards
 	@/usr/bin/python3 mk/check_layers.py --self-test
 

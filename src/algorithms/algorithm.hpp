@@ -90,6 +90,8 @@ class Algorithm {
   virtual void export_parameters(std::span<float> out) = 0;
   /// What it decided for itself in start(), by name: for the run's provenance.
   [[nodiscard]] virtual Json choices() const { return Json::object(); }
+  /// The sizes of the batches that this rank trains on, each once. Known after start().
+  [[nodiscard]] virtual std::vector<std::size_t> batch_sizes() const { return {}; }
   /// What it tells of the epoch just run: always the same names in the same order.
   [[nodiscard]] virtual std::vector<Observation> observations() const { return {}; }
 };

@@ -89,6 +89,15 @@ void StepwiseAlgorithm::export_parameters(std::span<float> out) {
   std::ranges::copy(worker().parameters, out.begin());
 }
 
+std::vector<std::size_t> StepwiseAlgorithm::batch_sizes() const {
+  std::vector<std::size_t> sizes;
+  for (std::size_t index = 0; index < plan_->steps(); ++index) {
+    const std::size_t size = plan_->batch(index).sample_ids.size();
+    if (size > 0 && std::ranges::find(sizes, size) == sizes.end()) sizes.push_back(size);
+  }
+  return sizes;
+}
+
 void StepwiseAlgorithm::wait_for_ranks() const {
   worker().phases.enter(Phase::wait);
   worker().ranks.barrier();

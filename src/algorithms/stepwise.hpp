@@ -20,6 +20,7 @@ class StepwiseAlgorithm : public Algorithm {
   EpochStats run_epoch(std::uint32_t epoch) final;
   /// The parameters as they are; for algorithms whose ranks always agree.
   void export_parameters(std::span<float> out) override;
+  [[nodiscard]] std::vector<std::size_t> batch_sizes() const final;
 
  protected:
   /// One step: where it is, and what this rank does in it.

@@ -45,7 +45,7 @@ void RunConfig::describe(Fields& fields) {
   schedule.describe(fields);
   fields.add("allreduce", &allreduce, "how arrays are summed over the ranks")
       .one_of(names_of(comm::allreduce_table()));
-  fields.add("gemm", &gemm, "matrix product backend").one_of(names_of(math::gemm_table()));
+  fields.add("gemm", &gemm, "matrix product backend").one_of(math::gemm_names());
   fields.add("eval_acc", &eval_acc, "evaluate the test set after every epoch, off the training clock");
   fields.add("experiment", &experiment, "name of the group of runs: a folder of the results");
 }

@@ -22,7 +22,7 @@ struct RunConfig {
   nn::OptimizerOptions optimizer;
   nn::ScheduleOptions schedule;
   std::string allreduce = "auto";
-  std::string gemm = "cblas";
+  std::string gemm = "tiled";
   bool eval_acc = true;
   std::string experiment = "runs";
 

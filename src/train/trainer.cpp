@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 
 #include <fmt/chrono.h>
@@ -16,6 +17,8 @@
 #include "comm/allreduce.hpp"
 #include "core/aligned.hpp"
 #include "core/names.hpp"
+#include "data/batches.hpp"
+#include "math/gemm_choice.hpp"
 #include "record/progress.hpp"
 #include "record/provenance.hpp"
 #include "record/run_file.hpp"
@@ -74,6 +77,7 @@ class Training {
                               .options = config_.run.training,
                               .phases = phases_,
                               .on_step = [this](const algorithms::StepReport& step) { show(epoch_, step); }});
+    choose_gemms();
     open_record(settings);
   }
 
@@ -86,6 +90,7 @@ class Training {
     return std::max(training, std::min(evaluation_batch, data_.info.test_count));
   }
 
+  void choose_gemms();
   void open_record(const RunSettings& settings);
   void show(std::uint32_t epoch, const algorithms::StepReport& step);
   TestResult evaluate();
@@ -115,12 +120,34 @@ class Training {
   double checkpoint_s_ = 0.0;  // of the snapshot after the epoch before
 };
 
+// A backend that measures does so on one rank of each node, before the training: its ranks then agree, and
+// what is measured once is known to all.
+void Training::choose_gemms() {
+  if (node_.is_root()) {
+    std::vector<math::GemmShape> shapes;
+    for (const std::size_t batch : config_.algorithm->batch_sizes())
+      std::ranges::copy(model_.gemms(batch), std::back_inserter(shapes));
+    const std::size_t tested = data::share(data_.info.test_count, ranks_.rank(), ranks_.size()).size();
+    const std::size_t evaluated = std::min({evaluation_batch, max_batch(), tested});
+    if (config_.run.eval_acc)
+      std::ranges::copy_if(model_.gemms(evaluated), std::back_inserter(shapes), [](const math::GemmShape& s) {
+        return s.op_a == math::Op::none && s.op_b == math::Op::none;
+      });
+    gemm_->prepare(shapes);
+  }
+  std::string choices = math::to_text(gemm_->choices());
+  node_.broadcast(choices);
+  gemm_->adopt(math::parse_choices(choices));
+}
+
 void Training::open_record(const RunSettings& settings) {
   Json provenance = run_provenance(ranks_, node_, settings);
   provenance.update(memory_provenance(ranks_));  // so far; taken again at the end
   if (!ranks_.is_root()) return;
   provenance["dataset_sha256"] = shared_data_.sha256();
   provenance["parameter_count"] = model_.parameter_count();
+  if (const auto choices = gemm_->choices(); !choices.empty())
+    provenance["gemm_choices"] = math::to_text(choices);
   provenance["seed"] = config_.run.training.seed;
   if (const auto choices = allreduce_->choices(); !choices.empty())
     provenance["allreduce_choice"] = comm::to_text(choices);

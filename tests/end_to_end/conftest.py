@@ -31,7 +31,7 @@ class Lockstep:
     def run(self, *arguments, ranks=1, program="train", timeout=120, env=None):
         command = [str(ROOT / "jobs/local.sh"), str(ranks), str(BIN / program), *map(str, arguments)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
-                              env={**os.environ, **(env or {})})
+                              env={**os.environ, "LOCKSTEP_CACHE_DIR": str(self.folder / "cache"), **(env or {})})
         return Result(done.returncode, done.stdout, done.stderr)
 
     def train(self, *arguments, ranks=1, program="train", **options):

@@ -53,8 +53,24 @@ def test_runs_are_reproducible_and_the_same_for_every_rank_count(lockstep):
 
 
 def test_backends_differ_by_rounding_alone(lockstep):
-    losses = [series(lockstep.train(*SMALL, "--gemm", gemm), "epochs/train_loss") for gemm in ("cblas", "eigen")]
-    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    losses = [series(lockstep.train(*SMALL, "--gemm", gemm), "epochs/train_loss") for gemm in ("tiled", "cblas", "eigen", "auto")]
+    for other in losses[1:]:
+        np.testing.assert_allclose(losses[0], other, rtol=1e-4)
+
+
+def test_the_run_file_tells_which_backend_each_product_went_to(lockstep):
+    options = ["--gemm", "auto", "--algorithm", "param_avg", "--batch-size", 50]
+
+    def choices():
+        with h5py.File(lockstep.train(*SMALL, *options, ranks=2)) as file:
+            return dict(choice.split(": ") for choice in file["provenance/gemm_choices"].asstr()[()].split("; "))
+
+    first = choices()
+    # Rank 0 has 502 samples: batches of 50, one of 2 at the end, and half of the test set.
+    assert {"NN 50x16x784", "TN 784x16x50", "NT 50x16x10", "TN 784x16x2", "NN 100x10x16"} <= set(first)
+    assert choices() == first, "measured again, although it was kept"
+    with h5py.File(lockstep.train(*SMALL, "--gemm", "tiled")) as file:
+        assert "gemm_choices" not in file["provenance"]
 
 
 OLD = "-batch_size 32 -eval_acc 0 -n_epochs 2 -avg_freq 3 -lambda 50".split()

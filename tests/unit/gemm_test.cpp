@@ -2,14 +2,19 @@
 // Every GEMM backend against the naive product.
 #include "math/gemm.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "math/gemm_choice.hpp"
+#include "nn/model.hpp"
 
 namespace lockstep::math {
 namespace {
@@ -71,7 +76,60 @@ TEST(Gemm, EveryBackendAgreesWithTheNaiveProduct) {
   }
 }
 
+TEST(Gemm, BackendsAgreeWithEachOtherAtTheModelsProducts) {
+  const auto reference = make_gemm("tiled");
+  for (const char* name : {"model_a", "lenet5"})
+    for (const std::size_t batch : {1U, 7U, 64U}) {
+      const nn::Model model(
+          nn::describe_model(name),
+          {.input = {1, 28, 28}, .classes = 10, .seed = 1, .max_batch = 1, .gemm = reference.get()});
+      for (const GemmShape& shape : model.gemms(batch)) {
+        const bool ta = shape.op_a == Op::transpose;
+        const bool tb = shape.op_b == Op::transpose;
+        const auto a = random_matrix(1, shape.m * shape.k);
+        const auto b = random_matrix(2, shape.k * shape.n);
+        const auto before = random_matrix(3, shape.m * shape.n);
+        // As a step that subtracts the scaled gradient from the weights.
+        const auto product = [&](const Gemm& gemm) {
+          auto c = before;
+          gemm.multiply(-0.01F, {a.data(), ta ? shape.k : shape.m, ta ? shape.m : shape.k}, shape.op_a,
+                        {b.data(), tb ? shape.n : shape.k, tb ? shape.k : shape.n}, shape.op_b, 1.0F,
+                        {c.data(), shape.m, shape.n});
+          return c;
+        };
+        const auto expected = product(*reference);
+        ASSERT_NE(expected, before);
+        for (const GemmRow& row : gemm_table()) {
+          const auto c = product(*row.make());
+          const float rounding = 1e-6F * (1 + std::sqrt(static_cast<float>(shape.k)));
+          for (std::size_t i = 0; i < c.size(); ++i)
+            ASSERT_NEAR(c[i], expected[i], rounding) << row.name << " at " << to_text(shape) << ", " << i;
+        }
+      }
+    }
+}
+
 TEST(Gemm, AnUnknownBackendIsAnError) { EXPECT_THROW((void)make_gemm("clbas"), ConfigError); }
+
+TEST(Gemm, EveryNameIsABackendOrTheReasonWhyThereIsNone) {
+  std::size_t built = 0;
+  for (const std::string& name : gemm_names()) {
+    const auto missing = std::ranges::find(absent_gemms(), name, &AbsentGemm::name);
+    if (missing == absent_gemms().end()) {
+      EXPECT_NE(make_gemm(name), nullptr) << name;
+      ++built;
+      continue;
+    }
+    try {
+      (void)make_gemm(name);
+      FAIL() << name << " is absent and was made";
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(name), testing::HasSubstr(missing->reason),
+                                               testing::HasSubstr(missing->hint)));
+    }
+  }
+  EXPECT_EQ(built, gemm_table().size());
+}
 
 }  // namespace
 }  // namespace lockstep::math

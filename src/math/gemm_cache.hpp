@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Choices of GEMM backends kept from one run to the next, one file for each host and build.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "math/gemm.hpp"
+
+namespace lockstep::math {
+
+/// Where choices are kept: $LOCKSTEP_CACHE_DIR, else $XDG_CACHE_HOME/lockstep, else ~/.cache/lockstep. The
+/// file's name tells the host and a hash of all that measured times depend on: commit, compiler, flags, BLAS
+/// and its kernel, processor. Empty where there is no such folder to name.
+[[nodiscard]] std::filesystem::path gemm_cache_path();
+
+/// The choices kept for this host and build; none when the file is absent, unreadable, torn, of another host
+/// or build, or names what this build does not know: those are then measured anew.
+[[nodiscard]] std::vector<GemmChoice> read_gemm_cache();
+
+/// Replaces the file as a whole. A folder that cannot be written is no error, since all can be measured
+/// again.
+void write_gemm_cache(const std::vector<GemmChoice>& choices);
+
+}  // namespace lockstep::math
