@@ -125,11 +125,13 @@ class TakenApart {
     }
     std::vector<math::GemmShape> gemms;
     layer.list_gemms(batch_, true, gemms);
-    // A fully connected layer's products: forward, gradient, input gradient. Convolutions list them for each
-    // sample.
-    const bool one_each = gemms.size() == 3;
-    const auto floor_of = [&](std::size_t which, std::size_t floats) {
-      return one_each ? gemm_floor(gemms[which]) : copy_floor(floats);
+    // Forward, gradient, input gradient: once for a fully connected layer, for each sample of a convolution.
+    const std::size_t repeats = gemms.empty() ? 0 : gemms.size() / 3;
+    const auto floor_of = [&](std::size_t which, std::size_t floats) -> std::function<void()> {
+      if (repeats == 0) return copy_floor(floats);
+      return [product = gemm_floor(gemms[which]), repeats] {
+        for (std::size_t i = 0; i < repeats; ++i) product();
+      };
     };
     const auto* const layer_in = in;
     parts_.push_back({name + ".forward",
