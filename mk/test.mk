@@ -10,10 +10,10 @@ check-test-deps:
 	@mk/deps.sh --check test run analysis
 $(call object,$(wildcard tests/*/*.cpp)): | check-test-deps
 
-$(unit_tests): $(call object,$(wildcard tests/unit/*.cpp)) $(library)
+$(unit_tests): $(call object,$(wildcard tests/unit/*.cpp tests/support/*.cpp)) $(library)
 	@mkdir -p $(@D)
 	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) -lgtest_main $(test_ldlibs) $(lib_ldlibs) -o $@
-$(mpi_tests): $(call object,$(wildcard tests/mpi/*.cpp)) $(library)
+$(mpi_tests): $(call object,$(wildcard tests/mpi/*.cpp tests/support/*.cpp)) $(library)
 	@mkdir -p $(@D)
 	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) $(test_ldlibs) $(lib_ldlibs) -o $@
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 #include "core/simd.hpp"
@@ -98,44 +99,34 @@ Floats log_unit(Floats x) {
   return simd::to_floats(exponent) * 0.693147180559945F + series;
 }
 
-// Giles's two polynomials for erfinv(x) / x in w = -log(1 - x^2): for w below 5, and beyond.
-constexpr float tail_begins = 5.0F;
-Floats near_polynomial(Floats w) {
-  const Floats s = w - 2.5F;
-  Floats p = simd::broadcast(2.81022636e-08F);
-  p = 3.43273939e-07F + p * s;
-  p = -3.5233877e-06F + p * s;
-  p = -4.39150654e-06F + p * s;
-  p = 0.00021858087F + p * s;
-  p = -0.00125372503F + p * s;
-  p = -0.00417768164F + p * s;
-  p = 0.246640727F + p * s;
-  return 1.50140941F + p * s;
+// Cosine and sine of t in [-pi/4, pi/4]: Taylor's series, to single precision.
+Floats cosine(Floats t2) {
+  return 1.0F + t2 * (-1.0F / 2 + t2 * (1.0F / 24 + t2 * (-1.0F / 720 + t2 * (1.0F / 40320))));
 }
-Floats tail_polynomial(Floats w) {
-  const Floats t = simd::sqrt(w) - 3.0F;
-  Floats p = simd::broadcast(-0.000200214257F);
-  p = 0.000100950558F + p * t;
-  p = 0.00134934322F + p * t;
-  p = -0.00367342844F + p * t;
-  p = 0.00573950773F + p * t;
-  p = -0.0076224613F + p * t;
-  p = 0.00943887047F + p * t;
-  p = 1.00167406F + p * t;
-  return 2.83297682F + p * t;
+Floats sine(Floats t, Floats t2) {
+  return t * (1.0F + t2 * (-1.0F / 6 + t2 * (1.0F / 120 + t2 * (-1.0F / 5040))));
 }
 
-// out[i] = sqrt(2) erfinv(2u - 1), u the uniform number of bits[i]. One number in 300 lies in the tail, so
-// that few vectors need the second polynomial.
+// Words of a block make normal numbers in pairs: word i a radius sqrt(-2 log u), word i + half an angle. The
+// angle is uniform within a quarter of the circle around 0, and two signs and an exchange of x and y, from
+// the low bits that the uniform number leaves over, spread it over the whole.
 void normal_block(const std::uint32_t* bits, float* out) {
-  constexpr float root_of_2 = 1.41421356F;
-  for (std::size_t i = 0; i < block_numbers; i += simd::width) {
-    const Floats u = unit_interval(bits + i);
-    const Floats w = -log_unit(4.0F * u * (1.0F - u));  // (1 - x)(1 + x) of x = 2u - 1, without cancellation
-    Floats polynomial = near_polynomial(w);
-    if (const Ints in_tail = w >= tail_begins; simd::any(in_tail))
-      polynomial = in_tail ? tail_polynomial(w) : polynomial;
-    simd::store(out + i, root_of_2 * (2.0F * u - 1.0F) * polynomial);
+  constexpr std::size_t half = block_numbers / 2;
+  constexpr float half_pi = 1.57079632679489662F;
+  constexpr std::int32_t sign_bit = std::numeric_limits<std::int32_t>::min();
+  for (std::size_t i = 0; i < half; i += simd::width) {
+    const Floats radius = simd::sqrt(-2.0F * log_unit(unit_interval(bits + i)));
+    const Floats t = half_pi * (unit_interval(bits + half + i) - 0.5F);
+    const Floats t2 = t * t;
+    const Floats along = radius * cosine(t2);
+    const Floats across = radius * sine(t, t2);
+    Ints low;
+    std::memcpy(&low, bits + half + i, sizeof low);
+    const Ints exchanged = (low & 4) != 0;
+    const Floats x = exchanged ? across : along;
+    const Floats y = exchanged ? along : across;
+    simd::store(out + i, simd::as_floats(simd::as_ints(x) ^ ((low << 31) & sign_bit)));
+    simd::store(out + half + i, simd::as_floats(simd::as_ints(y) ^ ((low << 30) & sign_bit)));
   }
 }
 

@@ -68,20 +68,6 @@ inline void store(float* to, Floats values) { *reinterpret_cast<detail::FloatsIn
 #endif
 }
 
-/// True if the comparison holds in any lane.
-[[nodiscard]] inline bool any(Ints comparison) {
-#if defined(__AVX512F__)
-  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(comparison),
-                                reinterpret_cast<__m512i>(comparison)) != 0;
-#elif defined(__AVX__)
-  return _mm256_movemask_ps(reinterpret_cast<__m256>(comparison)) != 0;
-#else
-  std::uint64_t halves[2];
-  std::memcpy(halves, &comparison, sizeof halves);
-  return (halves[0] | halves[1]) != 0;
-#endif
-}
-
 /// 64-bit words in a register.
 using Words = std::uint64_t __attribute__((vector_size(vector_bytes)));
 inline constexpr std::size_t word_count = vector_bytes / sizeof(std::uint64_t);

@@ -2,7 +2,7 @@
 // Nothing is allocated in a training step: every allocation through operator new is counted.
 #include <gtest/gtest.h>
 
-#include "counted_new.hpp"
+#include "../support/counted_new.hpp"
 #include "rig.hpp"
 
 namespace lockstep::algorithms {

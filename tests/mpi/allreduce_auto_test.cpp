@@ -10,9 +10,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/counted_new.hpp"
 #include "allreduce_testing.hpp"
 #include "comm/allreduce_choice.hpp"
-#include "counted_new.hpp"
 
 namespace lockstep::comm {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "allocations.hpp"
+#include "../support/counted_new.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "math/gemm_cache.hpp"

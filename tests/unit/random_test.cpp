@@ -79,6 +79,25 @@ TEST(RandomRows, AreNormalIntoTheTails) {
   EXPECT_GT(numbers.back(), 4.0F);
 }
 
+// Pairs of normals come from one radius and one angle: neither they nor their squares may know of each other.
+TEST(RandomRows, HaveNormalsThatAreNotCorrelatedAtAnyDistanceWithinABlock) {
+  std::vector<float> numbers(1 << 18);
+  RandomRows(5, Purpose::dropout).normal(0, 0, 0, numbers);
+  for (std::size_t distance = 1; distance <= 64; ++distance) {
+    double product = 0.0, of_squares = 0.0;
+    const std::size_t n = numbers.size() - distance;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double x = numbers[i];
+      const double y = numbers[i + distance];
+      product += x * y;
+      of_squares += (x * x - 1) * (y * y - 1) / 2;  // variance 1 for each term, too
+    }
+    const double bound = 4.5 * std::sqrt(static_cast<double>(n));
+    EXPECT_LT(std::abs(product), bound) << distance;
+    EXPECT_LT(std::abs(of_squares), bound * 1.5) << distance;  // heavier tails than a normal sum
+  }
+}
+
 TEST(ShuffledOrder, IsAPermutationThatSeedAndEpochDecide) {
   std::vector<std::uint32_t> one(10007), same(10007), other_epoch(10007), other_seed(10007);
   shuffled_order(1, 0, one);

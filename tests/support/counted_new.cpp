@@ -2,13 +2,16 @@
 // Replaces operator new and delete, in a file of their own so that no compiler pairs the halves wrongly.
 #include "counted_new.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <new>
 
 namespace {
 
-std::size_t count = 0;  // the tests have one thread
+std::atomic<std::size_t> count = 0;
+std::mutex blocks_mutex;
 
 std::map<void*, std::size_t>& aligned_blocks() {
   static std::map<void*, std::size_t> blocks;
@@ -30,11 +33,15 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   const auto unit = static_cast<std::size_t>(alignment);
   void* const block = std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
   if (block == nullptr) throw std::bad_alloc();
+  const std::lock_guard lock(blocks_mutex);
   aligned_blocks()[block] = size;
   return block;
 }
 void operator delete(void* block, std::align_val_t) noexcept {
-  aligned_blocks().erase(block);
+  {
+    const std::lock_guard lock(blocks_mutex);
+    aligned_blocks().erase(block);
+  }
   std::free(block);
 }
 void operator delete(void* block, std::size_t, std::align_val_t alignment) noexcept {
@@ -44,6 +51,7 @@ void operator delete(void* block, std::size_t, std::align_val_t alignment) noexc
 std::size_t lockstep::allocations() { return count; }
 
 std::size_t lockstep::aligned_bytes() {
+  const std::lock_guard lock(blocks_mutex);
   std::size_t sum = 0;
   for (const auto& [block, size] : aligned_blocks()) sum += size;
   return sum;
