@@ -4,11 +4,11 @@
 quiet = $(if $(V),,@echo "  $(1)"; )
 # For targets that build on the way to something else, unless the user has said -j.
 all_cores = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
-folders := core math comm data nn nn/layers algorithms record train
+folders := core math comm data nn nn/layers algorithms record train sweep sweep/commands
 sources := $(filter-out $(absent_sources),$(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp)))
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 library := $(BUILD)/liblockstep.a
-programs := $(notdir $(basename $(wildcard src/train/programs/*.cpp)))
+programs := $(notdir $(basename $(wildcard src/*/programs/*.cpp)))
 binaries := $(programs:%=$(BUILD)/bin/%)
 
 all: $(binaries) ## Build every program
@@ -51,9 +51,14 @@ objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o
 $(library): $(objects) $(sources_file)
 	$(call quiet,AR   $@)rm -f $@ && $(AR) rcs $@ $(objects)
 
-$(BUILD)/bin/%: $(BUILD)/obj/src/train/programs/%.o $(library)
+define link_program =
 	@mkdir -p $(@D)
 	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) $(lib_ldlibs) -o $@
+endef
+$(BUILD)/bin/%: $(BUILD)/obj/src/train/programs/%.o $(library)
+	$(link_program)
+$(BUILD)/bin/%: $(BUILD)/obj/src/sweep/programs/%.o $(library)
+	$(link_program)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 .SECONDARY:

@@ -17,7 +17,7 @@ ALLOWED = {
     "algorithms": ["core", "math", "comm", "data", "nn"],
     "record": ["core", "math", "data", "nn", "algorithms"],
     "train": ["core", "math", "comm", "data", "nn", "algorithms", "record"],
-    "sweep": ["core", "math", "data", "nn", "algorithms", "record"],
+    "sweep": ["core", "math", "data", "nn", "algorithms", "record", "train"],  # train: what a configuration is
 }
 # Libraries that only certain folders may know: name of the header, folders.
 OWNERS = {r"mpi\.h": ["comm"], r"(hdf5(_hl)?|H5\w+)\.h": ["record", "sweep"]}
@@ -74,7 +74,7 @@ def self_test():
     upwards = [(a, b) for a in ALLOWED for b in ALLOWED if a != b and b not in ALLOWED[a]]
     # The rules in words, so that a slip in the table is seen here.
     for pair in ("math comm", "comm math", "data nn", "nn data", "data comm", "nn comm", "core math", "math nn",
-                 "comm algorithms", "algorithms record", "record comm", "record train", "train sweep", "sweep train",
+                 "comm algorithms", "algorithms record", "record comm", "record train", "train sweep",
                  "sweep comm"):
         assert tuple(pair.split()) in upwards, pair
     bad = [(f"src/{a}/a.cpp", f'\n#include "{b}/x.hpp"\n', f"{a} may include") for a, b in upwards]
