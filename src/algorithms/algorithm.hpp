@@ -92,6 +92,9 @@ class Algorithm {
   [[nodiscard]] virtual Json choices() const { return Json::object(); }
   /// The sizes of the batches that this rank trains on, each once. Known after start().
   [[nodiscard]] virtual std::vector<std::size_t> batch_sizes() const { return {}; }
+  /// True when the ranks share each batch of batch_size samples; else every rank makes such batches of its
+  /// own.
+  [[nodiscard]] virtual bool divides_batches() const { return false; }
   /// What it tells of the epoch just run: always the same names in the same order.
   [[nodiscard]] virtual std::vector<Observation> observations() const { return {}; }
 };

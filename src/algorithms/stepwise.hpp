@@ -21,6 +21,7 @@ class StepwiseAlgorithm : public Algorithm {
   /// The parameters as they are; for algorithms whose ranks always agree.
   void export_parameters(std::span<float> out) override;
   [[nodiscard]] std::vector<std::size_t> batch_sizes() const final;
+  [[nodiscard]] bool divides_batches() const final { return division() == data::Division::batches; }
 
  protected:
   /// One step: where it is, and what this rank does in it.

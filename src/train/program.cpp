@@ -13,6 +13,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "record/provenance.hpp"
+#include "train/check.hpp"
 #include "train/run_config.hpp"
 #include "train/trainer.hpp"
 
@@ -26,18 +27,6 @@ std::string host_name() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
   return name.data();
-}
-
-void check_ranks(const RunConfig& config, std::size_t ranks) {
-  const algorithms::AlgorithmRow& row = algorithms::find_algorithm(config.algorithm);
-  if (ranks > 1 && !row.many_ranks)
-    throw ConfigError({"algorithm " + config.algorithm + " runs on one rank", "1 rank",
-                       fmt::format("{} ranks", ranks), "mpiexec -n 1, or --algorithm parallel_sgd"});
-}
-
-void check_algorithm(const ResolvedConfig& config, std::size_t ranks) {
-  check_ranks(config.run, ranks);
-  if (ranks > 1) config.algorithm->check(config.run.allreduce);
 }
 
 // What rank 0 made of the command line, for all ranks: an exit status (-1: go on), and the line itself.

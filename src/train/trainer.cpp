@@ -22,6 +22,7 @@
 #include "record/progress.hpp"
 #include "record/provenance.hpp"
 #include "record/run_file.hpp"
+#include "train/check.hpp"
 #include "train/evaluator.hpp"
 #include "train/run_log.hpp"
 #include "train/run_provenance.hpp"
@@ -249,14 +250,7 @@ int Training::run() {
 }  // namespace
 
 void check_training(const ResolvedConfig& config, const RunSettings& settings) {
-  const auto source = data::open_dataset(config.run.data);
-  const auto gemm = math::make_gemm(config.run.gemm);
-  const nn::Model model(config.model_description, {.input = source->info().shape,
-                                                   .classes = source->info().classes,
-                                                   .seed = config.run.training.seed,
-                                                   .max_batch = 1,
-                                                   .gemm = gemm.get()});
-  (void)nn::make_optimizer(config.run.optimizer, 1);
+  (void)check_parts(config, data::open_dataset(config.run.data)->info());
   (void)record::progress_style(settings.progress);
   const auto folder = std::filesystem::path(settings.results) / config.run.experiment;
   std::error_code failure;
