@@ -48,10 +48,10 @@ analysis|h5py|py:h5py|python3-h5py|py-h5py~mpi|h5py
 analysis|numpy|py:numpy|python3-numpy|py-numpy|numpy
 compare|Google Benchmark's compare.py|path:${GBENCH_COMPARE:-/usr/share/benchmark/compare.py} cmd:compare.py|libbenchmark-tools||
 compare|scipy|py:scipy|python3-scipy|py-scipy|scipy
-slurm|Slurm's controller|cmd:slurmctld|slurm-wlm||
-slurm|Slurm's slurmd|cmd:slurmd|slurm-wlm||
+slurm|Slurm's controller|cmd:slurmctld path:/usr/sbin/slurmctld|slurm-wlm||
+slurm|Slurm's slurmd|cmd:slurmd path:/usr/sbin/slurmd|slurm-wlm||
 slurm|Slurm's commands|cmd:sbatch|slurm-wlm||
-slurm|munge|cmd:munged|munge||
+slurm|munge|cmd:munged path:/usr/sbin/munged|munge||
 slurm|ip|cmd:ip|iproute2||
 slurm|nsenter|cmd:nsenter|util-linux||
 slurm|mount|cmd:mount|mount||

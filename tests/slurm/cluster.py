@@ -142,8 +142,8 @@ class Cluster:
 
     def wait_idle(self, timeout=30):
         """Until every node that is up is idle."""
-        self._wait(lambda: set(self.exec("sinfo", "-h", "-N", "-o", "%T", "-n", ",".join(set(self.hosts) - {"login"}))
-                               .stdout.split()) == {"idle"},
+        names = ",".join(name for name in self.hosts if name != "login")
+        wait_until(lambda: set(self.exec("sinfo", "-h", "-N", "-o", "%T", "-n", names).stdout.split()) == {"idle"},
                    timeout, "the nodes are not idle", lambda: self.exec("sinfo", "-N", "-l").stdout)
 
     def jobs(self):
@@ -156,17 +156,18 @@ class Cluster:
     def wait_for(self, number, states=ENDED, timeout=60):
         """Until a job is in one of the states; returns it. Without states: until it has ended."""
         states = (states,) if isinstance(states, str) else states
-        self._wait(lambda: self.job(number)["job_state"] in states, timeout, f"job {number} is not {' or '.join(states)}",
+        wait_until(lambda: self.job(number)["job_state"] in states, timeout, f"job {number} is not {' or '.join(states)}",
                    lambda: self.exec("scontrol", "show", "job", number).stdout)
         return self.job(number)
 
-    @staticmethod
-    def _wait(condition, timeout, complaint, evidence):
-        deadline = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > deadline:
-                raise LabError(f"{complaint} after {timeout} s:\n{evidence()}")
-            time.sleep(0.1)
+
+def wait_until(condition, timeout, complaint, evidence=lambda: ""):
+    """Looks ten times a second. After the timeout: an error with the complaint and the evidence."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise LabError(f"{complaint} after {timeout} s:\n{evidence()}")
+        time.sleep(0.1)
 
 
 def clear_leftovers():

@@ -64,4 +64,4 @@ def clean_environment(folder):
     """Our environment without what Slurm and Open MPI may have put there: the lab may itself be run in a job."""
     kept = {key: value for key, value in os.environ.items()
             if not key.startswith(("SLURM_", "SBATCH_", "SRUN_", "SQUEUE_", "PMIX_", "PMI_", "OMPI_"))}
-    return {**kept, "SLURM_CONF": str(folder / "slurm.conf")}
+    return {**kept, "SLURM_CONF": str(folder / "slurm.conf"), "PATH": f"{kept.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"}
