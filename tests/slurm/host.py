@@ -46,13 +46,16 @@ class Host:
         finally:
             for handle in network:
                 os.close(handle)
-        deadline = time.monotonic() + 20
-        while not ready.exists():
-            if outer.poll() is not None or time.monotonic() > deadline:
-                outer.kill()
-                raise LabError(f"host {name} did not start:\n{log.read_text()}")
-            time.sleep(0.01)
-        return cls(name, Process.of(outer.pid).child())
+        try:
+            deadline = time.monotonic() + 20
+            while not ready.exists():
+                if outer.poll() is not None or time.monotonic() > deadline:
+                    raise LabError(f"host {name} did not start:\n{log.read_text()}")
+                time.sleep(0.01)
+            return cls(name, Process.of(outer.pid).child())
+        except BaseException:
+            outer.kill()  # and with it the host
+            raise
 
     def command(self, command, cwd="/"):
         """What to run here so that `command` runs there."""
