@@ -51,13 +51,6 @@ std::size_t interval_rank(std::size_t n) {
   return k;
 }
 
-// What repeats of a point have in common.
-std::string group_of(const Point& point) {
-  Json settings = point.settings;
-  settings.erase("seed");
-  return std::to_string(point.ranks) + " " + std::to_string(point.nodes) + " " + settings.dump();
-}
-
 struct Group {
   const Point* first = nullptr;
   std::size_t next_repeat = 0;  // and so the number of those made
@@ -97,7 +90,7 @@ std::vector<Point> more_repeats(const Spec& spec, const std::vector<Point>& made
   std::map<std::string, Group> groups;
   std::vector<Group*> in_order;
   for (const Point& point : made) {
-    const auto [at, is_new] = groups.try_emplace(group_of(point));
+    const auto [at, is_new] = groups.try_emplace(repeat_group(point));
     Group& group = at->second;
     if (is_new) {
       group.first = &point;
