@@ -30,25 +30,20 @@ double median(std::vector<double>& values) {
   return *middle;
 }
 
-// Ranks that have a core of their own: on one machine no more than it has.
-double working_ranks(const Point& point, const Site& site) {
-  std::size_t ranks = point.ranks;
-  if (site.scheduler == "none")
-    ranks = std::min(ranks, site.cores_per_node != 0 ? site.cores_per_node : usable_cores());
-  return static_cast<double>(ranks);
-}
-
 }  // namespace
 
 Outlook estimate_times(const Spec& spec, std::vector<Point>& points, const Site& site,
                        const std::filesystem::path& folder) {
-  Outlook outlook{.complete = {}, .rate_gflops = site.gflops_per_core};
+  Outlook outlook{.complete = {}, .rate_gflops = site.gflops_per_core, .cores = 0};
+  if (site.scheduler == "none")
+    outlook.cores = site.cores_per_node != 0 ? site.cores_per_node : usable_cores();
   std::unordered_map<std::string, std::vector<double>> siblings;  // by what repeats have in common
   const bool any = std::filesystem::is_directory(folder);
   for (Point& point : points) {
     point.estimate_source = EstimateSource::work;
-    point.estimate_s = start_s + (point.work.train_flop + point.work.test_flop) /
-                                     (1e9 * site.gflops_per_core * working_ranks(point, site));
+    point.estimate_s =
+        start_s + (point.work.train_flop + point.work.test_flop) /
+                      (1e9 * site.gflops_per_core * static_cast<double>(outlook.cores_of(point)));
     if (!any) continue;
     const auto own_s = measured_s(folder / (point.run_id + ".h5"));
     if (!own_s) continue;

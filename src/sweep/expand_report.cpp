@@ -138,7 +138,7 @@ class Report {
     const Point* longest = &expansion_.points[0];
     for (const Point& point : expansion_.points) {
       all_s += point.estimate_s;
-      core_s += point.estimate_s * static_cast<double>(point.ranks);
+      core_s += point.estimate_s * static_cast<double>(outlook_.cores_of(point));
       if (!outlook_.complete.contains(point.run_id)) open_s += point.estimate_s;
       shapes.emplace(point.ranks, point.nodes);
       ranks.insert(point.ranks);

@@ -37,7 +37,7 @@ TEST_P(BadSweep, IsToldByItsFile) {
 }
 
 const Case cases[] = {
-    {"NoJson", "{\n  \"matrix\": {\"ranks\": [1, 2,]}\n}", {"line 2, column 28", "no comma before"}},
+    {"NoJson", "{\n  \"matrix\": {\"ranks\": [1, 2,]}\n}", {"line 2, column 29", "no comma before"}},
     {"EmptyFile", "", {"not JSON", "line 1"}},
     {"NoObject", "[1]", {"not a sweep", "an object"}},
     {"KeyTwiceInOneObject", R"({"fixed": {"epochs": 1, "epochs": 2}})", {"'epochs'", "twice in one object"}},
@@ -161,7 +161,7 @@ const Case cases[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Inputs, BadSweep, ::testing::ValuesIn(cases),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(BadSweeps, UnknownScalesAreToldWithThoseThatThereAre) {
   const std::string message = complaint(R"({"fixed": {"epochs": 2}, "variants": {"smoke": {}}})", "smok");
