@@ -14,4 +14,5 @@ include mk/build.mk
 include mk/data.mk
 include mk/test.mk
 include mk/bench.mk
+include mk/experiments.mk
 include mk/tools.mk

@@ -17,4 +17,5 @@ check-layers: ## Fail on an #include that points upwards
 help: ## This list
 	@echo 'make TARGET [CONFIG=release|debug|asan|tsan] [ARCH=native|x86-64-v3|...] [BLAS=openblas|blis|mkl] [V=1]'
 	@awk -F ':.*## ' '/^[a-z][a-z_ -]*:.*## / { printf "  %-38s %s\n", $$1, $$2 }' Makefile mk/*.mk
+	@echo; $(MAKE) --no-print-directory experiments
 .PHONY: format check-format tidy check-layers help

@@ -200,7 +200,7 @@ class Expander {
         throw ConfigError({.what = fmt::format("entry {} of exclude matches no run", i + 1),
                            .expected = "settings that runs of matrix and zip have",
                            .got = spec_.exclude[i].dump()});
-    if (visited_ > 0 && asked_ == 0 && spec_.include.empty())
+    if (visited_ > 0 && asked_ == 0)
       throw ConfigError({.what = fmt::format("exclude takes out every run ({} of {})", visited_, visited_)});
   }
 
@@ -274,6 +274,12 @@ Expansion expand_with_notes(const Spec& spec) {
 }
 
 std::vector<Point> expand(const Spec& spec) { return expand_with_notes(spec).points; }
+
+std::string repeat_group(const Point& point) {
+  Json settings = point.settings;
+  settings.erase("seed");
+  return fmt::format("{} {} {}", point.ranks, point.nodes, settings.dump());
+}
 
 std::uint32_t seed_of(const Spec& spec, std::size_t repeat) {
   if (repeat < spec.seeds.size()) return spec.seeds[repeat];

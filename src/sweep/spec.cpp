@@ -13,9 +13,9 @@
 #include "core/names.hpp"
 #include "sweep/json_text.hpp"
 #include "sweep/settings.hpp"
+#include "sweep/site.hpp"
 #include "sweep/spec_sections.hpp"
 #include "sweep/sweep_name.hpp"
-#include "sweep/time_text.hpp"
 #include "sweep/until.hpp"
 
 namespace lockstep::sweep {
@@ -35,7 +35,8 @@ class SpecReader {
     read_repeats();
     read_scaling();
     read_until();
-    if (merged_.contains("time")) spec_.time_s = parse_time(merged_.at("time").get<std::string>());
+    if (merged_.contains("time"))
+      spec_.time_s = parse_duration("time", merged_.at("time").get<std::string>());
     if (spec_.fixed.empty() && spec_.axes.empty() && spec_.include.empty())
       throw ConfigError({.what = "the sweep has no runs",
                          .expected = "settings in fixed, matrix, zip or include",

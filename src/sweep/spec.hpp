@@ -68,6 +68,9 @@ struct Expansion {
 [[nodiscard]] Expansion expand_with_notes(const Spec& spec);
 [[nodiscard]] std::vector<Point> expand(const Spec& spec);
 
+/// A text that points have in common which differ in the seed alone.
+[[nodiscard]] std::string repeat_group(const Point& point);
+
 /// The seed of a repeat, 0, 1, ...: the sweep's seeds, then the whole numbers after the largest of them.
 [[nodiscard]] std::uint32_t seed_of(const Spec& spec, std::size_t repeat);
 

@@ -44,6 +44,9 @@ constexpr std::array table = {
 
 constexpr std::span<const Section> sections = table;
 
+// By value: keep it while looping over its items().
+Json variants_of(const Json& file) { return file.value("variants", Json::object()); }
+
 // A setting that stands at the top level is a frequent slip.
 ConfigError unknown_section(const std::string& key, const std::string& where) {
   if (SettingsTable().knows(key))
@@ -92,7 +95,8 @@ void check_sections(const Json& file) {
   if (!file.is_object())
     throw ConfigError({"not a sweep", R"(an object {"name": ..., "matrix": {...}, ...})", file.dump()});
   check_level(file, "", false);
-  for (const auto& [name, variant] : file.value("variants", Json::object()).items()) {
+  const Json variants = variants_of(file);
+  for (const auto& [name, variant] : variants.items()) {
     const std::string where = " in variant " + name;
     check_folder_name("variant", name);
     if (name == "full")
@@ -105,7 +109,8 @@ void check_sections(const Json& file) {
 
 std::vector<std::string> scales_of_file(const Json& file) {
   std::vector<std::string> scales = {"full"};
-  for (const auto& [name, variant] : file.value("variants", Json::object()).items()) scales.push_back(name);
+  const Json variants = variants_of(file);
+  for (const auto& [name, variant] : variants.items()) scales.push_back(name);
   return scales;
 }
 
