@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "sweep/estimate.hpp"
 #include "sweep/until.hpp"
 
 namespace lockstep::sweep {
@@ -20,7 +21,7 @@ void PlanOptions::add_to(CLI::App& command) {
   command.add_flag("--extend", extend, "keep other runs that the folder holds, and add to them");
 }
 
-Plan make_plan(const PlanOptions& options) {
+Plan make_plan(const PlanOptions& options, const Site& site) {
   Spec spec = read_spec(options.spec_file, options.scale);
   Manifest manifest{.name = spec.name,
                     .title = spec.title,
@@ -28,9 +29,11 @@ Plan make_plan(const PlanOptions& options) {
                     .spec_file = options.spec_file,
                     .spec = spec.text,
                     .points = expand(spec)};
-  return {.folder = SweepFolder(std::filesystem::path(options.results) / spec.name),
-          .manifest = std::move(manifest),
-          .spec = std::move(spec)};
+  Plan plan{.folder = SweepFolder(std::filesystem::path(options.results) / spec.name),
+            .manifest = std::move(manifest),
+            .spec = std::move(spec)};
+  (void)estimate_times(plan.spec, plan.manifest.points, site, plan.folder.root());
+  return plan;
 }
 
 Plan load_plan(const SweepFolder& folder) {

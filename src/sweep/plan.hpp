@@ -9,6 +9,7 @@
 
 #include "sweep/folder.hpp"
 #include "sweep/run_state.hpp"
+#include "sweep/site.hpp"
 
 namespace lockstep::sweep {
 
@@ -29,8 +30,9 @@ struct Plan {
   Spec spec;
 };
 
-/// Reads and expands the spec. Writes nothing. Throws ConfigError.
-[[nodiscard]] Plan make_plan(const PlanOptions& options);
+/// Reads and expands the spec, and estimates what its runs take at the site. Writes nothing. Throws
+/// ConfigError.
+[[nodiscard]] Plan make_plan(const PlanOptions& options, const Site& site);
 /// The plan that a folder holds.
 [[nodiscard]] Plan load_plan(const SweepFolder& folder);
 

@@ -7,12 +7,12 @@
 #include <cmath>
 #include <deque>
 #include <fstream>
-#include <vector>
 
 #include <fmt/format.h>
 
 #include "core/error.hpp"
 #include "record/run_file.hpp"
+#include "sweep/until.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -23,12 +23,6 @@ const record::Series* series(const record::RunRecord& run, std::string_view name
   const auto found = std::ranges::find_if(
       run.series, [&](const record::Series& s) { return s.group == "epochs" && s.name == name; });
   return found == run.series.end() || found->values.empty() ? nullptr : &*found;
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
 // The first setting that the run was not made with; "" when all agree.

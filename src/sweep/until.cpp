@@ -17,12 +17,6 @@ namespace {
 
 double last(std::span<const double> epochs) { return epochs.back(); }
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
-}
-
 double median_of(std::span<const double> epochs) { return median({epochs.begin(), epochs.end()}); }
 
 constexpr std::array metric_table = {
@@ -58,6 +52,12 @@ struct Group {
 };
 
 }  // namespace
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
+}
 
 std::span<const MetricRow> metrics() { return metric_table; }
 

@@ -31,6 +31,9 @@ struct MetricRow {
 /// it with the probability 2 / 2^n.
 inline constexpr std::size_t fewest_for_interval = 6;
 
+/// Of one value at least.
+[[nodiscard]] double median(std::vector<double> values);
+
 /// A median with its interval.
 struct Median {
   double value = 0.0, low = 0.0, high = 0.0;

@@ -22,8 +22,8 @@ struct Options {
 };
 
 int run(const Options& options) {
-  Plan plan = make_plan(options.plan);
   const Site site = read_site(options.site);
+  Plan plan = make_plan(options.plan, site);
   if (options.dry_run) return print_local(plan, site);
   (void)checked_states(plan, plan.manifest.points);
   save_manifest(plan.folder, plan.manifest, options.plan.extend);

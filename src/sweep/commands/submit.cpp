@@ -48,8 +48,9 @@ int show(const Plan& plan, const std::vector<Point>& points, const Options& opti
 }
 
 int submit_sweep(const Options& options) {
-  Plan plan = make_plan(options.plan);
+  const Site site = chosen_site(options.submit);
   if (options.test_only || !options.dry_run) require_slurm();
+  Plan plan = make_plan(options.plan, site);
   std::vector<Point> points = missing_points(plan);
   if (options.dry_run || options.test_only)
     return show(plan, points, options,
