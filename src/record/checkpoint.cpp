@@ -18,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int checkpoint_version = 1;
+constexpr std::size_t checksum_length = 64;
 constexpr std::size_t piece_floats = std::size_t{1} << 20;  // that are read at once
 
 // What the checksum covers beside the values: a name and a shape that do not fit are as bad.
@@ -93,6 +94,63 @@ std::string checksum_of(const hdf5::Handle& file) {
   return checksum.hex();
 }
 
+std::string about_text(const CheckpointContents& contents) {
+  return contents.about.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+// A data set without values, and where in the file they will be.
+std::size_t allocate(const hdf5::Handle& place, const std::string& name, hid_t type,
+                     const std::vector<std::size_t>& shape) {
+  const std::vector<hsize_t> extent(shape.begin(), shape.end());
+  const hdf5::Handle space(extent.empty()
+                               ? H5Screate(H5S_SCALAR)
+                               : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
+                           H5Sclose, "create a data space");
+  const hdf5::Handle properties = hdf5::property_list(H5P_DATASET_CREATE);
+  hdf5::check(H5Pset_alloc_time(properties.id(), H5D_ALLOC_TIME_EARLY), "allocate at once");
+  hdf5::check(H5Pset_fill_time(properties.id(), H5D_FILL_TIME_NEVER), "leave fill values out");
+  hdf5::check(H5Pset_obj_track_times(properties.id(), false), "leave times out");
+  const hdf5::Handle dataset(
+      H5Dcreate2(place.id(), name.c_str(), type, space.id(), H5P_DEFAULT, properties.id(), H5P_DEFAULT),
+      H5Dclose, "create the data set " + name);
+  const haddr_t offset = H5Dget_offset(dataset.id());
+  if (offset == HADDR_UNDEF) throw Error({.what = "HDF5 does not tell where the array " + name + " lies"});
+  return static_cast<std::size_t>(offset);
+}
+
+// Where in the file what is written later will lie.
+struct Layout {
+  std::vector<std::size_t> arrays;
+  std::size_t checksum = 0;
+};
+
+Layout lay_out(const fs::path& path, const CheckpointContents& contents) {
+  const hdf5::Handle file = hdf5::create_file(path.string());
+  hdf5::write_attribute(file, "checkpoint_version", checkpoint_version);
+  hdf5::write_attribute(file, "creator", "Lockstep " + std::string(build_info::version));
+  hdf5::write_text(file, "about", about_text(contents));
+  const hdf5::Handle numbers = hdf5::create_group(file, "numbers");
+  for (const auto& [name, of_ranks] : contents.numbers) hdf5::write_value(numbers, name, Json(of_ranks));
+  Layout layout;
+  const hdf5::Handle arrays = hdf5::create_group(file, "arrays");
+  for (const auto& [name, shape] : contents.arrays)
+    layout.arrays.push_back(allocate(arrays, name, H5T_NATIVE_FLOAT, shape));
+  const hdf5::Handle text(H5Tcopy(H5T_C_S1), H5Tclose, "create a text type");
+  hdf5::check(H5Tset_size(text.id(), checksum_length), "set a text type's length");
+  layout.checksum = allocate(file, "sha256", text.id(), {});
+  hdf5::check(H5Fflush(file.id(), H5F_SCOPE_GLOBAL), "lay out a checkpoint");
+  return layout;
+}
+
+// What the file takes at most.
+std::size_t room_for(const CheckpointContents& contents) {
+  constexpr std::size_t for_all = 64 << 10, for_each = 4 << 10;  // headers, names, HDF5's tables
+  std::size_t bytes = for_all + about_text(contents).size();
+  for (const auto& numbers : contents.numbers) bytes += for_each + numbers.of_ranks.size() * sizeof(double);
+  for (const auto& array : contents.arrays) bytes += for_each + length_of(array.shape) * sizeof(float);
+  return bytes;
+}
+
 [[noreturn]] void refuse(const fs::path& path, const std::string& expected, const std::string& got) {
   throw Error({.what = path.string() + " is no whole checkpoint",
                .expected = expected,
@@ -118,67 +176,46 @@ fs::path previous_checkpoint_path(const fs::path& run_file) {
   return checkpoint_path(run_file) += ".previous";
 }
 
-CheckpointWriter::CheckpointWriter(fs::path path, const Json& about)
-    : partial_(std::move(path)),
-      file_(hdf5::create_file(partial_.path().string())),
-      numbers_(hdf5::create_group(file_, "numbers")),
-      arrays_(hdf5::create_group(file_, "arrays")) {
-  const std::string text = about.dump(2, ' ', false, Json::error_handler_t::replace);
-  hdf5::write_text(file_, "about", text);
-  checksum_.add(text);
-}
-
-void CheckpointWriter::numbers(const std::string& name, std::span<const double> of_ranks) {
-  hdf5::write_value(numbers_, name, Json(std::vector<double>(of_ranks.begin(), of_ranks.end())));
-  checksum_.add(heading(name, {of_ranks.size()}));
-  checksum_.add(std::as_bytes(of_ranks));
-}
-
-void CheckpointWriter::begin_array(const std::string& name, const std::vector<std::size_t>& shape) {
-  end_array();
-  const std::vector<hsize_t> extent(shape.begin(), shape.end());
-  const hdf5::Handle space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
-                           H5Sclose, "create a data space");
-  const hdf5::Handle properties = hdf5::property_list(H5P_DATASET_CREATE);
-  // Every value is written once, by write(); and equal states give equal bytes.
-  hdf5::check(H5Pset_fill_time(properties.id(), H5D_FILL_TIME_NEVER), "leave fill values out");
-  hdf5::check(H5Pset_obj_track_times(properties.id(), false), "leave times out");
-  array_.emplace(H5Dcreate2(arrays_.id(), name.c_str(), H5T_IEEE_F32LE, space.id(), H5P_DEFAULT,
-                            properties.id(), H5P_DEFAULT),
-                 H5Dclose, "create the array " + name);
-  begin_ = 0;
-  length_ = length_of(shape);
-  checksum_.add(heading(name, shape));
+CheckpointWriter::CheckpointWriter(const fs::path& path, const CheckpointContents& contents)
+    : partial_(path) {
+  checksum_.add(about_text(contents));
+  for (const auto& [name, of_ranks] : contents.numbers) {
+    checksum_.add(heading(name, {of_ranks.size()}));
+    checksum_.add(std::as_bytes(std::span(of_ranks)));
+  }
+  partial_.reserve(room_for(contents));
+  const Layout layout = lay_out(partial_.path(), contents);  // truncates it
+  checksum_offset_ = layout.checksum;
+  std::size_t end = layout.checksum + checksum_length;
+  for (std::size_t i = 0; i < contents.arrays.size(); ++i) {
+    const auto& [name, shape] = contents.arrays[i];
+    arrays_.push_back({heading(name, shape), layout.arrays[i], length_of(shape) * sizeof(float)});
+    end = std::max(end, arrays_.back().offset + arrays_.back().bytes);
+  }
+  partial_.reserve(end);
 }
 
 void CheckpointWriter::write(std::span<const float> values) {
   if (values.empty()) return;
-  hdf5::check(H5Dwrite(array_->id(), H5T_NATIVE_FLOAT, memory_space(values.size()).id(),
-                       part_of(*array_, begin_, values.size()).id(), H5P_DEFAULT, values.data()),
-              "write an array");
+  if (array_ == arrays_.size() || written_ + values.size_bytes() > arrays_[array_].bytes)
+    throw Error({.what = "more values than a checkpoint's arrays have room for"});
+  const Place& place = arrays_[array_];
+  if (written_ == 0) checksum_.add(place.heading);
   checksum_.add(std::as_bytes(values));
-  begin_ += values.size();
-}
-
-void CheckpointWriter::end_array() {
-  if (!array_) return;
-  if (begin_ != length_)
-    throw Error({.what = "a checkpoint's array is not complete",
-                 .expected = std::to_string(length_) + " values",
-                 .got = std::to_string(begin_)});
-  array_->finish("write an array");
-  array_.reset();
+  partial_.write_at(place.offset + written_, std::as_bytes(values));
+  written_ += values.size_bytes();
+  if (written_ < place.bytes) return;
+  ++array_;
+  written_ = 0;
 }
 
 void CheckpointWriter::finish(const fs::path& previous) {
-  end_array();
-  hdf5::write_attribute(file_, "checkpoint_version", checkpoint_version);
-  hdf5::write_attribute(file_, "creator", "Lockstep " + std::string(build_info::version));
-  hdf5::write_attribute(file_, "sha256", checksum_.hex());
-  numbers_.finish("write numbers");
-  arrays_.finish("write arrays");
-  hdf5::check(H5Fflush(file_.id(), H5F_SCOPE_GLOBAL), "write a checkpoint");
-  file_.finish("write a checkpoint");
+  if (array_ != arrays_.size())
+    throw Error({.what = "a checkpoint is not complete",
+                 .expected = fmt::format("{} arrays", arrays_.size()),
+                 .got = std::to_string(array_)});
+  const std::string checksum = checksum_.hex();
+  partial_.write_at(checksum_offset_, std::as_bytes(std::span(checksum)));
   partial_.finish(Durability::survives_power_loss, previous);
 }
 
@@ -186,14 +223,14 @@ CheckpointReader::CheckpointReader(const fs::path& path) : file_(open_checkpoint
   std::string expected;
   std::string got;
   try {
-    if (!hdf5::has_attribute(file_, "checkpoint_version") || !hdf5::has_attribute(file_, "sha256"))
-      refuse(path, "the attributes checkpoint_version and sha256", "a file without them");
+    if (!hdf5::has_attribute(file_, "checkpoint_version"))
+      refuse(path, "the attribute checkpoint_version", "a file without it");
     const int version = hdf5::read_int_attribute(file_, "checkpoint_version");
     if (version != checkpoint_version)
       throw Error({.what = path.string() + " was written by another version of Lockstep",
                    .expected = fmt::format("checkpoint_version {}", checkpoint_version),
                    .got = fmt::format("checkpoint_version {}", version)});
-    expected = hdf5::read_text_attribute(file_, "sha256");
+    expected = hdf5::read_text(file_, "sha256");
     got = checksum_of(file_);
     about_ = Json::parse(hdf5::read_text(file_, "about"));
   } catch (const Error&) {

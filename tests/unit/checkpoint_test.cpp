@@ -32,12 +32,11 @@ class CheckpointFile : public ::testing::Test {
 
   [[nodiscard]] fs::path path() const { return checkpoint_path(run_file_); }
   void write(int epoch) const {
-    CheckpointWriter writer(path(), {{"epochs_done", epoch}, {"run_id", "a"}});
-    writer.numbers("epoch_steps", std::vector{1.0, 2.0, 3.0});
-    writer.begin_array("parameters", {7});
+    CheckpointWriter writer(path(), {.about = {{"epochs_done", epoch}, {"run_id", "a"}},
+                                     .numbers = {{"epoch_steps", {1, 2, 3}}},
+                                     .arrays = {{"parameters", {7}}, {"velocity", {3, 4}}}});
     writer.write(values(5, 0));
     writer.write(values(2, 5));
-    writer.begin_array("velocity", {3, 4});
     for (int rank = 0; rank < 3; ++rank) writer.write(values(4, static_cast<float>(4 * rank)));
     writer.finish(previous_checkpoint_path(run_file_));
   }
@@ -92,9 +91,9 @@ TEST_F(CheckpointFile, KeepsTheOneBeforeIt) {
 TEST_F(CheckpointFile, LeavesTheOlderOnesWhenItIsNotFinished) {
   write(1);
   {
-    CheckpointWriter writer(path(), Json::object());
-    writer.begin_array("parameters", {7});
+    CheckpointWriter writer(path(), {.arrays = {{"parameters", {7}}}});
     writer.write(values(5, 0));
+    EXPECT_THROW(writer.write(values(3, 0)), Error) << "too many";
     EXPECT_THROW(writer.finish(previous_checkpoint_path(run_file_)), Error) << "values are missing";
   }
   expect_contents(1, path());
