@@ -38,10 +38,11 @@ struct CheckpointContents {
 /// its back to the places that it tells, in few large pieces, arrays front to back. HDF5 cannot be let into a
 /// full disk (files that it cannot close end in a crash), so all the room is taken before. Layout:
 ///   /about          a JSON text
-///   /sha256         a text of 64 characters: the checksum of all others
 ///   /numbers/NAME   [rank]
 ///   /arrays/NAME    [n] or [rank, n]
 ///   attributes of /: checkpoint_version, creator
+/// Behind HDF5's end of the file stand 64 characters more: the SHA-256 of all bytes before them. It is
+/// compared before HDF5 sees the file, since HDF5 may hang or crash on one that is damaged.
 class CheckpointWriter {
  public:
   /// Begins "<path>.partial" and takes all the room that it will need. Throws Error, as all that follows.
@@ -55,14 +56,15 @@ class CheckpointWriter {
 
  private:
   struct Place {
-    std::string heading;        // for the checksum
     std::size_t offset, bytes;  // in the file
   };
+  void add_layout_up_to(std::size_t offset);
 
   PartialFile partial_;
   Sha256 checksum_;
   std::vector<Place> arrays_;
-  std::size_t checksum_offset_ = 0;
+  std::size_t checked_ = 0;              // bytes of the file that the checksum has seen
+  std::size_t end_ = 0;                  // HDF5's
   std::size_t array_ = 0, written_ = 0;  // the one that is being written, and its bytes so far
 };
 

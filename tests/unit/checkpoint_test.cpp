@@ -109,40 +109,27 @@ TEST_F(CheckpointFile, IsRefusedWhereverItIsCut) {
   }
 }
 
-TEST_F(CheckpointFile, IsRefusedOrUnharmedWhateverByteIsChanged) {
+TEST_F(CheckpointFile, IsRefusedWhateverByteIsChanged) {
   write(1);
   const std::string whole = bytes();
-  std::size_t refused = 0;
   for (std::size_t at = 0; at < whole.size(); at += 7) {
     std::string changed = whole;
     changed[at] = static_cast<char>(changed[at] ^ 0x20);
     fill(changed);
-    try {
-      expect_contents(1, path());  // HDF5 leaves room that nobody reads
-    } catch (const Error&) {
-      ++refused;
-    }
-    ASSERT_FALSE(HasFailure()) << "byte " << at << " changed what was read";
+    ASSERT_THAT(refusal(), HasSubstr("SHA-256")) << at;
   }
-  EXPECT_GT(refused, 0U);
-}
-
-TEST_F(CheckpointFile, IsRefusedWhenOneValueIsChanged) {
-  write(1);
-  std::string changed = bytes();
-  const float value = 6.0F;  // of the parameters
-  const auto at = changed.find(std::string(reinterpret_cast<const char*>(&value), sizeof value));
-  ASSERT_NE(at, std::string::npos);
-  changed[at] = 1;
-  fill(changed);
-  EXPECT_THAT(refusal(), HasSubstr("SHA-256"));
 }
 
 TEST_F(CheckpointFile, IsToldFromOtherFiles) {
   EXPECT_THAT(refusal(), HasSubstr("no such file"));
-  fill("not HDF5");
+  fill("short");
+  EXPECT_THAT(refusal(), HasSubstr("a checksum at its end"));
+  const std::string text = "not HDF5, with a checksum";
+  fill(text + sha256(std::as_bytes(std::span(text))));
   EXPECT_THAT(refusal(), HasSubstr("an HDF5 file"));
   { const auto other = hdf5::create_file(path().string()); }
+  const std::string other = bytes();
+  fill(other + sha256(std::as_bytes(std::span(other))));
   EXPECT_THAT(refusal(), HasSubstr("checkpoint_version"));
 }
 
