@@ -26,41 +26,29 @@ namespace fs = std::filesystem;
        .hint = error == ENOSPC || error == EDQUOT ? "free some space, or write the results elsewhere" : ""});
 }
 
-class FileDescriptor {
- public:
-  FileDescriptor(const fs::path& path, int flags)
-      : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
-    if (fd_ < 0) fail((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
-  }
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
+int open_or_fail(const fs::path& path, int flags) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+  if (fd < 0) fail((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
+  return fd;
+}
 
-  void write(std::span<const std::byte> bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail("write", path_, errno);
-      bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-  }
-  void sync() const {
-    // EINVAL: this kind of file, e.g. a folder on some network file systems, cannot be synced.
-    if (::fsync(fd_) != 0 && errno != EINVAL) fail("sync", path_, errno);
-  }
-  // Network file systems report a full disk here at the latest.
-  void close() {
-    const int code = ::close(fd_);
-    fd_ = -1;
-    if (code != 0 && errno != EINTR) fail("write", path_, errno);
-  }
+void sync_or_fail(int fd, const fs::path& path) {
+  // EINVAL: this kind of file, e.g. a folder on some network file systems, cannot be synced.
+  if (::fsync(fd) != 0 && errno != EINVAL) fail("sync", path, errno);
+}
 
- private:
-  fs::path path_;
-  int fd_;
-};
+// Network file systems report a full disk here at the latest.
+void close_or_fail(int fd, const fs::path& path) {
+  if (::close(fd) != 0 && errno != EINTR) fail("write", path, errno);
+}
+
+void sync_folder(const fs::path& path) {
+  const int fd = open_or_fail(path, O_RDONLY | O_DIRECTORY);
+  const int code = ::fsync(fd);
+  const int error = errno;
+  ::close(fd);
+  if (code != 0 && error != EINVAL) fail("sync", path, error);
+}
 
 fs::path partial_name(const fs::path& path) { return fs::path(path) += ".partial"; }
 
@@ -70,28 +58,46 @@ fs::path folder_of(const fs::path& path) {
 
 }  // namespace
 
-PartialFile::PartialFile(fs::path path) : path_(std::move(path)), partial_(partial_name(path_)) {}
+PartialFile::PartialFile(fs::path path)
+    : path_(std::move(path)),
+      partial_(partial_name(path_)),
+      fd_(open_or_fail(partial_, O_WRONLY | O_CREAT | O_TRUNC)) {}
 
 PartialFile::~PartialFile() {
+  if (fd_ >= 0) ::close(fd_);
   if (!partial_.empty()) ::unlink(partial_.c_str());
+}
+
+void PartialFile::reserve(std::size_t bytes) const {
+  const int error = ::posix_fallocate(fd_, 0, static_cast<off_t>(bytes));
+  // Some file systems cannot promise room; then writing tells.
+  if (error != 0 && error != EINVAL && error != EOPNOTSUPP) fail("write", partial_, error);
+}
+
+void PartialFile::write_at(std::size_t offset, std::span<const std::byte> bytes) const {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write", partial_, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+    offset += static_cast<std::size_t>(written);
+  }
 }
 
 void PartialFile::finish(Durability durability, const fs::path& keep_old_as) {
   const bool durable = durability == Durability::survives_power_loss;
-  // Syncing through a descriptor opened anew also covers what was written through another one.
-  if (durable) FileDescriptor(partial_, O_RDONLY).sync();
+  if (durable) sync_or_fail(fd_, partial_);
+  close_or_fail(std::exchange(fd_, -1), partial_);
   if (!keep_old_as.empty() && std::rename(path_.c_str(), keep_old_as.c_str()) != 0 && errno != ENOENT)
     fail("keep the older", path_, errno);
   if (std::rename(partial_.c_str(), path_.c_str()) != 0) fail("replace", path_, errno);
   partial_.clear();
-  if (durable) FileDescriptor(folder_of(path_), O_RDONLY | O_DIRECTORY).sync();
+  if (durable) sync_folder(folder_of(path_));
 }
 
 void replace_file(const fs::path& path, std::span<const std::byte> bytes, Durability durability) {
   PartialFile partial(path);
-  FileDescriptor file(partial.path(), O_WRONLY | O_CREAT | O_TRUNC);
-  file.write(bytes);
-  file.close();
+  partial.write_at(0, bytes);
   partial.finish(durability);
 }
 
@@ -105,7 +111,6 @@ void check_writable(const fs::path& path) {
   std::error_code unseen;  // a path that cannot be looked at cannot be created either, and that is told below
   if (fs::is_directory(path, unseen)) fail("write", path, EISDIR);
   const PartialFile partial(path);
-  FileDescriptor(partial.path(), O_WRONLY | O_CREAT | O_TRUNC).close();
 }
 
 }  // namespace lockstep::record

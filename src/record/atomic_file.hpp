@@ -12,9 +12,11 @@ namespace lockstep::record {
 /// folder).
 enum class Durability { survives_kill, survives_power_loss };
 
-/// A file that is being made under the name "<path>.partial". Unless it is finished, it is removed.
+/// A file that is being made under the name "<path>.partial". Unless it is finished, it is removed. Throws
+/// Error.
 class PartialFile {
  public:
+  /// Creates it, empty.
   explicit PartialFile(std::filesystem::path path);
   ~PartialFile();
   PartialFile(const PartialFile&) = delete;
@@ -22,12 +24,16 @@ class PartialFile {
 
   /// Where it lies until it is finished.
   [[nodiscard]] const std::filesystem::path& path() const { return partial_; }
-  /// Gives it its name, after it was written and closed. A file that has this name already is replaced, or,
-  /// if there is such a name, becomes `keep_old_as`. Throws Error.
+  /// Takes so much room on the disk, so that there is either enough or an error at once.
+  void reserve(std::size_t bytes) const;
+  void write_at(std::size_t offset, std::span<const std::byte> bytes) const;
+  /// Gives it its name. A file that has this name already is replaced, or, if there is such a name, becomes
+  /// `keep_old_as`.
   void finish(Durability durability, const std::filesystem::path& keep_old_as = {});
 
  private:
   std::filesystem::path path_, partial_;
+  int fd_;
 };
 
 /// Writes `bytes` to "<path>.partial" and renames that to `path`. The folder must exist. Throws Error; an

@@ -3,6 +3,7 @@
 #include "record/checkpoint.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -18,12 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int checkpoint_version = 1;
-constexpr std::size_t piece_floats = std::size_t{1} << 20;  // that are read at once
-
-// What the checksum covers beside the values: a name and a shape that do not fit are as bad.
-std::string heading(const std::string& name, const std::vector<std::size_t>& shape) {
-  return fmt::format("\n{} [{}]\n", name, fmt::join(shape, ", "));
-}
+constexpr std::size_t checksum_length = 64;
+constexpr std::size_t piece_bytes = std::size_t{4} << 20;  // that are read at once
 
 std::size_t length_of(const std::vector<std::size_t>& shape) {
   std::size_t length = 1;
@@ -48,49 +45,11 @@ hdf5::Handle memory_space(std::size_t count) {
   return {H5Screate_simple(1, &length, nullptr), H5Sclose, "describe memory"};
 }
 
-// Calls visit(begin, count) for the pieces of an array: none longer than piece_floats or a row.
-template <class Visit>
-void for_pieces(const std::vector<std::size_t>& shape, Visit visit) {
-  const std::size_t row = shape.back();
-  const std::size_t length = length_of(shape);
-  for (std::size_t at = 0; at < length;) {
-    const std::size_t left_of_row = row - at % row;
-    const std::size_t count = std::min(left_of_row, piece_floats);
-    visit(at, count);
-    at += count;
-  }
-}
-
 void read_part(const hdf5::Handle& dataset, std::size_t begin, std::span<float> values) {
   if (values.empty()) return;
   hdf5::check(H5Dread(dataset.id(), H5T_NATIVE_FLOAT, memory_space(values.size()).id(),
                       part_of(dataset, begin, values.size()).id(), H5P_DEFAULT, values.data()),
               "read an array");
-}
-
-std::string checksum_of(const hdf5::Handle& file) {
-  Sha256 checksum;
-  checksum.add(hdf5::read_text(file, "about"));
-  const hdf5::Handle numbers = hdf5::open_group(file, "numbers");
-  for (const std::string& name : hdf5::member_names(numbers)) {
-    const std::vector<double> values = hdf5::read_doubles(hdf5::open_dataset(numbers, name));
-    checksum.add(heading(name, {values.size()}));
-    checksum.add(std::as_bytes(std::span(values)));
-  }
-  const hdf5::Handle arrays = hdf5::open_group(file, "arrays");
-  std::vector<float> piece(piece_floats);
-  for (const std::string& name : hdf5::member_names(arrays)) {
-    const hdf5::Handle dataset = hdf5::open_dataset(arrays, name);
-    const auto shape = hdf5::shape_of(dataset);
-    if (shape.empty() || shape.size() > 2) throw Error({.what = "an array of a strange shape"});
-    checksum.add(heading(name, shape));
-    for_pieces(shape, [&](std::size_t begin, std::size_t count) {
-      const auto values = std::span(piece).first(count);
-      read_part(dataset, begin, values);
-      checksum.add(std::as_bytes(values));
-    });
-  }
-  return checksum.hex();
 }
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& expected, const std::string& got) {
@@ -100,9 +59,80 @@ std::string checksum_of(const hdf5::Handle& file) {
                .hint = "it was cut short or changed after it was written"});
 }
 
+// Throws Error unless the file is as it was written.
+void check_checksum(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code error;
+  std::uintmax_t left = fs::file_size(path, error);
+  if (!file || error || left < checksum_length) refuse(path, "a checksum at its end", "a file without it");
+  left -= checksum_length;
+  Sha256 checksum;
+  std::vector<char> piece(piece_bytes);
+  for (; left > 0; left -= std::min<std::uintmax_t>(left, piece.size())) {
+    const auto bytes = std::span(piece).first(std::min<std::uintmax_t>(left, piece.size()));
+    file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!file) refuse(path, "a file that can be read", "an error while reading");
+    checksum.add(std::as_bytes(bytes));
+  }
+  std::string expected(checksum_length, '\0');
+  file.read(expected.data(), checksum_length);
+  if (const std::string got = checksum.hex(); got != expected)
+    refuse(path, "contents with the SHA-256 at its end", got);
+}
+
+std::string about_text(const CheckpointContents& contents) {
+  return contents.about.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+// A data set without values, and where in the file they will be.
+std::size_t allocate(const hdf5::Handle& place, const std::string& name, hid_t type,
+                     const std::vector<std::size_t>& shape) {
+  const std::vector<hsize_t> extent(shape.begin(), shape.end());
+  const hdf5::Handle space(extent.empty()
+                               ? H5Screate(H5S_SCALAR)
+                               : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
+                           H5Sclose, "create a data space");
+  const hdf5::Handle properties = hdf5::property_list(H5P_DATASET_CREATE);
+  hdf5::check(H5Pset_alloc_time(properties.id(), H5D_ALLOC_TIME_EARLY), "allocate at once");
+  hdf5::check(H5Pset_fill_time(properties.id(), H5D_FILL_TIME_NEVER), "leave fill values out");
+  hdf5::check(H5Pset_obj_track_times(properties.id(), false), "leave times out");
+  const hdf5::Handle dataset(
+      H5Dcreate2(place.id(), name.c_str(), type, space.id(), H5P_DEFAULT, properties.id(), H5P_DEFAULT),
+      H5Dclose, "create the data set " + name);
+  const haddr_t offset = H5Dget_offset(dataset.id());
+  if (offset == HADDR_UNDEF) throw Error({.what = "HDF5 does not tell where the array " + name + " lies"});
+  return static_cast<std::size_t>(offset);
+}
+
+// Where in the file each array's values will lie.
+std::vector<std::size_t> lay_out(const fs::path& path, const CheckpointContents& contents) {
+  const hdf5::Handle file = hdf5::create_file(path.string());
+  hdf5::write_attribute(file, "checkpoint_version", checkpoint_version);
+  hdf5::write_attribute(file, "creator", "Lockstep " + std::string(build_info::version));
+  hdf5::write_text(file, "about", about_text(contents));
+  const hdf5::Handle numbers = hdf5::create_group(file, "numbers");
+  for (const auto& [name, of_ranks] : contents.numbers) hdf5::write_value(numbers, name, Json(of_ranks));
+  std::vector<std::size_t> offsets;
+  const hdf5::Handle arrays = hdf5::create_group(file, "arrays");
+  for (const auto& [name, shape] : contents.arrays)
+    offsets.push_back(allocate(arrays, name, H5T_NATIVE_FLOAT, shape));
+  hdf5::check(H5Fflush(file.id(), H5F_SCOPE_GLOBAL), "lay out a checkpoint");
+  return offsets;
+}
+
+// What the file takes at most.
+std::size_t room_for(const CheckpointContents& contents) {
+  constexpr std::size_t for_all = 64 << 10, for_each = 4 << 10;  // headers, names, HDF5's tables
+  std::size_t bytes = for_all + about_text(contents).size();
+  for (const auto& numbers : contents.numbers) bytes += for_each + numbers.of_ranks.size() * sizeof(double);
+  for (const auto& array : contents.arrays) bytes += for_each + length_of(array.shape) * sizeof(float);
+  return bytes;
+}
+
 hdf5::Handle open_checkpoint(const fs::path& path) {
   std::error_code unseen;
   if (!fs::exists(path, unseen)) throw Error({.what = "cannot read " + path.string(), .got = "no such file"});
+  check_checksum(path);
   try {
     return hdf5::open_file(path.string());
   } catch (const Error& failure) {
@@ -118,90 +148,68 @@ fs::path previous_checkpoint_path(const fs::path& run_file) {
   return checkpoint_path(run_file) += ".previous";
 }
 
-CheckpointWriter::CheckpointWriter(fs::path path, const Json& about)
-    : partial_(std::move(path)),
-      file_(hdf5::create_file(partial_.path().string())),
-      numbers_(hdf5::create_group(file_, "numbers")),
-      arrays_(hdf5::create_group(file_, "arrays")) {
-  const std::string text = about.dump(2, ' ', false, Json::error_handler_t::replace);
-  hdf5::write_text(file_, "about", text);
-  checksum_.add(text);
+CheckpointWriter::CheckpointWriter(const fs::path& path, const CheckpointContents& contents)
+    : partial_(path) {
+  partial_.reserve(room_for(contents));
+  const std::vector<std::size_t> offsets = lay_out(partial_.path(), contents);  // truncates it
+  end_ = fs::file_size(partial_.path());
+  for (std::size_t i = 0; i < offsets.size(); ++i)
+    arrays_.push_back({offsets[i], length_of(contents.arrays[i].shape) * sizeof(float)});
+  if (!std::ranges::is_sorted(arrays_, {}, &Place::offset))
+    throw Error({.what = "HDF5 lays arrays out in another order than they were made"});
+  partial_.reserve(end_ + checksum_length);
 }
 
-void CheckpointWriter::numbers(const std::string& name, std::span<const double> of_ranks) {
-  hdf5::write_value(numbers_, name, Json(std::vector<double>(of_ranks.begin(), of_ranks.end())));
-  checksum_.add(heading(name, {of_ranks.size()}));
-  checksum_.add(std::as_bytes(of_ranks));
-}
-
-void CheckpointWriter::begin_array(const std::string& name, const std::vector<std::size_t>& shape) {
-  end_array();
-  const std::vector<hsize_t> extent(shape.begin(), shape.end());
-  const hdf5::Handle space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
-                           H5Sclose, "create a data space");
-  const hdf5::Handle properties = hdf5::property_list(H5P_DATASET_CREATE);
-  // Every value is written once, by write(); and equal states give equal bytes.
-  hdf5::check(H5Pset_fill_time(properties.id(), H5D_FILL_TIME_NEVER), "leave fill values out");
-  hdf5::check(H5Pset_obj_track_times(properties.id(), false), "leave times out");
-  array_.emplace(H5Dcreate2(arrays_.id(), name.c_str(), H5T_IEEE_F32LE, space.id(), H5P_DEFAULT,
-                            properties.id(), H5P_DEFAULT),
-                 H5Dclose, "create the array " + name);
-  begin_ = 0;
-  length_ = length_of(shape);
-  checksum_.add(heading(name, shape));
+// The bytes that HDF5 wrote, up to where an array or the file's end begins.
+void CheckpointWriter::add_layout_up_to(std::size_t offset) {
+  std::vector<char> bytes(offset - checked_);
+  std::ifstream file(partial_.path(), std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(checked_));
+  if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
+    throw Error({.what = "cannot read " + partial_.path().string()});
+  checksum_.add(std::as_bytes(std::span(bytes)));
+  checked_ = offset;
 }
 
 void CheckpointWriter::write(std::span<const float> values) {
   if (values.empty()) return;
-  hdf5::check(H5Dwrite(array_->id(), H5T_NATIVE_FLOAT, memory_space(values.size()).id(),
-                       part_of(*array_, begin_, values.size()).id(), H5P_DEFAULT, values.data()),
-              "write an array");
+  if (array_ == arrays_.size() || written_ + values.size_bytes() > arrays_[array_].bytes)
+    throw Error({.what = "more values than a checkpoint's arrays have room for"});
+  const Place& place = arrays_[array_];
+  if (written_ == 0) add_layout_up_to(place.offset);
   checksum_.add(std::as_bytes(values));
-  begin_ += values.size();
-}
-
-void CheckpointWriter::end_array() {
-  if (!array_) return;
-  if (begin_ != length_)
-    throw Error({.what = "a checkpoint's array is not complete",
-                 .expected = std::to_string(length_) + " values",
-                 .got = std::to_string(begin_)});
-  array_->finish("write an array");
-  array_.reset();
+  checked_ += values.size_bytes();
+  partial_.write_at(place.offset + written_, std::as_bytes(values));
+  written_ += values.size_bytes();
+  if (written_ < place.bytes) return;
+  ++array_;
+  written_ = 0;
 }
 
 void CheckpointWriter::finish(const fs::path& previous) {
-  end_array();
-  hdf5::write_attribute(file_, "checkpoint_version", checkpoint_version);
-  hdf5::write_attribute(file_, "creator", "Lockstep " + std::string(build_info::version));
-  hdf5::write_attribute(file_, "sha256", checksum_.hex());
-  numbers_.finish("write numbers");
-  arrays_.finish("write arrays");
-  hdf5::check(H5Fflush(file_.id(), H5F_SCOPE_GLOBAL), "write a checkpoint");
-  file_.finish("write a checkpoint");
+  if (array_ != arrays_.size())
+    throw Error({.what = "a checkpoint is not complete",
+                 .expected = fmt::format("{} arrays", arrays_.size()),
+                 .got = std::to_string(array_)});
+  add_layout_up_to(end_);
+  const std::string checksum = checksum_.hex();
+  partial_.write_at(end_, std::as_bytes(std::span(checksum)));
   partial_.finish(Durability::survives_power_loss, previous);
 }
 
 CheckpointReader::CheckpointReader(const fs::path& path) : file_(open_checkpoint(path)) {
-  std::string expected;
-  std::string got;
   try {
-    if (!hdf5::has_attribute(file_, "checkpoint_version") || !hdf5::has_attribute(file_, "sha256"))
-      refuse(path, "the attributes checkpoint_version and sha256", "a file without them");
+    if (!hdf5::has_attribute(file_, "checkpoint_version"))
+      refuse(path, "the attribute checkpoint_version", "a file without it");
     const int version = hdf5::read_int_attribute(file_, "checkpoint_version");
     if (version != checkpoint_version)
       throw Error({.what = path.string() + " was written by another version of Lockstep",
                    .expected = fmt::format("checkpoint_version {}", checkpoint_version),
                    .got = fmt::format("checkpoint_version {}", version)});
-    expected = hdf5::read_text_attribute(file_, "sha256");
-    got = checksum_of(file_);
     about_ = Json::parse(hdf5::read_text(file_, "about"));
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& failure) {  // of JSON, or of an impossible size
-    refuse(path, "what a checkpoint holds", failure.what());
+  } catch (const Json::exception& failure) {
+    refuse(path, "a JSON text about it", failure.what());
   }
-  if (got != expected) refuse(path, "contents with the SHA-256 " + expected, got);
 }
 
 std::vector<double> CheckpointReader::numbers(const std::string& name) const {

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,32 +19,53 @@ namespace lockstep::record {
 [[nodiscard]] std::filesystem::path checkpoint_path(const std::filesystem::path& run_file);
 [[nodiscard]] std::filesystem::path previous_checkpoint_path(const std::filesystem::path& run_file);
 
-/// Writes a checkpoint, front to back, in few large pieces, straight to the disk: what is held in memory is
-/// HDF5's own and no array. Layout:
-///   /               attributes: checkpoint_version, creator, sha256 (of all that follows)
-///   /about          a JSON text: whose checkpoint it is, and where the training stands
+/// What a checkpoint is to hold.
+struct CheckpointContents {
+  struct Numbers {
+    std::string name;
+    std::vector<double> of_ranks;
+  };
+  struct Array {
+    std::string name;
+    std::vector<std::size_t> shape;  ///< [n], or [rank, n] where every rank has its own
+  };
+  Json about = Json::object();  ///< whose checkpoint it is, and where the training stands
+  std::vector<Numbers> numbers = {};
+  std::vector<Array> arrays = {};
+};
+
+/// Writes a checkpoint: HDF5 lays the file out, which is a few kilobytes, and the values are written behind
+/// its back to the places that it tells, in few large pieces, arrays front to back. HDF5 cannot be let into a
+/// full disk (files that it cannot close end in a crash), so all the room is taken before. Layout:
+///   /about          a JSON text
 ///   /numbers/NAME   [rank]
-///   /arrays/NAME    [n], or [rank, n] where every rank has its own
+///   /arrays/NAME    [n] or [rank, n]
+///   attributes of /: checkpoint_version, creator
+/// Behind HDF5's end of the file stand 64 characters more: the SHA-256 of all bytes before them. It is
+/// compared before HDF5 sees the file, since HDF5 may hang or crash on one that is damaged.
 class CheckpointWriter {
  public:
-  /// Begins "<path>.partial". Throws Error, as all that follows.
-  CheckpointWriter(std::filesystem::path path, const Json& about);
+  /// Begins "<path>.partial" and takes all the room that it will need. Throws Error, as all that follows.
+  CheckpointWriter(const std::filesystem::path& path, const CheckpointContents& contents);
 
-  void numbers(const std::string& name, std::span<const double> of_ranks);
-  /// The next array. All of its values are then written with write(), from the first to the last.
-  void begin_array(const std::string& name, const std::vector<std::size_t>& shape);
+  /// The next values of the arrays, one array after another, each from its first value to its last; no call
+  /// goes beyond an array's end.
   void write(std::span<const float> values);
   /// Syncs it and gives it its name; the checkpoint before it becomes the previous one.
   void finish(const std::filesystem::path& previous);
 
  private:
-  void end_array();
+  struct Place {
+    std::size_t offset, bytes;  // in the file
+  };
+  void add_layout_up_to(std::size_t offset);
 
   PartialFile partial_;
   Sha256 checksum_;
-  hdf5::Handle file_, numbers_, arrays_;
-  std::optional<hdf5::Handle> array_;   // the one that is being written
-  std::size_t begin_ = 0, length_ = 0;  // of it: values written, and in all
+  std::vector<Place> arrays_;
+  std::size_t checked_ = 0;              // bytes of the file that the checksum has seen
+  std::size_t end_ = 0;                  // HDF5's
+  std::size_t array_ = 0, written_ = 0;  // the one that is being written, and its bytes so far
 };
 
 /// A checkpoint that was read through and found whole.

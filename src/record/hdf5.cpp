@@ -65,11 +65,6 @@ Handle& Handle::operator=(Handle&& other) noexcept {
   return *this;
 }
 
-void Handle::finish(std::string_view what) {
-  const hid_t id = std::exchange(id_, -1);
-  if (id >= 0) check(close_(id), what);
-}
-
 Handle property_list(hid_t kind) { return {H5Pcreate(kind), H5Pclose, "create a property list"}; }
 
 Handle create_file_in_memory() {

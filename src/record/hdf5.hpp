@@ -26,8 +26,6 @@ class Handle {
   Handle& operator=(Handle&& other) noexcept;
 
   [[nodiscard]] hid_t id() const { return id_; }
-  /// Closes it now and throws Error when that fails; for what was written, since HDF5 may write it only then.
-  void finish(std::string_view what);
 
  private:
   hid_t id_;

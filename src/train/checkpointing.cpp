@@ -78,16 +78,23 @@ class Attempt {
   std::string failure_;
 };
 
-void save_numbers(const comm::Communicator& ranks, const algorithms::State& state, Attempt& attempt) {
+// Complete on rank 0. Collective.
+record::CheckpointContents contents_of(const comm::Communicator& ranks, const algorithms::State& state,
+                                       const Json& about) {
+  record::CheckpointContents contents{.about = about};
   std::vector<double> mine;
   for (const auto& number : state.numbers()) mine.push_back(number.value());
   const std::vector<double> all = ranks.gather(mine);
-  std::vector<double> of_ranks(ranks.size());
-  for (std::size_t i = 0; i < mine.size(); ++i)
-    attempt([&](auto& writer) {
-      for (std::size_t rank = 0; rank < ranks.size(); ++rank) of_ranks[rank] = all[rank * mine.size() + i];
-      writer->numbers(state.numbers()[i].name, of_ranks);
-    });
+  for (std::size_t i = 0; ranks.is_root() && i < mine.size(); ++i) {
+    contents.numbers.push_back({state.numbers()[i].name, {}});
+    for (std::size_t rank = 0; rank < ranks.size(); ++rank)
+      contents.numbers.back().of_ranks.push_back(all[rank * mine.size() + i]);
+  }
+  for (const StateArray& array : state.arrays())
+    contents.arrays.push_back({array.name, array.kind == Holding::Kind::own
+                                               ? std::vector{ranks.size(), array.length}
+                                               : std::vector{array.length}});
+  return contents;
 }
 
 // Writes what rank `from` has. Collective over that rank and rank 0.
@@ -106,14 +113,11 @@ void save_part(const comm::Communicator& ranks, const StateArray& array, std::si
 
 void save_array(const comm::Communicator& ranks, const StateArray& array, Attempt& attempt) {
   std::vector<Part> parts = {{0, 0, array.length}};
-  std::vector<std::size_t> shape = {array.length};
   if (array.kind == Holding::Kind::divided) {
     parts = cover(parts_of(ranks, array), array.length);
   } else if (array.kind == Holding::Kind::own) {
-    shape = {ranks.size(), array.length};
     for (std::size_t rank = 1; rank < ranks.size(); ++rank) parts.push_back({rank, 0, array.length});
   }
-  attempt([&](auto& writer) { writer->begin_array(array.name, shape); });
   for (const Part& part : parts) save_part(ranks, array, part.rank, part.count, attempt);
 }
 
@@ -183,8 +187,8 @@ void restore_array(const comm::Communicator& ranks, const StateArray& array,
 std::string save_checkpoint(const comm::Communicator& ranks, const algorithms::State& state,
                             const std::filesystem::path& run_file, const Json& about) {
   Attempt attempt(ranks.is_root());
-  attempt([&](auto& writer) { writer.emplace(record::checkpoint_path(run_file), about); });
-  save_numbers(ranks, state, attempt);
+  const record::CheckpointContents contents = contents_of(ranks, state, about);
+  attempt([&](auto& writer) { writer.emplace(record::checkpoint_path(run_file), contents); });
   for (const StateArray& array : state.arrays()) save_array(ranks, array, attempt);
   attempt([&](auto& writer) { writer->finish(record::previous_checkpoint_path(run_file)); });
   std::string failure = attempt.failure();

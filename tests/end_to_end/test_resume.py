@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -58,8 +59,8 @@ class Job:
 
     def rank_pids(self):
         """The ranks' processes, in the order of their start."""
-        children = subprocess.run(["ps", "--ppid", str(self.process.pid), "-o", "pid=,comm="], capture_output=True, text=True)
-        return [int(line.split()[0]) for line in children.stdout.splitlines() if line.split()[1] == "train"]
+        children = " ".join(path.read_text() for path in Path(f"/proc/{self.process.pid}/task").glob("*/children")).split()
+        return sorted(int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == "train\n")
 
     def end(self):
         out, err = self.process.communicate(timeout=60)

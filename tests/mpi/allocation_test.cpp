@@ -3,19 +3,25 @@
 #include <gtest/gtest.h>
 
 #include "../support/counted_new.hpp"
+#include "comm/check_in.hpp"
 #include "rig.hpp"
 
 namespace lockstep::algorithms {
 namespace {
 
-// Of one epoch, the first apart, in which MPI and BLAS make their buffers.
+// Of one epoch with check-ins, the first apart, in which MPI and BLAS make their buffers.
 std::size_t allocations_in_an_epoch(const comm::Communicator& ranks, const Settings& settings) {
   Rig rig(ranks, settings);
   const auto algorithm = find_algorithm(settings.algorithm).make();
   Fields fields;
   algorithm->describe(fields);
   for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
-  algorithm->start(rig.worker());
+  comm::CheckIn check_in(ranks);
+  Worker worker = rig.worker();
+  worker.on_step = [&](const StepReport&) {
+    return check_in.due() && check_in.exchange({}, rig.phases()).any();
+  };
+  algorithm->start(worker);
   rig.phases().restart();
   (void)algorithm->run_epoch(0);
   (void)algorithm->run_epoch(1);

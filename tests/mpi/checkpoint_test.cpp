@@ -43,9 +43,9 @@ class Folder {
 };
 
 /// A rig with its algorithm, trained step by step.
-class Run {
+class Trainee {
  public:
-  Run(const comm::Communicator& ranks, const Settings& settings)
+  Trainee(const comm::Communicator& ranks, const Settings& settings)
       : settings_(settings), rig_(ranks, settings), algorithm_(find_algorithm(settings.algorithm).make()) {
     Fields fields;
     algorithm_->describe(fields);
@@ -91,7 +91,7 @@ class Run {
   std::vector<EpochStats> epochs_;
 };
 
-void expect_same(Run& resumed, Run& unbroken) {
+void expect_same(Trainee& resumed, Trainee& unbroken) {
   EXPECT_EQ(resumed.parameters(), unbroken.parameters());
   EXPECT_EQ(resumed.last_epoch().loss_sum, unbroken.last_epoch().loss_sum);
   EXPECT_EQ(resumed.last_epoch().samples, unbroken.last_epoch().samples);
@@ -101,7 +101,8 @@ void expect_same(Run& resumed, Run& unbroken) {
   ASSERT_EQ(seen.size(), expected.size());
   for (std::size_t i = 0; i < seen.size(); ++i) {
     if (seen[i].name == "hidden_share") continue;  // tells of times
-    if (!std::isnan(expected[i].value)) EXPECT_EQ(seen[i].value, expected[i].value) << seen[i].name;
+    if (std::isnan(expected[i].value)) continue;
+    EXPECT_EQ(seen[i].value, expected[i].value) << seen[i].name;
   }
 }
 
@@ -109,7 +110,7 @@ void expect_same(Run& resumed, Run& unbroken) {
 // epoch.
 void expect_resumes_bitwise(const comm::Communicator& ranks, const Settings& settings,
                             std::initializer_list<std::size_t> steps) {
-  Run unbroken(ranks, settings);
+  Trainee unbroken(ranks, settings);
   unbroken.train();
   for (const std::size_t step : steps) {
     SCOPED_TRACE(settings.algorithm + " " + settings.options.dump() + settings.optimizer +
@@ -117,13 +118,13 @@ void expect_resumes_bitwise(const comm::Communicator& ranks, const Settings& set
     const Folder folder(ranks);
     std::uint32_t epoch = 0;
     {
-      Run interrupted(ranks, settings);
+      Trainee interrupted(ranks, settings);
       interrupted.train(step);
       epoch = interrupted.epoch();
       ASSERT_LT(epoch, settings.epochs) << "it ended before the interruption";
       ASSERT_EQ(train::save_checkpoint(ranks, interrupted.state(), folder.run_file(), Json::object()), "");
     }
-    Run resumed(ranks, settings);
+    Trainee resumed(ranks, settings);
     train::restore_checkpoint(ranks, resumed.state(), record::checkpoint_path(folder.run_file()));
     resumed.set_epoch(epoch);
     resumed.train();
@@ -188,7 +189,7 @@ TEST(Checkpoint, EveryAllreduceGoesOn) {
 TEST(Checkpoint, HoldsCommonAndDividedArraysOnceAndOwnOnesForEachRank) {
   const Folder folder(world());
   const auto shape_of = [&](const Settings& settings, const char* array) {
-    Run run(world(), settings);
+    Trainee run(world(), settings);
     run.train(2);
     EXPECT_EQ(train::save_checkpoint(world(), run.state(), folder.run_file(), Json::object()), "");
     return record::CheckpointReader(record::checkpoint_path(folder.run_file())).shape(array);
@@ -209,9 +210,38 @@ TEST(Checkpoint, HoldsCommonAndDividedArraysOnceAndOwnOnesForEachRank) {
 }
 
 TEST(Checkpoint, ThatCannotBeWrittenIsToldToAllRanksAndHangsNone) {
-  Run run(world(), {.algorithm = "param_avg"});
+  Trainee run(world(), {.algorithm = "param_avg"});
   run.train(2);
   EXPECT_NE(train::save_checkpoint(world(), run.state(), "/proc/nowhere/run.h5", Json::object()), "");
+}
+
+TEST(Checkpoint, AnAllreduceChosenBeforeIsMadeAgainWithoutMeasuring) {
+  constexpr std::size_t length = 5000;
+  const auto sums = [](comm::Allreduce& allreduce) {
+    std::vector<float> values;
+    for (const std::size_t count : {std::size_t{1}, std::size_t{100}, length}) {
+      std::vector<float> array(count);
+      for (std::size_t i = 0; i < count; ++i)
+        array[i] = std::sin(static_cast<float>(i * (world().rank() + 1) + 1));
+      allreduce.sum(array);
+      values.insert(values.end(), array.begin(), array.end());
+    }
+    return values;
+  };
+  const auto measured = comm::make_allreduce("auto", world(), length);
+  const auto again = comm::make_chosen_allreduce(measured->choices(), world(), length);
+  ASSERT_NE(again, nullptr);
+  EXPECT_EQ(comm::to_text(again->choices()), comm::to_text(measured->choices()));
+  EXPECT_EQ(sums(*again), sums(*measured));
+
+  const std::vector<comm::AllreduceChoice> mixed = {
+      {64, "recursive_doubling"}, {4000, "ring"}, {length * sizeof(float), "recursive_doubling"}};
+  const auto given = comm::make_chosen_allreduce(mixed, world(), length);
+  ASSERT_NE(given, nullptr);
+  EXPECT_EQ(comm::to_text(given->choices()), comm::to_text(mixed));
+  EXPECT_EQ(comm::make_chosen_allreduce({{length * sizeof(float), "unheard_of"}}, world(), length), nullptr);
+  EXPECT_EQ(comm::make_chosen_allreduce({{length * sizeof(float), "ring"}}, world(), length + 1), nullptr);
+  EXPECT_EQ(comm::make_chosen_allreduce({}, world(), length), nullptr);
 }
 
 TEST(CheckIn, AllRanksLearnOfARequestAtTheSameStepWhoeverMadeIt) {
