@@ -110,6 +110,7 @@ Site read_site(const std::string& name_or_path) {
   }
   Site site;
   site.name = path.stem();
+  site.file = fs::absolute(path).lexically_normal();
   try {
     take(site, parse(path));
   } catch (const ConfigError& error) {

@@ -15,6 +15,7 @@ namespace lockstep::sweep {
 /// docs/slurm.md explains them.
 struct Site {
   std::string name;                        ///< stem of the file
+  std::string file;                        ///< its absolute path
   std::string title;                       ///< one sentence
   std::string scheduler = "none";          ///< none or slurm
   std::string launcher = "mpirun";         ///< mpirun or srun

@@ -31,7 +31,10 @@ int launch(const Options& options) {
   std::size_t ranks = options.ranks != 0 ? options.ranks : allocation.tasks;
   if (ranks == 0)
     throw ConfigError({"on how many ranks?", "-n RANKS, or sbatch -n RANKS around it", "neither"});
-  const Placement placement = place(site, allocation, ranks, options.nodes);
+  // All of a job's tasks go where Slurm has put them, however unevenly; a part of them is placed by us.
+  const bool whole_job = in_job && options.ranks == 0 && options.nodes == 0;
+  const Placement placement = whole_job ? Placement{.ranks = ranks, .hosts = {}, .share_cores = false}
+                                        : place(site, allocation, ranks, options.nodes);
   const LaunchLine line = launch_line(site, placement, options.program);
   if (options.print) {
     fmt::print("{}\n", shell_line(line.words));
@@ -50,8 +53,9 @@ std::function<int()> set_up_launch(CLI::App& command) {
   const auto options = std::make_shared<Options>();
   command.add_option("--site", options->site, "site of jobs/sites/, or a file; slurm in a job, else local");
   command.add_option("-n,--ranks", options->ranks, "ranks; in a job as many as it has tasks");
-  command.add_option("-N,--nodes", options->nodes,
-                     "on this many of the job's nodes; 0: the fewest that hold them");
+  command.add_option(
+      "-N,--nodes", options->nodes,
+      "on this many of the job's nodes; 0: the fewest that hold them, all ranks of a job as Slurm says");
   command.add_flag("--requeue", options->requeue,
                    "in a job: after an interruption by the time limit's signal (USR1), queue the job again");
   command.add_flag("--print", options->print, "print the command line and stop");
