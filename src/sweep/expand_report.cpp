@@ -59,6 +59,12 @@ class Report {
     out += wrapped("seeds", seeds());
     if (!varying_.empty()) out += "\n" + table(limit);
     out += "\n" + totals(folder);
+    const std::size_t most_ranks =
+        std::ranges::max(rows_, {}, [](const Row& row) { return row.first->ranks; }).first->ranks;
+    if (outlook_.cores != 0 && most_ranks > outlook_.cores)
+      out += wrapped("note",
+                     {fmt::format("up to {} ranks share the {} here: their times tell nothing of scaling",
+                                  most_ranks, plural(outlook_.cores, "core"))});
     for (const std::string& note : expansion_.notes) out += wrapped("note", {note});
     return out;
   }
@@ -110,14 +116,17 @@ class Report {
   std::string table(std::size_t limit) const {
     TextTable table;
     std::vector<std::string> head = varying_;
-    head.insert(head.end(), {"runs", "complete", "time each", ""});
+    const bool any_complete = !outlook_.complete.empty();
+    head.emplace_back("runs");
+    if (any_complete) head.emplace_back("complete");
+    head.insert(head.end(), {"time each", ""});
     table.add(head);
     const std::size_t shown = limit == 0 ? rows_.size() : std::min(limit, rows_.size());
     for (const Row& row : std::span(rows_).first(shown)) {
       std::vector<std::string> cells;
       for (const std::string& key : varying_) cells.push_back(value_of(*row.first, key));
       cells.push_back(std::to_string(row.runs));
-      cells.push_back(row.complete == 0 ? "-" : std::to_string(row.complete));
+      if (any_complete) cells.push_back(row.complete == 0 ? "-" : std::to_string(row.complete));
       cells.push_back(readable_time(row.first->estimate_s));
       cells.emplace_back(row.first->estimate_source == EstimateSource::measured ? "measured" : "");
       table.add(cells);
@@ -128,12 +137,24 @@ class Report {
     return text;
   }
 
+  using Shapes = std::set<std::pair<std::size_t, std::size_t>>;  // ranks and nodes
+
+  static std::string shape_names(const Shapes& shapes) {
+    std::vector<std::string> names;
+    for (const auto& [ranks, nodes] : shapes)
+      names.push_back(nodes == 0 ? std::to_string(ranks)
+                                 : fmt::format("{} on {}", ranks, plural(nodes, "node")));
+    const std::size_t all = names.size();
+    constexpr std::size_t most = 8;
+    if (all > most) names.resize(most);
+    return "ranks " + join(names) + (all > most ? ", ..." : "");
+  }
+
   std::string totals(const std::filesystem::path& folder) const {
     double all_s = 0.0;
     double core_s = 0.0;
     double open_s = 0.0;
-    std::set<std::pair<std::size_t, std::size_t>> shapes;
-    std::set<std::size_t> ranks;
+    Shapes shapes;
     std::array<std::size_t, source_names.size()> sources{};
     const Point* longest = &expansion_.points[0];
     for (const Point& point : expansion_.points) {
@@ -141,12 +162,9 @@ class Report {
       core_s += point.estimate_s * static_cast<double>(outlook_.cores_of(point));
       if (!outlook_.complete.contains(point.run_id)) open_s += point.estimate_s;
       shapes.emplace(point.ranks, point.nodes);
-      ranks.insert(point.ranks);
       ++sources[static_cast<std::size_t>(point.estimate_source)];
       if (point.estimate_s > longest->estimate_s) longest = &point;
     }
-    std::vector<std::string> rank_counts;
-    for (const std::size_t count : ranks) rank_counts.push_back(std::to_string(count));
     const std::size_t runs = expansion_.points.size();
     std::vector<std::string> origin;
     if (const auto n = sources[0])
@@ -155,11 +173,14 @@ class Report {
     if (const auto n = sources[1]) origin.push_back(fmt::format("{} from complete runs", n));
     if (const auto n = sources[2]) origin.push_back(fmt::format("{} given as \"time\"", n));
 
+    const std::size_t repeats = runs / rows_.size();
     std::string out =
-        wrapped("runs", {fmt::format("{} ({})", runs, plural(rows_.size(), "setting")) +
-                         fmt::format(" on {}: ranks {}", plural(shapes.size(), "shape"), join(rank_counts))});
+        wrapped("runs", {fmt::format("{}: {}{} on {} ({})", runs, plural(rows_.size(), "setting"),
+                                     repeats > 1 ? fmt::format(" x {} seeds", repeats) : "",
+                                     plural(shapes.size(), "shape"), shape_names(shapes))});
     out += wrapped("time", {fmt::format("{} one after another", readable_time(all_s)),
-                            fmt::format("{:.3g} core-hours", core_s / 3600.0),
+                            core_s < 3600.0 ? fmt::format("{:.2g} core-minutes", core_s / 60.0)
+                                            : fmt::format("{:.1f} core-hours", core_s / 3600.0),
                             fmt::format("longest run {}", readable_time(longest->estimate_s))});
     out += wrapped("estimates", origin);
     const std::size_t done = outlook_.complete.size();

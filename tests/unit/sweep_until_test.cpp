@@ -140,7 +140,7 @@ class SweepFolder : public ::testing::Test {
 constexpr const char* two_points = R"({
   "fixed": {"algorithm": "param_avg", "dataset": "synthetic", "synthetic_train": 100},
   "matrix": {"ranks": [1, 2]},
-  "seeds": [5, 6, 3, 1, 2, 9],
+  "seeds": [5, 6, 3, 1, 9, 2],
   "until": {"metric": "epoch_s", "ci": 0.1, "at_most": 8}})";
 
 TEST_F(SweepFolder, GetsRepeatsOfThePointsWhoseMedianIsNotKnownYet) {
