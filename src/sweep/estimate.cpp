@@ -24,12 +24,6 @@ std::optional<double> measured_s(const std::filesystem::path& path) {
   return *wall_s + start_s;
 }
 
-double median(std::vector<double>& values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
-
 }  // namespace
 
 Outlook estimate_times(const Spec& spec, std::vector<Point>& points, const Site& site,
