@@ -83,12 +83,6 @@ bool is_precise(std::span<const double> values, double ci) {
   return found && 0.5 * (found->high - found->low) <= ci * std::abs(found->value);
 }
 
-std::string repeat_group(const Point& point) {
-  Json settings = point.settings;
-  settings.erase("seed");
-  return std::to_string(point.ranks) + " " + std::to_string(point.nodes) + " " + settings.dump();
-}
-
 std::vector<Point> more_repeats(const Spec& spec, const std::vector<Point>& made,
                                 const std::filesystem::path& folder) {
   std::vector<Point> more;

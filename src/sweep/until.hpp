@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,9 +45,6 @@ struct Median {
 
 /// True when half the interval is at most `ci` times the median; false for fewer than six values.
 [[nodiscard]] bool is_precise(std::span<const double> values, double ci);
-
-/// What repeats of a point have in common: everything but the seed.
-[[nodiscard]] std::string repeat_group(const Point& point);
 
 /// One more repeat for each point of `made` whose metric is not known well enough from its complete runs in
 /// `folder` (the sweep's own), and which has not at_most of them yet. Nothing without `until`. Runs that have
