@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 #   line     marks that are joined: between epochs, or along a time, there is something
 #   steps    a share that changes at events and stays between them
 #   guide    a line that nobody measured: ideal, bound, model
+#   ticks    a short level at each x: a bound
 #   dots     every single value, faint
 #   bars     one part of stacked bars, in order of the series; x counts the bars
-STYLES = ("points", "line", "steps", "guide", "dots", "bars")
+STYLES = ("points", "line", "steps", "guide", "ticks", "dots", "bars")
 
 
 @dataclass

@@ -51,16 +51,18 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     scale_axes(axes, panel)
     for y, words in panel.h_lines:
         axes.axhline(y, color=light("bound"), linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
-        axes.annotate(words, (1.0, y), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8.5,
-                      color=light("muted"), xytext=(0, 2), textcoords="offset points")
+        axes.annotate(words, (1.0, y), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=8.5,
+                      color=light("muted"), xytext=(4, 0), textcoords="offset points")
 
 
 def jitter(panel: Panel, index: int) -> float:
     """Series with intervals stand beside each other, not on top of each other: a few percent apart on a log2 axis."""
     if panel.x_scale not in ("log2", "category"):
         return 0.0
-    marked = [i for i, s in enumerate(panel.series) if s.style == "points"]
-    return 0.0 if index not in marked else (marked.index(index) - (len(marked) - 1) / 2) * 0.045
+    places = list(dict.fromkeys((s.label, s.color) for s in panel.series if s.style in ("points", "ticks")))
+    mine = (panel.series[index].label, panel.series[index].color)
+    step = min(0.06, 0.4 / max(len(places), 1))
+    return (places.index(mine) - (len(places) - 1) / 2) * step if mine in places and panel.series[index].style in ("points", "ticks") else 0.0
 
 
 def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
@@ -72,6 +74,8 @@ def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
         axes.plot(s.x, s.y, color=color, linestyle=(0, (4, 2.5)) if s.variant == 0 else dash, linewidth=1.3, zorder=2)
         if s.low is not None:
             axes.fill_between(s.x, s.low, s.high, color=color, alpha=0.12, linewidth=0)
+    elif s.style == "ticks":
+        axes.plot(x, s.y, "_", color=color, markersize=15, markeredgewidth=1.4, zorder=3)
     elif s.style == "dots":
         axes.plot(x, s.y, "o", color=color, markersize=2.6, alpha=0.35, markeredgewidth=0, zorder=2)
     elif s.style == "points":
@@ -99,7 +103,8 @@ def scale_axes(axes: Axes, panel: Panel) -> None:
         axes.set_yticks(range(len(panel.categories)), panel.categories)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
-        axes.set_xlim(left=0)
+        if any(s.style == "bars" for s in panel.series):
+            axes.set_xlim(left=0, right=1.0 if panel.percent else None)
         if panel.percent:
             axes.xaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=0))
         axes.set_ylim(len(panel.categories) - 0.5, -0.5)
@@ -157,6 +162,8 @@ def handle(s: Series) -> Any:
     color = light(s.color)
     if s.style == "bars":
         return Patch(facecolor=color)
+    if s.style == "ticks":
+        return Line2D([], [], color=color, marker="_", linestyle="none", markersize=13, markeredgewidth=1.4)
     dash: Any = DASHES[s.variant % len(DASHES)]
     if s.style == "guide":
         return Line2D([], [], color=color, linestyle=(0, (4, 2.5)) if s.variant == 0 else dash, linewidth=1.3)
@@ -210,7 +217,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 
 def compose(figure: Figure) -> Any:
-    columns = 1 if any(p.wide or p.categories for p in figure.panels) else min(3, len(figure.panels))
+    columns = 1 if any(p.wide for p in figure.panels) else min(3, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
     sizes = [panel_size(p) for p in figure.panels]
     entries = legend_entries(figure)

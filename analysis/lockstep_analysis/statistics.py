@@ -107,6 +107,7 @@ class Survival:
     high: np.ndarray
     runs: int
     reached: int
+    watched_until: float  # from here on fewer than half of the runs are still watched: the curve says nothing more
 
     def time_until(self, share: float) -> float:
         """When this share of the runs has reached the goal; infinite where that is never seen."""
@@ -114,15 +115,22 @@ class Survival:
         return float(self.time[there[0]]) if len(there) else float("inf")
 
 
-def kaplan_meier(times: Sequence[float], reached: Sequence[bool]) -> Survival:
+def kaplan_meier(times: Sequence[float], reached: Sequence[bool], least_watched: float = 0.0) -> Survival:
     """Product-limit estimate (Kaplan & Meier 1958) with Greenwood's variance on the log-log scale, which keeps the interval
-    within 0 .. 1. `times` are when the goal was reached or, where `reached` is false, how long the run was watched."""
+    within 0 .. 1. `times` are when the goal was reached or, where `reached` is false, how long the run was watched: then it is
+    censored, not dropped. Where less than the share `least_watched` of all runs has not been censored, the curve ends: the last
+    run that is watched would speak for all."""
     order = np.argsort(times, kind="stable")
     time, event = np.asarray(times, dtype=float)[order], np.asarray(reached, dtype=bool)[order]
     at, open_, low, high = [0.0], [1.0], [1.0], [1.0]
-    share, greenwood = 1.0, 0.0
-    for t in np.unique(time[event]):
-        at_risk, events = int((time >= t).sum()), int((event & (time == t)).sum())
+    share, greenwood, until = 1.0, 0.0, float(time[-1])
+    for t in np.unique(time):
+        at_risk, events, censored = int((time >= t).sum()), int((event & (time == t)).sum()), int((~event & (time < t)).sum())
+        if len(time) - censored < least_watched * len(time):
+            until = float(time[~event & (time < t)].max())
+            break
+        if events == 0:
+            continue
         share *= 1.0 - events / at_risk
         greenwood += events / (at_risk * (at_risk - events)) if at_risk > events else NAN
         at.append(float(t))
@@ -130,7 +138,7 @@ def kaplan_meier(times: Sequence[float], reached: Sequence[bool]) -> Survival:
         bounds = log_log_bounds(share, greenwood)
         low.append(bounds[0])
         high.append(bounds[1])
-    return Survival(np.array(at), np.array(open_), np.array(low), np.array(high), len(time), int(event.sum()))
+    return Survival(np.array(at), np.array(open_), np.array(low), np.array(high), len(time), int(event.sum()), until)
 
 
 def log_log_bounds(share: float, greenwood: float) -> tuple[float, float]:

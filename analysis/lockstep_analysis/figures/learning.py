@@ -117,14 +117,13 @@ def time_to_accuracy(points: list[Point], options: Options) -> Figure:
     series, rows = [], []
     found: list[tuple[Survival, tuple[Point, str, str, int]]] = []
     for line in lines_of(shown):
-        found.append((kaplan_meier(*race(line[0], target)), line))
+        found.append((kaplan_meier(*race(line[0], target), least_watched=0.5), line))
     end = max(float(max(race(line[0], target)[0])) for _, line in found)
     for curve, (p, text, color, variant) in found:
-        last = max(race(p, target)[0])
         rows.append({"series": text, "ranks": p.ranks, "runs": curve.runs, "reached": curve.reached, "censored": curve.runs - curve.reached,
                      "median s": curve.time_until(0.5), "first s": curve.time_until(1e-9), "all s": curve.time_until(1.0)})
         if len(series) < MOST_LINES:
-            stop = end if curve.reached == curve.runs else last
+            stop = end if curve.reached == curve.runs else curve.watched_until
             series.append(Series(text, color, [*curve.time, stop], [*(1 - curve.still_open), 1 - curve.still_open[-1]],
                                  [*(1 - curve.high), 1 - curve.high[-1]], [*(1 - curve.low), 1 - curve.low[-1]], "steps", variant, "95%"))
     bands = "bands: 95% (Greenwood, log-log). " if any(c.runs >= 3 for c, _ in found) else ""
@@ -132,4 +131,4 @@ def time_to_accuracy(points: list[Point], options: Options) -> Figure:
         Panel(f"Share of the runs that have reached {100 * target:g}%", "seconds on the training clock", "share of runs", series, percent=True,
               y_limits=(-0.02, 1.02), wide=True)], pd.DataFrame(rows), [
             f"Kaplan–Meier estimate; {bands}Runs that never got there are censored when they end, not dropped: a curve that stops below 100% is one "
-            "whose runs were not all seen to arrive. Evaluation happens after each epoch, so times are rounded up to an epoch."])
+            "whose runs were not all seen to arrive, and it ends where half of them are no longer watched. Evaluation happens after each epoch, so times are rounded up to an epoch."])

@@ -29,7 +29,7 @@ def strong(points: list[Point], options: Options) -> Figure:
         if with_base:
             ranks = [p.ranks for p, _ in with_base]
             speed.append(estimates(name, style["color"], ranks, [speed_up(p, b) for p, b in with_base], variant=style["variant"]))
-            speed.append(Series(name, style["color"], ranks, [upper_bound(p, b) for p, b in with_base], style="guide", variant=2, in_legend=False))
+            speed.append(Series(name, style["color"], ranks, [upper_bound(p, b) for p, b in with_base], style="ticks", in_legend=False))
             share.append(estimates(name, style["color"], ranks, [efficiency(p, b) for p, b in with_base], variant=style["variant"]))
         for p, b in zip(members, found):
             rows.append({"series": name, "ranks": p.ranks, "batch": p.batch, "runs": len(p.runs), **columns("epoch s", p.epoch_s),
@@ -44,7 +44,7 @@ def strong(points: list[Point], options: Options) -> Figure:
         flat = Series("ideal", "bound", all_ranks, [1.0] * len(all_ranks), style="guide")
         panels += [Panel("Speed-up", "ranks", "times the base", [line, *speed], "log2", "log2"),
                    Panel("Efficiency", "ranks", "speed-up over ranks", [flat, *share], "log2", "log", percent=True)]
-        says.append("Dashed grey: ideal. Dotted: measured upper bound, the same runs without exchange and waiting.")
+        says.append("Dashed grey: ideal. Short levels: measured upper bound, the same runs without exchange and waiting.")
     else:
         says.append("No speed-up can be stated: no base run is here"
                     + (" (serial, same batch size and samples)." if options.base == "serial" else " (the same code on one rank)."))

@@ -56,14 +56,14 @@ def sent_bytes(points: list[Point], options: Options) -> Figure:
         least = [bound_bytes(p) for p in members]
         ranks = [p.ranks for p in members]
         series += [Series(name, color, ranks, np.array(sent) / 1e6, variant=names[name]),
-                   Series(name, color, ranks, np.array(least) / 1e6, style="guide", variant=2, in_legend=False)]
+                   Series(name, color, ranks, np.array(least) / 1e6, style="ticks", in_legend=False)]
         ratios.append(Series(name, color, ranks, np.array(sent) / np.array(least), variant=names[name]))
         rows += [{"series": name, "ranks": p.ranks, "exchanges an epoch": exchanges(p), "MB an epoch and rank": s / 1e6,
                   "bound MB": b / 1e6, "over the bound": s / b} for p, s, b in zip(members, sent, least)]
     return Figure("bytes", "Bytes moved, beside the fewest that an allreduce must move", [
         Panel("Sent in an epoch", "ranks", "MB a rank", series, "log2", "log"),
         Panel("Over the bound", "ranks", "sent / 2(P−1)/P n", ratios, "log2", "linear", y_from_zero=True, h_lines=[(1.0, "bound")])],
-        pd.DataFrame(rows), ["Bytes are counted, not measured: they do not vary. Dotted: 2(P−1)/P n bytes for each sum of n bytes over P ranks. "
+        pd.DataFrame(rows), ["Bytes are counted, not measured: they do not vary. Short levels: 2(P−1)/P n bytes for each sum of n bytes over P ranks. "
                              "Algorithms that share memory on a node count what they write for others to read; they can stay below the bound, "
                              "which is about an allreduce of the whole gradient."], bound="2(P-1)/P n an allreduce")
 
