@@ -74,6 +74,7 @@ class Figure:
     base: str = ""  # of speed-ups and efficiencies
     is_relative: bool = False  # shows speed-ups or efficiencies, so that a base must be named
     bound: str = ""  # which upper bound is drawn
+    about: str = "time"  # time, or learning: then findings about times do not matter
     problem: str = ""
     warnings: list[str] = field(default_factory=list)  # findings of `check`
     command: str = ""
@@ -93,6 +94,7 @@ class Table:
     says: list[str] = field(default_factory=list)
     base: str = ""
     is_relative: bool = False
+    about: str = "time"  # time, or learning: then findings about times do not matter
     problem: str = ""
     warnings: list[str] = field(default_factory=list)
     command: str = ""

@@ -33,15 +33,18 @@ ENOUGH_RUNS = 5  # below this a two-level bootstrap has too few runs to resample
 WIDE = 0.05  # half the interval over the median
 LEVELS = ("error", "warning", "note")
 
+
 @dataclass(frozen=True)
 class Finding:
     rule: int
     level: str  # error: a figure misleads; warning: say it in the caption; note
     what: str
     hint: str = ""
+    about: str = "time"  # what suffers: times alone, or all
 
     def text(self) -> str:
         return f"{self.level}: rule {self.rule}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
 
 def check_points(points: list[Point]) -> list[Finding]:
     """Findings about runs, the gravest first."""
@@ -50,10 +53,12 @@ def check_points(points: list[Point]) -> list[Finding]:
         found += rule(points)
     return sorted(found, key=lambda f: (LEVELS.index(f.level), f.rule))
 
-def named(points: Iterable[Point], all_points: list[Point], most: int = 3) -> str:
+
+def named(points: Iterable[Point], all_points: list[Point], most: int = 2) -> str:
     keys = varying(all_points)
     names = [label(p, keys) + ("" if "ranks" in keys and p.algorithm != "serial" else f" on {ranks_text(p.ranks)}") for p in points]
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return "; ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
 
 def missing_base(points: list[Point]) -> list[Finding]:
     lost = [p for p in points if p.ranks > 1 and find_base(p, points) is None]
@@ -62,13 +67,15 @@ def missing_base(points: list[Point]) -> list[Finding]:
     batches = ", ".join(sorted({str(p.batch) for p in lost}, key=int))
     return [Finding(1, "warning", f"no serial run to be the base of {named(lost, points)}", f"run --algorithm serial with batch size {batches}")]
 
+
 def too_few_runs(points: list[Point]) -> list[Finding]:
     few = [p for p in points if len(p.runs) < ENOUGH_RUNS]
     if not few:
         return []
     least = min(len(p.runs) for p in few)
     return [Finding(5, "warning", f"{least} run{'s' * (least != 1)} a point for {named(few, points)}: intervals are rough",
-                    f"{ENOUGH_RUNS} seeds or more")]
+                    f"{ENOUGH_RUNS} seeds or more", "all")]
+
 
 def wide_intervals(points: list[Point]) -> list[Finding]:
     wide = [p for p in points if p.epoch_s.half_width > WIDE]
@@ -82,6 +89,7 @@ def wide_intervals(points: list[Point]) -> list[Finding]:
         found.append(Finding(5, "warning", f"fewer than 6 epochs and one run: no interval for {named(none, points)}", "more seeds or epochs"))
     return found
 
+
 def two_modes(points: list[Point]) -> list[Finding]:
     """Runs of one point that differ more from each other than epochs within a run do: a median of them hides two machines."""
     odd = []
@@ -94,15 +102,17 @@ def two_modes(points: list[Point]) -> list[Finding]:
     return [Finding(8, "warning", f"runs of one point differ by more than their epochs do: {named(odd, points)}",
                     "look at the figure epoch_times: was something else running?")] if odd else []
 
+
 def runs_of(points: Iterable[Point]) -> list[Run]:
     return [run for p in points for run in p.runs]
+
 
 def unfinished_provenance(points: list[Point]) -> list[Finding]:
     runs = runs_of(points)
     found = []
     dirty = [r for r in runs if r.provenance.get("git_dirty")]
     if dirty:
-        found.append(Finding(9, "warning", f"{len(dirty)} of {len(runs)} runs were built from a checkout with changes that are in no commit", "commit, then build"))
+        found.append(Finding(9, "warning", f"{len(dirty)} of {len(runs)} runs were built from a checkout with changes that are in no commit", "commit, then build", "all"))
     unknown = [key for key in ("governor", "boost") if any(r.provenance.get(key, "unknown") in ("unknown", "") for r in runs)]
     if unknown:
         names = {"governor": "the frequency governor", "boost": "whether the CPU boosts"}
@@ -113,6 +123,7 @@ def unfinished_provenance(points: list[Point]) -> list[Finding]:
         found.append(Finding(9, "error", "runs of a debug or sanitizer build are among these", "make CONFIG=release"))
     return found
 
+
 def mixed(points: list[Point]) -> list[Finding]:
     found = []
     asked = {"cpu_model": "CPU models", "git_sha": "commits", "compiler_flags": "compiler flags", "mpi_library": "MPI libraries",
@@ -121,17 +132,20 @@ def mixed(points: list[Point]) -> list[Finding]:
     for key, words in asked.items():
         per_problem: dict[str, set[Any]] = defaultdict(set)
         for p in points:
-            per_problem[p.problem if key == "dataset_sha256" else ""] |= {r.provenance[key] for r in p.runs if key in r.provenance}
+            if key == "dataset_sha256" and p.config.get("dataset") == "synthetic":
+                continue  # a function of its size and seed
+            per_problem[f"{p.problem} {p.samples}" if key == "dataset_sha256" else ""] |= {r.provenance[key] for r in p.runs if key in r.provenance}
         for values in per_problem.values():
             if len(values) > 1:
                 shown = ", ".join(str(v)[:24] for v in sorted(values, key=str)[:3])
                 found.append(Finding(9, "error" if key in ("cpu_model", "dataset_sha256") else "warning", f"{len(values)} different {words}: {shown}",
-                                     "compare runs of one set-up; --where and separate folders help"))
+                                     "compare runs of one set-up; --where and separate folders help", "all" if key == "dataset_sha256" else "time"))
     one_host = {r.hosts[0] for r in runs if len(set(r.hosts)) == 1}
     if len(one_host) > 1:
         found.append(Finding(9, "warning", f"runs were made on {len(one_host)} different hosts: {', '.join(sorted(one_host)[:4])}",
                              "make all points of a comparison on the same nodes, in turns"))
     return found
+
 
 def binding(points: list[Point]) -> list[Finding]:
     runs = runs_of(points)
@@ -144,19 +158,23 @@ def binding(points: list[Point]) -> list[Finding]:
         found.append(Finding(9, "warning", f"ranks of {len(shared)} runs were not bound to cores of their own, e.g. {shared[0].run_id}", "--bind-to core"))
     return found
 
+
 def shares_cpus(run: Run) -> bool:
     bound = list(zip(run.hosts, run.provenance.get("bindings", [])))
     return run.ranks > 1 and len(set(bound)) < len(bound)
 
+
 def is_crowded(run: Run) -> bool:
     per_host = max(run.hosts.count(h) for h in set(run.hosts))
     return per_host > int(run.provenance.get("online_cpus", per_host))
+
 
 def crowded(points: list[Point]) -> list[Finding]:
     many = [p for p in points if any(is_crowded(r) for r in p.runs)]
     if not many:
         return []
     return [Finding(2, "error", f"more ranks than cores: {named(many, points)}: their times say nothing about scaling", "leave them out: --where ranks=1,2")]
+
 
 def interrupted(points: list[Point]) -> list[Finding]:
     again = [r for r in runs_of(points) if len(r.segments.get("started", [])) > 1]
@@ -166,11 +184,13 @@ def interrupted(points: list[Point]) -> list[Finding]:
     return [Finding(10, "note", f"{len(again)} runs were interrupted and went on ({lost:.0f} s of work lost, which no clock here counts)",
                     "their epochs were measured at different times")]
 
+
 def subset(points: list[Point]) -> list[Finding]:
     part = [p for p in points if int(p.config.get("train_samples", 0)) > 0]
     if not part:
         return []
     return [Finding(2, "note", f"only a part of the training samples was used: {named(part, points)}", "say why")]
+
 
 def check_figure(figure: Figure | Table, about_runs: list[Finding]) -> list[Finding]:
     """Findings about a figure: what its own numbers break, and of the runs' findings those that a reader of it must know."""
@@ -179,7 +199,8 @@ def check_figure(figure: Figure | Table, about_runs: list[Finding]) -> list[Find
         found.append(Finding(1, "error", f"{figure.name}: speed-ups without a base"))
     if isinstance(figure, Figure):
         found += check_drawing(figure)
-    return found + [f for f in about_runs if f.level != "note"]
+    return found + [f for f in about_runs if f.level != "note" and (f.about == "all" or figure.about == "time")]
+
 
 def check_drawing(figure: Figure) -> list[Finding]:
     found: list[Finding] = []
@@ -198,7 +219,6 @@ def check_drawing(figure: Figure) -> list[Finding]:
         found.append(Finding(10, "error", f"{figure.name}: the caption does not say how it was summarised"))
     return found
 
+
 def caption_words(findings: Iterable[Finding]) -> list[str]:
     return [f"{f.what[0].upper()}{f.what[1:]} (rule {f.rule})." for f in findings]
-
-Check = Callable[[list[Point]], list[Finding]]

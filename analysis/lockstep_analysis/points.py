@@ -182,3 +182,8 @@ def label(point: Point, keys: Iterable[str]) -> str:
 
 def ranks_text(ranks: int) -> str:
     return f"{ranks} rank{'s' * (ranks != 1)}"
+
+
+def find_experiment(run: Run) -> str:
+    """The sweep that a run belongs to: as its configuration says, or else its folder."""
+    return str(run.config.get("experiment") or run.path.parent.name)

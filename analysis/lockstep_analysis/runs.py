@@ -74,7 +74,8 @@ class Run:
 
     def settings(self) -> str:
         """All that makes runs repetitions of each other: the configuration but for the seed, and the ranks."""
-        kept = {key: value for key, value in self.config.items() if key not in NOT_SETTINGS}
+        unused = () if self.config.get("dataset") == "synthetic" else ("synthetic_train", "synthetic_test")
+        kept = {key: value for key, value in self.config.items() if key not in (*NOT_SETTINGS, *unused)}
         return json.dumps({**kept, "ranks": self.ranks}, sort_keys=True)
 
 

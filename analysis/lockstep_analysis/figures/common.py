@@ -10,6 +10,7 @@ from typing import Iterable, Sequence
 import numpy as np
 
 from lockstep_analysis.chart import Series
+from lockstep_analysis.errors import AnalysisError
 from lockstep_analysis.palette import algorithm_color
 from lockstep_analysis.points import Point
 from lockstep_analysis.statistics import Estimate
@@ -26,7 +27,7 @@ class Options:
     paths: Sequence[str] = field(default_factory=list)  # as typed, for the command under a figure
 
 
-class NothingToShow(Exception):
+class NothingToShow(AnalysisError):
     """These runs have nothing for this figure; the message says what is missing."""
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -21,12 +23,9 @@ def by_epoch(point: Point, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
     rows = [r.series[f"exchange/{name}"] for r in point.runs if f"exchange/{name}" in r.series]
     n = min(map(len, rows))
     values = np.concatenate([row[:n].reshape(n, -1) for row in rows], axis=1)
-    with np.errstate(all="ignore"):
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # an epoch without an average is all NaN
-            return np.nanmedian(values, axis=1), np.nanmin(values, axis=1), np.nanmax(values, axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an epoch without an average is all NaN
+        return np.nanmedian(values, axis=1), np.nanmin(values, axis=1), np.nanmax(values, axis=1)
 
 
 def drift(points: list[Point], options: Options) -> Figure:
@@ -52,4 +51,4 @@ def drift(points: list[Point], options: Options) -> Figure:
         raise NothingToShow("no run on several ranks tells of averages, drift or weights")
     return Figure("exchange", "How the ranks drift apart and meet again", panels, pd.DataFrame(rows), [
         "Lines: median over ranks and runs of each epoch's mean; bands: from the lowest to the highest rank. m is the last average, t a "
-        "rank's parameters. Epochs without an average have no value."])
+        "rank's parameters. Epochs without an average have no value."], about="learning")

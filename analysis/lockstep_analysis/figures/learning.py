@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lockstep_analysis.chart import Figure, Panel, Series
-from lockstep_analysis.figures.common import NothingToShow, Options, color_of, columns, estimates, over_runs, variants
+from lockstep_analysis.figures.common import NothingToShow, Options, color_of, columns, estimates, over_runs, span, variants
 from lockstep_analysis.points import Point, label, varying
 from lockstep_analysis.statistics import Survival, kaplan_meier
 
@@ -47,8 +47,8 @@ def over_epochs(points: list[Point], options: Options) -> Figure:
     frame = pd.DataFrame([{"series": s, "epoch": e, **values} for (s, e), values in rows.items()])
     more = f" The first {MOST_LINES} of {len(shown)} points." if len(shown) > MOST_LINES else ""
     return Figure("learning", "Accuracy and loss over epochs", panels, frame,
-                  [f"Lines: median over the runs ({min(counts)} to {max(counts)}); bands: their whole range. An epoch is one pass over "
-                   f"the data, so it is the same work for every algorithm.{more}"])
+                  [f"Lines: median over the runs ({span(sorted(counts))} each); bands: their whole range. An epoch is one pass over "
+                   f"the data, so it is the same work for every algorithm.{more}"], about="learning")
 
 
 def over_time(points: list[Point], options: Options) -> Figure:
@@ -88,7 +88,8 @@ def over_ranks(points: list[Point], options: Options) -> Figure:
     epochs = sorted({p.first.epochs for p in shown})
     return Figure("accuracy_over_ranks", "Final accuracy over the ranks", [
         Panel(f"Test accuracy after {'–'.join(str(e) for e in dict.fromkeys((epochs[0], epochs[-1])))} epochs", "ranks", "percent", series, "log2", wide=True)],
-        pd.DataFrame(rows), ["Marks: median over the runs; bars: 95% interval between order statistics where there are 6 runs or more, else the whole range."])
+        pd.DataFrame(rows), ["Marks: median over the runs; bars: 95% interval between order statistics where there are 6 runs or more, else the whole range."],
+        about="learning")
 
 
 def default_target(points: list[Point]) -> float:
