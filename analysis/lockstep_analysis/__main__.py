@@ -14,7 +14,7 @@ from lockstep_analysis.runs import Run, load_runs
 FOUND, BAD_INPUT = 1, 2
 WORDS = {
     "table": "compare runs: accuracy, time per epoch, speed-up, where the time went; or a table of the old report",
-    "figure": "draw one figure, as PDF, PNG and SVG with its numbers as CSV, Markdown and LaTeX",
+    "figure": "draw one figure, as PDF and PNG with its numbers as CSV, Markdown and LaTeX",
     "report": "one page with everything, and all figures and tables beside it",
     "compare": "what changed between two sweeps, or a stored reference and a sweep",
     "check": "the twelve rules of Hoefler & Belli over a folder of runs",

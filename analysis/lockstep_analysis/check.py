@@ -41,6 +41,7 @@ class Finding:
     what: str
     hint: str = ""
     about: str = "time"  # what suffers: times alone, or all
+    short: str = ""  # for captions
 
     def text(self) -> str:
         return f"{self.level}: rule {self.rule}: {self.what}" + (f" ({self.hint})" if self.hint else "")
@@ -65,7 +66,8 @@ def missing_base(points: list[Point]) -> list[Finding]:
     if not lost:
         return []
     batches = ", ".join(sorted({str(p.batch) for p in lost}, key=int))
-    return [Finding(1, "warning", f"no serial run to be the base of {named(lost, points)}", f"run --algorithm serial with batch size {batches}")]
+    return [Finding(1, "warning", f"no serial run to be the base of {named(lost, points)}", f"run --algorithm serial with batch size {batches}",
+                    short="no base for some points")]
 
 
 def too_few_runs(points: list[Point]) -> list[Finding]:
@@ -74,7 +76,7 @@ def too_few_runs(points: list[Point]) -> list[Finding]:
         return []
     least = min(len(p.runs) for p in few)
     return [Finding(5, "warning", f"{least} run{'s' * (least != 1)} a point for {named(few, points)}: intervals are rough",
-                    f"{ENOUGH_RUNS} seeds or more", "all")]
+                    f"{ENOUGH_RUNS} seeds or more", "all", f"as few as {least} run{'s' * (least != 1)} a point")]
 
 
 def wide_intervals(points: list[Point]) -> list[Finding]:
@@ -84,9 +86,10 @@ def wide_intervals(points: list[Point]) -> list[Finding]:
     if wide:
         worst = max(wide, key=lambda p: p.epoch_s.half_width)
         found.append(Finding(5, "warning", f"intervals of the epoch time wider than ±{100 * WIDE:.0f}%: {named(wide, points)}; the widest is "
-                             f"±{100 * worst.epoch_s.half_width:.0f}%", "more seeds or epochs, a quieter machine"))
+                             f"±{100 * worst.epoch_s.half_width:.0f}%", "more seeds or epochs, a quieter machine",
+                             short=f"intervals as wide as ±{100 * worst.epoch_s.half_width:.0f}%"))
     if none:
-        found.append(Finding(5, "warning", f"fewer than 6 epochs and one run: no interval for {named(none, points)}", "more seeds or epochs"))
+        found.append(Finding(5, "warning", f"fewer than 6 epochs and one run: no interval for {named(none, points)}", "more seeds or epochs", short="points without an interval"))
     return found
 
 
@@ -100,7 +103,7 @@ def two_modes(points: list[Point]) -> list[Finding]:
             if np.ptp(medians) > max(3.0 * within, 0.1 * np.median(medians)):
                 odd.append(p)
     return [Finding(8, "warning", f"runs of one point differ by more than their epochs do: {named(odd, points)}",
-                    "look at the figure epoch_times: was something else running?")] if odd else []
+                    "look at the figure epoch_times: was something else running?", short="runs of one point differ more than their epochs")] if odd else []
 
 
 def runs_of(points: Iterable[Point]) -> list[Run]:
@@ -112,7 +115,7 @@ def unfinished_provenance(points: list[Point]) -> list[Finding]:
     found = []
     dirty = [r for r in runs if r.provenance.get("git_dirty")]
     if dirty:
-        found.append(Finding(9, "warning", f"{len(dirty)} of {len(runs)} runs were built from a checkout with changes that are in no commit", "commit, then build", "all"))
+        found.append(Finding(9, "warning", f"{len(dirty)} of {len(runs)} runs were built from a checkout with changes that are in no commit", "commit, then build", "all", "built from uncommitted changes"))
     unknown = [key for key in ("governor", "boost") if any(r.provenance.get(key, "unknown") in ("unknown", "") for r in runs)]
     if unknown:
         names = {"governor": "the frequency governor", "boost": "whether the CPU boosts"}
@@ -120,7 +123,7 @@ def unfinished_provenance(points: list[Point]) -> list[Finding]:
     if any(r.provenance.get("boost") == "on" for r in runs):
         found.append(Finding(9, "note", "the CPU boosts: fewer busy cores run faster, so one rank is favoured over many"))
     if any(r.provenance.get("build_config", "release") != "release" for r in runs):
-        found.append(Finding(9, "error", "runs of a debug or sanitizer build are among these", "make CONFIG=release"))
+        found.append(Finding(9, "error", "runs of a debug or sanitizer build are among these", "make CONFIG=release", short="debug or sanitizer builds"))
     return found
 
 
@@ -139,11 +142,11 @@ def mixed(points: list[Point]) -> list[Finding]:
             if len(values) > 1:
                 shown = ", ".join(str(v)[:24] for v in sorted(values, key=str)[:3])
                 found.append(Finding(9, "error" if key in ("cpu_model", "dataset_sha256") else "warning", f"{len(values)} different {words}: {shown}",
-                                     "compare runs of one set-up; --where and separate folders help", "all" if key == "dataset_sha256" else "time"))
+                                     "compare runs of one set-up; --where and separate folders help", "all" if key == "dataset_sha256" else "time", f"{len(values)} different {words}"))
     one_host = {r.hosts[0] for r in runs if len(set(r.hosts)) == 1}
     if len(one_host) > 1:
         found.append(Finding(9, "warning", f"runs were made on {len(one_host)} different hosts: {', '.join(sorted(one_host)[:4])}",
-                             "make all points of a comparison on the same nodes, in turns"))
+                             "make all points of a comparison on the same nodes, in turns", short=f"{len(one_host)} different hosts"))
     return found
 
 
@@ -152,10 +155,10 @@ def binding(points: list[Point]) -> list[Finding]:
     wrong = [r for r in runs if r.provenance.get("binding_as_requested") in (0, False)]
     found = []
     if wrong:
-        found.append(Finding(9, "error", f"{len(wrong)} runs were not bound as asked for, e.g. {wrong[0].run_id}", "check the launcher's binding options"))
+        found.append(Finding(9, "error", f"{len(wrong)} runs were not bound as asked for, e.g. {wrong[0].run_id}", "check the launcher's binding options", short="runs not bound as asked for"))
     shared = [r for r in runs if shares_cpus(r) and r not in wrong and not is_crowded(r)]
     if shared:
-        found.append(Finding(9, "warning", f"ranks of {len(shared)} runs were not bound to cores of their own, e.g. {shared[0].run_id}", "--bind-to core"))
+        found.append(Finding(9, "warning", f"ranks of {len(shared)} runs were not bound to cores of their own, e.g. {shared[0].run_id}", "--bind-to core", short="ranks without cores of their own"))
     return found
 
 
@@ -173,7 +176,8 @@ def crowded(points: list[Point]) -> list[Finding]:
     many = [p for p in points if any(is_crowded(r) for r in p.runs)]
     if not many:
         return []
-    return [Finding(2, "error", f"more ranks than cores: {named(many, points)}: their times say nothing about scaling", "leave them out: --where ranks=1,2")]
+    return [Finding(2, "error", f"more ranks than cores: {named(many, points)}: their times say nothing about scaling", "leave them out: --where ranks=1,2",
+                    short="more ranks than cores for some points")]
 
 
 def interrupted(points: list[Point]) -> list[Finding]:
@@ -221,4 +225,5 @@ def check_drawing(figure: Figure) -> list[Finding]:
 
 
 def caption_words(findings: Iterable[Finding]) -> list[str]:
-    return [f"{f.what[0].upper()}{f.what[1:]} (rule {f.rule})." for f in findings]
+    """What a caption says of them: one phrase each."""
+    return list(dict.fromkeys(f"{f.short or f.what} (rule {f.rule})" for f in findings))

@@ -21,11 +21,11 @@ from matplotlib.patches import Patch
 from lockstep_analysis.chart import Figure, Panel, Series
 from lockstep_analysis.palette import DASHES, light, marker, with_variables
 
-PANEL_INCHES = (4.7, 3.3)
-WIDE_INCHES = (9.6, 3.5)
+PANEL_INCHES = (3.9, 3.0)
+WIDE_INCHES = (5.4, 3.4)
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "lockstep", "pdf.fonttype": 42, "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"], "font.size": 9.5, "axes.titlesize": 10.5, "axes.titlelocation": "left",
+    "font.sans-serif": ["DejaVu Sans"], "font.size": 9.5, "axes.titlesize": 10, "axes.titlelocation": "left",
     "axes.titleweight": "bold", "axes.titlepad": 9, "axes.labelsize": 9.5, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "grid.linewidth": 0.7, "lines.linewidth": 1.8,
     "lines.markersize": 6, "xtick.major.size": 3, "ytick.major.size": 0, "xtick.minor.size": 0, "ytick.minor.size": 0,
@@ -173,7 +173,7 @@ def handle(s: Series) -> Any:
 
 def panel_size(panel: Panel) -> tuple[float, float]:
     width, height = WIDE_INCHES if panel.wide else PANEL_INCHES
-    return (width, max(height, 0.9 + 0.3 * len(panel.categories))) if panel.categories else (width, height)
+    return (width, 0.95 + 0.27 * len(panel.categories)) if panel.categories else (width, height)
 
 
 def to_svg(panel: Panel, label: str) -> str:
@@ -204,20 +204,20 @@ def inline(svg: str, label: str) -> str:
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """PDF, PNG and SVG of the whole figure, panels beside each other and one legend below."""
+    """PDF and PNG of the whole figure, panels beside each other and one legend below."""
     written = []
     with plt.rc_context(STYLE):
         picture = compose(figure)
-        for suffix in ("pdf", "png", "svg"):
+        for suffix in ("pdf", "png"):
             path = stem.with_suffix(f".{suffix}")
-            picture.savefig(path, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else {"Date": None} if suffix == "svg" else None)
+            picture.savefig(path, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else None)
             written.append(path)
         plt.close(picture)
     return written
 
 
 def compose(figure: Figure) -> Any:
-    columns = 1 if any(p.wide for p in figure.panels) else min(3, len(figure.panels))
+    columns = min(2, len(figure.panels)) if any(p.wide for p in figure.panels) else min(3, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
     sizes = [panel_size(p) for p in figure.panels]
     entries = legend_entries(figure)

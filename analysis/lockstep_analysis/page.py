@@ -30,10 +30,10 @@ nav a{text-decoration:none}nav a:hover{text-decoration:underline}
 .facts .about{display:block;font-size:.82rem;color:var(--muted);line-height:1.35}
 ul.words{padding-left:1.1rem;max-width:46rem}ul.words li{margin:.25rem 0}
 figure,.table{margin:2.2rem 0 0}
-.panels{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(21rem,100%),1fr));gap:.6rem 1.2rem;align-items:start}
-.panels .wide{grid-column:1/-1}
-.panels svg{display:block;width:100%;height:auto;max-width:34rem;overflow:visible}
-.panels .wide svg{max-width:64rem}
+.panels{display:flex;flex-wrap:wrap;gap:.8rem 1.4rem;align-items:flex-start}
+.panel{flex:1 1 19rem;max-width:26.5rem;min-width:0}
+.panel.wide{flex-basis:24rem;max-width:38rem}
+.panels svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;margin:.1rem 0 .6rem;padding:0;list-style:none;font-size:.88rem}
 .legend li{display:inline-flex;align-items:center;gap:.4rem}
@@ -47,14 +47,16 @@ code{font:.84em/1.4 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",mon
 .scroll{overflow-x:auto;margin:.5rem 0}
 table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums;min-width:min(100%,30rem)}
 th{font-weight:600;text-align:right;color:var(--muted);border-bottom:1px solid var(--muted);padding:.3rem .65rem;vertical-align:bottom;white-space:nowrap}
+td small{display:block;color:var(--muted);font-size:.86em;line-height:1.3}
 td{text-align:right;padding:.26rem .65rem;border-bottom:1px solid var(--grid);white-space:nowrap}
+td{vertical-align:top}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 dl{display:grid;grid-template-columns:minmax(8rem,14rem) 1fr;gap:.2rem 1rem;font-size:.88rem;margin:0}
 dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 .more{color:var(--muted);font-size:.85rem}
 @media(max-width:34rem){html{font-size:15.5px}dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}}
 @media print{html{font-size:10.5px}body{max-width:none;padding:0}nav,.theme{display:none}figure,.table,.facts li{break-inside:avoid}h2{break-after:avoid}
-.panels{grid-template-columns:1fr 1fr}a{color:inherit}.scroll{overflow:visible}table{font-size:.74rem}th,td{padding:.2rem .4rem;white-space:normal}}
+.panel{flex-basis:32%;max-width:48%}.panel.wide{max-width:62%}a{color:inherit}.scroll{overflow:visible}table{font-size:.74rem}th,td{padding:.2rem .4rem;white-space:normal}}
 """
 MARKS = {"s": '<rect x="11" y="4" width="8" height="8"/>', "o": '<circle cx="15" cy="8" r="4.4"/>', "^": '<path d="M15 3l5 9h-10z"/>',
          "v": '<path d="M15 13l5-9h-10z"/>', "D": '<path d="M15 2.5l5.3 5.5-5.3 5.5-5.3-5.5z"/>', "P": '<path d="M13 3h4v3h3v4h-3v3h-4v-3h-3v-4h3z"/>',
@@ -93,7 +95,7 @@ def legend(figure: Figure) -> str:
 
 def caption(item: Figure | Table, tag: str) -> str:
     words = "".join(f"<p>{escape(s)}</p>" for s in item.caption())
-    warnings = "".join(f'<p class="warn">{escape(w)}</p>' for w in item.warnings)
+    warnings = f'<p class="warn"><strong>Mind:</strong> {escape("; ".join(item.warnings))}. <a href="#checks">Checks</a> says more.</p>' if item.warnings else ""
     return f'<{tag} class="caption">{words}{warnings}</{tag}>'
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The report: a page with everything, and beside it each figure as PDF, PNG and SVG and each table as CSV, Markdown and LaTeX."""
+"""The report: a page with everything, and beside it each figure as PDF and PNG and each table as CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from lockstep_analysis.summary import facts, sentences
 from lockstep_analysis.tables import SUFFIXES, FORMATS
 
 MOST_BYTES = 3_000_000
-# Of a sweep that has a figure of its own, these are shown besides; of any other, all.
+# In a page of many sweeps, one that has a figure of its own shows these besides; else all that there are.
+FULL_CHAPTERS = 3
 BESIDES = ("strong_scaling", "phases", "model")
-MOST_CAPTION_WARNINGS = 3
 
 
 class Report:
@@ -44,7 +44,7 @@ class Report:
         self.out.mkdir(parents=True, exist_ok=True)
         chapters = chapters_of(runs)
         for name, points in chapters.items():
-            self.chapter(name, points, named_of(points) if len(chapters) > 1 or named_of(points) else None)
+            self.chapter(name, points, brief=len(chapters) > FULL_CHAPTERS)
         self.closing(runs, left_out)
         title, lead = self.head(runs, chapters)
         text = page.document(title, "Lockstep: how the work was shared, and what it brought", lead, self.links, "".join(self.parts))
@@ -64,7 +64,8 @@ class Report:
                 f"{page.escape('; '.join(models[:4]))}{'…' if len(models) > 4 else ''}.")
         return (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")), lead
 
-    def chapter(self, name: str, points: list[Point], named: str | None) -> None:
+    def chapter(self, name: str, points: list[Point], brief: bool) -> None:
+        named = named_of(points)
         anchor = slug(name)
         self.links.append((anchor, name))
         findings = check_points(points)
@@ -75,11 +76,11 @@ class Report:
         self.add(comparison(points), anchor, points, findings, f"table {self.typed(points)} --format csv")
         if named:
             self.add_named(named, anchor, points, findings)
-        for kind in BESIDES if named else FIGURES:
+        for kind in BESIDES if named and brief else FIGURES:
             try:
                 self.add(FIGURES[kind].build(points, self.options), anchor, points, findings, f"figure {kind} {self.typed(points)}")
             except NothingToShow as nothing:
-                if not named:
+                if not brief:
                     self.absent.append(f"{name}: {kind}: {nothing}")
         self.parts.append("</section>")
 
@@ -98,9 +99,7 @@ class Report:
 
     def add(self, item: Figure | Table, anchor: str, points: list[Point], findings: list[Finding], command: str) -> None:
         own = check_figure(item, findings)
-        item.warnings = caption_words(own[:MOST_CAPTION_WARNINGS])
-        if len(own) > MOST_CAPTION_WARNINGS:
-            item.warnings.append(f"{len(own) - MOST_CAPTION_WARNINGS} more findings are in the section Checks.")
+        item.warnings = caption_words(own)
         item.command = f"analysis/lockstep-analysis {command}"
         stem = f"{anchor}-{slug(item.name)}"
         files = write_files(item, self.out / stem, self.pictures)

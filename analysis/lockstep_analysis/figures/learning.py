@@ -12,6 +12,7 @@ from lockstep_analysis.points import Point, label, varying
 from lockstep_analysis.statistics import Survival, kaplan_meier
 
 MOST_LINES = 10
+ENOUGH_FOR_BANDS = 5  # runs; the band of fewer is as wide as the picture
 
 
 def lines_of(points: list[Point]) -> list[tuple[Point, str, str, int]]:
@@ -125,9 +126,9 @@ def time_to_accuracy(points: list[Point], options: Options) -> Figure:
                      "median s": curve.time_until(0.5), "first s": curve.time_until(1e-9), "all s": curve.time_until(1.0)})
         if len(series) < MOST_LINES:
             stop = end if curve.reached == curve.runs else curve.watched_until
-            series.append(Series(text, color, [*curve.time, stop], [*(1 - curve.still_open), 1 - curve.still_open[-1]],
-                                 [*(1 - curve.high), 1 - curve.high[-1]], [*(1 - curve.low), 1 - curve.low[-1]], "steps", variant, "95%"))
-    bands = "bands: 95% (Greenwood, log-log). " if any(c.runs >= 3 for c, _ in found) else ""
+            bounds = [[*(1 - side), 1 - side[-1]] for side in (curve.high, curve.low)] if curve.runs >= ENOUGH_FOR_BANDS and len(found) <= 4 else (None, None)
+            series.append(Series(text, color, [*curve.time, stop], [*(1 - curve.still_open), 1 - curve.still_open[-1]], *bounds, "steps", variant, "95%"))
+    bands = "bands: 95% (Greenwood, log-log). " if any(s.low is not None for s in series) else "each step is one run or more. "
     return Figure("time_to_accuracy", f"Time to {100 * target:g}% test accuracy", [
         Panel(f"Share of the runs that have reached {100 * target:g}%", "seconds on the training clock", "share of runs", series, percent=True,
               y_limits=(-0.02, 1.02), wide=True)], pd.DataFrame(rows), [

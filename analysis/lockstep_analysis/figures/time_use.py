@@ -27,10 +27,11 @@ def phases(points: list[Point], options: Options) -> Figure:
             for p, s, t in zip(shown, seconds, total)]
     bars = [Series(phase, f"phase_{phase}", y, [s[phase] for s in seconds], style="bars") for phase in ORDER]
     shares = [Series(phase, f"phase_{phase}", y, [s[phase] / t for s, t in zip(seconds, total)], style="bars") for phase in ORDER]
+    wide = max(map(len, names)) > 22
     left_out = f" The first {MOST_BARS} of {len(points)} points." if len(points) > MOST_BARS else ""
     return Figure("phases", "Where the time of an epoch goes", [
-        Panel("Seconds of an epoch", "seconds, mean rank", "", bars, categories=names, wide=False),
-        Panel("Shares", "share of the training time", "", shares, categories=names, percent=True)],
+        Panel("Seconds of an epoch", "seconds, mean rank", "", bars, categories=names, wide=wide),
+        Panel("Shares", "share of the training time", "", shares, categories=names, percent=True, wide=wide)],
         pd.DataFrame(rows), [
             "Phases are means over ranks, epochs and runs: only means add up to the whole. ×N is N ranks. Wait is waiting for the slowest rank before "
             "an exchange; straggler (in the table) is by how much the slowest rank's own work exceeds the mean rank's, as a share of "
