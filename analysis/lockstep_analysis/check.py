@@ -13,7 +13,7 @@ import numpy as np
 from lockstep_analysis.chart import Figure, Table
 from lockstep_analysis.points import Point, label, ranks_text, varying
 from lockstep_analysis.runs import Run
-from lockstep_analysis.speedup import find_base
+from lockstep_analysis.speedup import find_base, weak_series
 
 RULES = {
     1: "say whether the base of a speed-up is serial or one rank of the parallel code, and its absolute time",
@@ -50,7 +50,7 @@ class Finding:
 def check_points(points: list[Point]) -> list[Finding]:
     """Findings about runs, the gravest first."""
     found: list[Finding] = []
-    for rule in (missing_base, too_few_runs, wide_intervals, two_modes, unfinished_provenance, mixed, binding, crowded, interrupted, subset):
+    for rule in (missing_base, too_few_runs, wide_intervals, two_modes, unfinished_provenance, mixed, binding, crowded, interrupted, subset, diverged):
         found += rule(points)
     return sorted(found, key=lambda f: (LEVELS.index(f.level), f.rule))
 
@@ -62,7 +62,8 @@ def named(points: Iterable[Point], all_points: list[Point], most: int = 2) -> st
 
 
 def missing_base(points: list[Point]) -> list[Finding]:
-    lost = [p for p in points if p.ranks > 1 and find_base(p, points) is None]
+    weak = {p.key for members in weak_series(points).values() for p in members}  # those have a base of their own
+    lost = [p for p in points if p.ranks > 1 and p.key not in weak and find_base(p, points) is None]
     if not lost:
         return []
     batches = ", ".join(sorted({str(p.batch) for p in lost}, key=int))
@@ -187,6 +188,15 @@ def interrupted(points: list[Point]) -> list[Finding]:
     lost = sum(r.lost_s for r in again)
     return [Finding(10, "note", f"{len(again)} runs were interrupted and went on ({lost:.0f} s of work lost, which no clock here counts)",
                     "their epochs were measured at different times")]
+
+
+def diverged(points: list[Point]) -> list[Finding]:
+    gone = [p for p in points if p.diverged or any(r.diverged for r in p.runs)]
+    if not gone:
+        return []
+    count = sum(r.diverged for p in gone for r in (*p.runs, *p.diverged))
+    return [Finding(2, "warning", f"{count} runs diverged: {named(gone, points)}; they count as never reaching an accuracy, and their times are left out",
+                    "a smaller learning rate", "all", f"{count} runs diverged")]
 
 
 def subset(points: list[Point]) -> list[Finding]:

@@ -45,8 +45,9 @@ def notes(name: str, points: list[Point]) -> list[str]:
         lost = [row["match"] for row in old_values(name) if not any(old_row(name, p) is row for p in points)]
         found.append(f"Old: {OLD['source']}")
         if lost:
-            found.append("No run here for the old report's " + "; ".join(" ".join(f"{k} {as_text(v)}" for k, v in m.items()) for m in lost[:8])
-                         + (f" and {len(lost) - 8} more" if len(lost) > 8 else "") + ".")
+            told = [k for k in lost[0] if len({str(row["match"].get(k)) for row in old_values(name)}) > 1]
+            names = ["  ".join(f"{k} {as_text(m[k])}" for k in told if k in m) for m in lost]
+            found.append(f"No run here for {len(lost)} of the old report's points: {'; '.join(names[:8])}{' …' if len(lost) > 8 else ''}.")
     return found
 
 
@@ -61,6 +62,10 @@ def chosen(name: str, points: list[Point]) -> list[Point]:
 def named_table(name: str, points: list[Point], options: Options) -> Table:
     build = {"speedup": speedup_table, "accuracy": accuracy_table, "epoch_time": epoch_time_table}[NAMED[name]["kind"]]
     return build(name, one_problem(points), options)
+
+
+def in_words(points: list[Point]) -> str:
+    return how_summarised(points, "Times: medians", "below them")
 
 
 def settings(point: Point, keys: list[str]) -> dict[str, Any]:
@@ -79,7 +84,7 @@ def speedup_table(name: str, points: list[Point], options: Options) -> Table:
         rows.append(row | {f"old {k}": old[k] for k in ("speed-up", "efficiency") if k in old})
     if not rows:
         raise NothingToShow(f"{name} needs runs on several ranks")
-    says = [how_summarised(shown)] + ([] if bases else ["No speed-up can be stated: no serial run of this batch size is here."])
+    says = [in_words(shown)] + ([] if bases else ["No speed-up can be stated: no serial run of this batch size is here."])
     return Table(name, NAMED[name]["title"], pd.DataFrame(rows), [*says, *notes(name, points)], base="; ".join(bases), is_relative=bool(bases))
 
 
@@ -107,7 +112,7 @@ def epoch_time_table(name: str, points: list[Point], options: Options) -> Table:
         old = old_row(name, p)
         rows.append({"algorithm": p.algorithm, "batch_size": p.batch, "runs": len(p.runs), **ms}
                     | {f"old {k}": old[k] for k in ("ms an epoch", "±") if k in old})
-    return Table(name, NAMED[name]["title"], pd.DataFrame(rows), [how_summarised(shown), *notes(name, points)])
+    return Table(name, NAMED[name]["title"], pd.DataFrame(rows), [in_words(shown), *notes(name, points)])
 
 
 def named_figure(name: str, points: list[Point], options: Options) -> Figure:

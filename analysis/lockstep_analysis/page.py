@@ -38,6 +38,7 @@ svg text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",san
 .legend{display:flex;flex-wrap:wrap;gap:.25rem 1.1rem;margin:.1rem 0 .6rem;padding:0;list-style:none;font-size:.88rem}
 .legend li{display:inline-flex;align-items:center;gap:.4rem}
 .legend svg{width:1.9rem;height:.9rem;flex:none;overflow:visible}
+@media(min-width:56rem){.single .body{display:grid;grid-template-columns:minmax(0,36rem) minmax(12rem,1fr);gap:1rem 2rem;align-items:start}}
 figcaption,.caption{font-size:.86rem;color:var(--muted);max-width:54rem;margin-top:.5rem;line-height:1.45}
 figcaption p,.caption p{margin:.15rem 0;max-width:none}
 .warn{color:var(--ink);border-left:3px solid var(--phase_wait);padding-left:.6rem;margin:.4rem 0}
@@ -102,7 +103,8 @@ def caption(item: Figure | Table, tag: str) -> str:
 def figure_html(figure: Figure, anchor: str, csv: str) -> str:
     """A figure with its legend, caption, data and command."""
     panels = "".join(f'<div class="panel{" wide" if p.wide else ""}">{to_svg(p, f"{anchor} {p.title}")}</div>' for p in figure.panels)
-    return (f'<figure id="{anchor}"><h3>{escape(figure.title)}</h3>{legend(figure)}<div class="panels">{panels}</div>{caption(figure, "figcaption")}'
+    single = ' class="single"' if len(figure.panels) == 1 else ""
+    return (f'<figure id="{anchor}"{single}><h3>{escape(figure.title)}</h3>{legend(figure)}<div class="body"><div class="panels">{panels}</div>{caption(figure, "figcaption")}</div>'
             f'<details><summary>Data and command</summary>{to_html(figure.table)}<p class=more>Every digit: <a href="{escape(csv)}">{escape(csv)}</a>. Drawn by '
             f'<code>{escape(figure.command)}</code></p></details></figure>')
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Iterable
 
@@ -25,9 +25,11 @@ SHORT = {"batch_size": "B", "avg_freq": "k", "avg_steps": "H", "lambda": "λ", "
 
 @dataclass
 class Point:
-    """Runs that differ in nothing but their seed."""
+    """Runs that differ in nothing but their seed. Those that diverged stand apart: their times say nothing, but they never
+    reached an accuracy, and are counted there. Where all did, `runs` holds them."""
 
     runs: list[Run]
+    diverged: list[Run] = field(default_factory=list)
 
     @property
     def first(self) -> Run:
@@ -126,7 +128,12 @@ def group_points(runs: Iterable[Run]) -> list[Point]:
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         groups[run.settings()].append(run)
-    return sorted((Point(members) for members in groups.values()), key=sort_key)
+    return sorted(map(make_point, groups.values()), key=sort_key)
+
+
+def make_point(runs: list[Run]) -> Point:
+    good = [r for r in runs if not r.diverged]
+    return Point(good, [r for r in runs if r.diverged]) if good else Point(runs)
 
 
 def by_problem(points: Iterable[Point]) -> dict[str, list[Point]]:

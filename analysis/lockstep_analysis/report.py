@@ -153,7 +153,7 @@ def named_of(points: list[Point]) -> str | None:
 def comparison(points: list[Point]) -> Table:
     bases = {b.text(): None for p in points if (b := find_base(p, points))}
     return Table("comparison", "All configurations", frame(points),
-                 [how_summarised(points), "Accuracy: median over the runs. Compute, exchange and wait: shares of all ranks' training time."],
+                 [how_summarised(points, "Times: medians", "below them"), "Accuracy: median over the runs. Compute, exchange and wait: shares of all ranks' training time."],
                  base="; ".join(bases), is_relative=bool(bases))
 
 

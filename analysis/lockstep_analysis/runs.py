@@ -58,6 +58,12 @@ class Run:
         return len(self.series["epochs/epoch_s"])
 
     @property
+    def diverged(self) -> bool:
+        """The training failed because its loss was no number any more: a result, not an accident."""
+        loss = self.series.get("epochs/train_loss", np.zeros(1))
+        return self.status == "failed" and len(loss) > 0 and not np.isfinite(loss[-1])
+
+    @property
     def final_accuracy(self) -> float:
         """Test accuracy after the last epoch; NaN when it was not evaluated."""
         return float(self.series["epochs/test_accuracy"][-1])
@@ -162,7 +168,8 @@ def run_files(paths: Iterable[Path | str]) -> list[Path]:
 
 def load_runs(paths: Iterable[Path | str], where: dict[str, str] | None = None,
               incomplete: bool = False) -> tuple[list[Run], list[tuple[Path, str]]]:
-    """(runs, left_out): all complete runs below the paths that agree with `where`, and [(path, reason)] for the rest.
+    """(runs, left_out): all complete runs below the paths that agree with `where`, and [(path, reason)] for the rest. Runs
+    that diverged are among them: whoever leaves them out makes an algorithm look better than it is.
     With `incomplete`, also runs that go on, were stopped or failed, as far as they came. Raises NoRuns."""
     paths = list(paths)
     runs: list[Run] = []
@@ -193,7 +200,7 @@ def refusal(run: Run, where: dict[str, str], incomplete: bool) -> str:
             return f"other configuration: {key} is {given}, not {wanted}"
     if run.epochs == 0:
         return f"its status is {run.status}, and it has no epoch yet"
-    if run.status != "complete" and not incomplete:
+    if run.status != "complete" and not incomplete and not run.diverged:
         return f"its status is {run.status} ({run.epochs} of {run.config.get('epochs', '?')} epochs)"
     return ""
 

@@ -14,10 +14,13 @@ LATEX_SPECIAL = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", 
                  "^": r"\textasciicircum{}", "±": r"$\pm$", "λ": r"$\lambda$", "×": r"$\times$", "–": "--", "−": "$-$"}
 
 
-def cell(value: Any) -> str:
-    """A number with three to four digits that count; nothing where nothing is known."""
+def cell(value: Any, name: str = "") -> str:
+    """A number with three to four digits that count; nothing where nothing is known. `name` is the column's: percentages and
+    accuracies have a fixed number of digits, so that they align."""
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and math.isfinite(value) and ("%" in name or "accuracy" in name):
+        return f"{value:.2f}" if "accuracy" in name else f"{value:.1f}"
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and math.isinf(value):
@@ -53,9 +56,9 @@ def cells_of(frame: "pd.DataFrame") -> list[list[str]]:
         for name in names:
             if name in hidden:
                 continue
-            row.append(cell(record[name]))
+            row.append(cell(record[name], name))
             if name in joined:
-                low, high = cell(record[f"{name} low"]), cell(record[f"{name} high"])
+                low, high = cell(record[f"{name} low"], name), cell(record[f"{name} high"], name)
                 row.append(f"{low} .. {high}" if low and high else "")
         rows.append(row)
     return rows

@@ -31,15 +31,15 @@ class NothingToShow(AnalysisError):
     """These runs have nothing for this figure; the message says what is missing."""
 
 
-def how_summarised(points: Iterable[Point]) -> str:
+def how_summarised(points: Iterable[Point], marks: str = "Marks: medians", bars: str = "bars") -> str:
     """The sentence that rules 5 and 10 of Hoefler & Belli ask for."""
     points = list(points)
     runs = sorted({len(p.runs) for p in points})
     epochs = sorted({p.first.epochs for p in points})
     count = span(runs)
-    method = "bars: 95% interval by a two-level bootstrap over runs and epochs" if runs[-1] > 1 else \
-        "bars: 95% interval between order statistics of the epochs"
-    return (f"Marks: medians over all epochs ({span(epochs)} a run) of {count} run{'s' * (count != '1')} a point; {method}. "
+    method = f"{bars}: 95% interval by a two-level bootstrap over runs and epochs" if runs[-1] > 1 else \
+        f"{bars}: 95% interval between order statistics of the epochs"
+    return (f"{marks} over all epochs ({span(epochs)} a run) of {count} run{'s' * (count != '1')} a point; {method}. "
             "Time is the training clock of the slowest rank; evaluation and writing are off it.")
 
 

@@ -64,9 +64,15 @@ def over_time(points: list[Point], options: Options) -> Figure:
         rows += [{"series": text, "epoch": i + 1, "training clock s": clock[i], "accuracy %": middle[i], "low": low[i], "high": high[i]}
                  for i in np.flatnonzero(keep)]
     return Figure("accuracy_over_time", "Accuracy over training time", [
-        Panel("Accuracy over training time", "seconds on the training clock", "test accuracy, percent", series, wide=True)],
+        Panel("Accuracy over training time", "seconds on the training clock", "test accuracy, percent", series, time_scale(series), wide=True)],
         pd.DataFrame(rows), ["Lines: medians over the runs of clock and accuracy at each epoch; bands: range of the accuracy. Between two "
                              "epochs the accuracy is not measured; the line only guides the eye along one training."])
+
+
+def time_scale(series: list[Series]) -> str:
+    """Logarithmic, where one series takes ten times as long as another."""
+    ends = [float(s.x[-1]) for s in series]
+    return "log" if max(ends) > 6.0 * min(ends) > 0.0 else "linear"
 
 
 def over_ranks(points: list[Point], options: Options) -> Figure:
@@ -105,7 +111,7 @@ def default_target(points: list[Point]) -> float:
 def race(point: Point, target: float, clock: str = "train_clock_s") -> tuple[list[float], list[bool]]:
     """For each run: when it reached the target or, where it never did, how long it was watched (then it is censored)."""
     times, reached = [], []
-    for run in point.runs:
+    for run in (*point.runs, *point.diverged):
         accuracy, time = run.series["epochs/test_accuracy"], run.series[f"epochs/{clock}"]
         there = np.flatnonzero(accuracy >= target)
         times.append(float(time[there[0]] if len(there) else time[-1]))
