@@ -96,13 +96,28 @@ def plain(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value.item() if isinstance(value, np.generic) else value
 
 
+# By HDF5's own calls: h5py's convenient ones take several times as long, which is what a folder of a thousand runs waits for.
+_TEXT = h5py.h5t.py_create(h5py.string_dtype())  # Python objects, in memory
+
+
+def read_value(group: h5py.h5g.GroupID, name: bytes) -> Any:
+    """A data set in Python's own types: texts, numbers, or lists of them."""
+    data = h5py.h5d.open(group, name)
+    if data.get_type().get_class() == h5py.h5t.STRING:
+        texts = np.empty(data.shape, dtype=object)
+        data.read(h5py.h5s.ALL, h5py.h5s.ALL, texts, _TEXT)
+        return plain(texts) if texts.shape else text(texts[()])
+    values = np.empty(data.shape, dtype=data.dtype)
+    data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    return values.tolist()
+
+
 def read_group(file: h5py.File, name: str) -> dict[str, np.ndarray]:
-    """All numeric series of a group. By HDF5's own calls: h5py's convenient ones take seven times as long, which is
-    what a folder of a thousand runs waits for."""
+    """All series of a group."""
     series: dict[str, np.ndarray] = {}
-    if name not in file:
+    if name.encode() not in file.id:
         return series
-    group = file[name].id
+    group = h5py.h5g.open(file.id, name.encode())
     for member in group:
         data = h5py.h5d.open(group, member)
         values = np.empty(data.shape, dtype=np.float64)
@@ -141,11 +156,14 @@ def read_open_file(file: h5py.File, path: Path) -> Run:
     schema = int(file.attrs["schema_version"])
     if schema > NEWEST_SCHEMA:
         raise NotARun(f"schema {schema} is newer than this analysis ({NEWEST_SCHEMA})")
-    provenance = file["provenance"]
-    kept = {key: plain(provenance[key][()]) for key in PROVENANCE if key in provenance}
+    if "provenance" not in file or "ranks" not in file["provenance"]:
+        raise NotARun("a run file that lacks something: /provenance/ranks")
+    provenance = file["provenance"].id
+    there = set(provenance)
+    kept = {key: read_value(provenance, key.encode()) for key in PROVENANCE if key.encode() in there}
     segments = {key: values[()] for key, values in file["segments"].items()} if "segments" in file else {}
     run = Run(path=path, run_id=text(file.attrs["run_id"]), config=json.loads(text(file["config"][()])),
-              ranks=int(provenance["ranks"][()]), hosts=plain(provenance["hosts"][()]),
+              ranks=int(read_value(provenance, b"ranks")), hosts=read_value(provenance, b"hosts"),
               series=read_group(file, "epochs") | read_group(file, "exchange"), status=text(file.attrs["status"]),
               started=text(file.attrs.get("started", "")), finished=text(file.attrs.get("finished", "")), schema=schema,
               model_text=text(file["model"][()]), provenance=kept, segments=segments)
