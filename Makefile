@@ -14,4 +14,5 @@ include mk/build.mk
 include mk/data.mk
 include mk/test.mk
 include mk/bench.mk
+include mk/analysis.mk
 include mk/tools.mk
