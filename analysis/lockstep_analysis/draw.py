@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lockstep_analysis.chart import Figure, Panel, Series
-from lockstep_analysis.palette import DASHES, light, marker, with_variables
+from lockstep_analysis.palette import DASHES, light, mark, with_variables
 
 PANEL_INCHES = (3.9, 3.0)
 WIDE_INCHES = (5.4, 3.4)
@@ -69,7 +69,8 @@ def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
     color = light(s.color)
     x = np.asarray(s.x) * 2.0**offset if axes.name and offset and np.all(np.asarray(s.x) > 0) else np.asarray(s.x) + offset
     dash = DASHES[s.variant % len(DASHES)]
-    fill = color if s.variant == 0 else light("paper")
+    symbol, filled = mark(s.color, s.variant)
+    fill = color if filled else light("paper")
     if s.style == "guide":
         axes.plot(s.x, s.y, color=color, linestyle=(0, (4, 2.5)) if s.variant == 0 else dash, linewidth=1.3, zorder=2)
         if s.low is not None:
@@ -82,7 +83,7 @@ def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
         if s.low is not None:
             has = ~np.isnan(s.low)
             axes.vlines(x[has], s.low[has], s.high[has], color=color, linewidth=1.3, zorder=3)
-        axes.plot(x, s.y, marker(s.color), color=color, markerfacecolor=fill, markeredgewidth=1.3, zorder=4)
+        axes.plot(x, s.y, symbol, color=color, markerfacecolor=fill, markeredgewidth=1.3, zorder=4)
     elif s.style == "steps":
         axes.step(s.x, s.y, where="post", color=color, linestyle=dash, zorder=3)
         if s.low is not None:
@@ -91,7 +92,7 @@ def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
         if s.low is not None:
             axes.fill_between(s.x, s.low, s.high, color=color, alpha=0.15, linewidth=0, zorder=1)
         few = len(s.x) <= 25
-        axes.plot(s.x, s.y, marker=marker(s.color) if few else None, color=color, linestyle=dash, markersize=4.2,
+        axes.plot(s.x, s.y, marker=symbol if few else None, color=color, linestyle=dash, markersize=4.2,
                   markerfacecolor=fill, zorder=3)
     if s.end_label and len(s.x):
         axes.annotate(s.end_label, (s.x[-1], s.y[-1]), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5,
@@ -120,6 +121,9 @@ def scale_axes(axes: Axes, panel: Panel) -> None:
             axes.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
     if panel.y_from_zero and panel.y_scale == "linear":
         axes.set_ylim(bottom=0)
+    for y, _ in panel.h_lines:  # in sight, whatever was measured
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, y if panel.y_scale == "linear" else y / 1.1), max(high, y if panel.y_scale == "linear" else y * 1.1))
     low, high = panel.y_limits
     axes.set_ylim(bottom=low if low is not None else axes.get_ylim()[0], top=high if high is not None else axes.get_ylim()[1])
 
@@ -132,7 +136,7 @@ def set_scale(axes: Axes, axis: Any, scale: str, values: np.ndarray) -> None:
         present = np.unique(values[np.isfinite(values) & (values > 0)])
         if name == "x" and len(present):
             ticks = present if len(present) <= 9 else 2.0 ** np.arange(np.floor(np.log2(present[0])), np.ceil(np.log2(present[-1])) + 1)
-            ticks = ticks[:: max(1, len(ticks) // 8)] if len(ticks) > 9 else ticks
+            ticks = ticks[:: -(-len(ticks) // 7)] if len(ticks) > 9 else ticks
             axis.set_ticks(ticks)
             axes.set_xlim(present[0] / 1.25, present[-1] * 1.25)
         axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:g}"))
@@ -142,7 +146,7 @@ def set_scale(axes: Axes, axis: Any, scale: str, values: np.ndarray) -> None:
         finite = values[np.isfinite(values) & (values > 0)]
         decades = np.log10(finite.max() / finite.min()) if len(finite) else 1.0
         if decades < 2.5:
-            axis.set_major_locator(ticker.LogLocator(base=10, subs=(1.0, 2.0, 5.0) if decades > 0.8 else (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)))
+            axis.set_major_locator(ticker.LogLocator(base=10, subs=(1.0, 2.0, 5.0) if decades > 0.8 else (1, 1.5, 2, 3, 5, 7)))
         axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:g}"))
         axis.set_minor_formatter(ticker.NullFormatter())
         axis.set_minor_locator(ticker.NullLocator())
@@ -165,15 +169,16 @@ def handle(s: Series) -> Any:
     if s.style == "ticks":
         return Line2D([], [], color=color, marker="_", linestyle="none", markersize=13, markeredgewidth=1.4)
     dash: Any = DASHES[s.variant % len(DASHES)]
+    symbol, filled = mark(s.color, s.variant)
     if s.style == "guide":
         return Line2D([], [], color=color, linestyle=(0, (4, 2.5)) if s.variant == 0 else dash, linewidth=1.3)
-    return Line2D([], [], color=color, marker=marker(s.color) if s.style != "steps" else None, linestyle="none" if s.style == "points" else dash,
-                  markerfacecolor=color if s.variant == 0 else light("paper"), markeredgewidth=1.3)
+    return Line2D([], [], color=color, marker=symbol if s.style != "steps" else None, linestyle="none" if s.style == "points" else dash,
+                  markerfacecolor=color if filled else light("paper"), markeredgewidth=1.3)
 
 
 def panel_size(panel: Panel) -> tuple[float, float]:
     width, height = WIDE_INCHES if panel.wide else PANEL_INCHES
-    return (width, 0.95 + 0.27 * len(panel.categories)) if panel.categories else (width, height)
+    return (width, max(1.8, 0.95 + 0.27 * len(panel.categories))) if panel.categories else (width, height)
 
 
 def to_svg(panel: Panel, label: str) -> str:
@@ -221,9 +226,12 @@ def compose(figure: Figure) -> Any:
     rows = -(-len(figure.panels) // columns)
     sizes = [panel_size(p) for p in figure.panels]
     entries = legend_entries(figure)
-    legend_rows = -(-len(entries) // max(1, 3 * columns)) if len(entries) > 1 else 0
+    width = max(s[0] for s in sizes) * columns * 0.92
+    longest = max((len(s.label) for s in entries), default=0)
+    legend_columns = max(1, min(len(entries), int(width / (0.75 + 0.078 * longest))))
+    legend_rows = -(-len(entries) // legend_columns) if len(entries) > 1 else 0
     height = sum(max(s[1] for s in sizes[r * columns:(r + 1) * columns]) for r in range(rows)) + 0.24 * legend_rows
-    picture, grid = plt.subplots(rows, columns, squeeze=False, figsize=(max(s[0] for s in sizes) * columns * 0.92, height))
+    picture, grid = plt.subplots(rows, columns, squeeze=False, figsize=(width, height))
     below = (0.24 * legend_rows + 0.08) / height if legend_rows else 0.0
     picture.set_layout_engine("constrained", rect=(0.0, below, 1.0, 1.0 - below))
     for axes, panel in zip(grid.flat, figure.panels):
@@ -232,5 +240,5 @@ def compose(figure: Figure) -> Any:
         axes.set_visible(False)
     if len(entries) > 1:
         picture.legend([handle(s) for s in entries], [s.label for s in entries], loc="lower center",
-                       ncols=max(1, min(len(entries), 3 * columns)), handlelength=2.2, columnspacing=1.6)
+                       ncols=legend_columns, handlelength=2.2, columnspacing=1.6)
     return picture

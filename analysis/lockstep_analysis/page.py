@@ -7,7 +7,7 @@ import html
 
 from lockstep_analysis.chart import Figure, Series, Table
 from lockstep_analysis.draw import legend_entries, to_svg
-from lockstep_analysis.palette import css
+from lockstep_analysis.palette import css, mark
 from lockstep_analysis.tables import to_html
 
 STYLE = """
@@ -60,6 +60,7 @@ dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 .panel{flex-basis:32%;max-width:48%}.panel.wide{max-width:62%}a{color:inherit}.scroll{overflow:visible}table{font-size:.74rem}th,td{padding:.2rem .4rem;white-space:normal}}
 """
 MARKS = {"s": '<rect x="11" y="4" width="8" height="8"/>', "o": '<circle cx="15" cy="8" r="4.4"/>', "^": '<path d="M15 3l5 9h-10z"/>',
+         "<": '<path d="M10 8l9-5v10z"/>', ">": '<path d="M20 8l-9-5v10z"/>',
          "v": '<path d="M15 13l5-9h-10z"/>', "D": '<path d="M15 2.5l5.3 5.5-5.3 5.5-5.3-5.5z"/>', "P": '<path d="M13 3h4v3h3v4h-3v3h-4v-3h-3v-4h3z"/>',
          "X": '<path d="M11 3l4 3 4-3 1 1-3 4 3 4-1 1-4-3-4 3-1-1 3-4-3-4z"/>', "*": '<path d="M15 2l2 4 4 .5-3 3 1 4.500-4-2-4 2 1-4.500-3-3 4-.5z"/>'}
 
@@ -70,8 +71,6 @@ def escape(text: object) -> str:
 
 def swatch(s: Series) -> str:
     """A legend's key: the same mark and dash as in the picture."""
-    from lockstep_analysis.palette import marker
-
     color = f"var(--{s.color})"
     if s.style == "bars":
         return f'<svg viewBox="0 0 30 16" aria-hidden="true"><rect x="4" y="2" width="22" height="12" rx="2" fill="{color}"/></svg>'
@@ -80,11 +79,11 @@ def swatch(s: Series) -> str:
     line = "" if s.style in ("points", "ticks") else f'<path d="M1 8H29" stroke="{color}" stroke-width="2" stroke-dasharray="{dash}" fill="none"/>'
     if s.style == "ticks":
         line = f'<path d="M8 8H22" stroke="{color}" stroke-width="2"/>'
-    mark = ""
+    symbol = ""
     if s.style in ("points", "line"):
-        fill = color if s.variant == 0 else "var(--paper)"
-        mark = MARKS[marker(s.color)].replace("/>", f' fill="{fill}" stroke="{color}" stroke-width="1.5"/>')
-    return f'<svg viewBox="0 0 30 16" aria-hidden="true">{line}{mark}</svg>'
+        shape, filled = mark(s.color, s.variant)
+        symbol = MARKS[shape].replace("/>", f' fill="{color if filled else "var(--paper)"}" stroke="{color}" stroke-width="1.5"/>')
+    return f'<svg viewBox="0 0 30 16" aria-hidden="true">{line}{symbol}</svg>'
 
 
 def legend(figure: Figure) -> str:

@@ -30,7 +30,7 @@ COLORS: dict[str, tuple[str, str]] = {
 }
 MARKERS = {"serial": "s", "parallel_sgd": "o", "param_avg": "^", "w_param_avg": "D", "drift_avg": "v"}
 OTHER_MARKERS = ("P", "X", "*")
-# How variants of one algorithm differ: line and filling, the colour stays.
+# How variants of one algorithm differ: dash and mark; the colour stays.
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (8, 3)), (0, (3, 1)))
 
 
@@ -42,10 +42,10 @@ def algorithm_color(algorithm: str, known: list[str] | None = None) -> str:
     return f"other{strangers.index(algorithm) % 3 + 1}" if algorithm in strangers else "other1"
 
 
-def marker(color: str) -> str:
-    if color.startswith("other"):
-        return OTHER_MARKERS[int(color[-1]) - 1]
-    return MARKERS.get(color, "o")
+def mark(color: str, variant: int = 0) -> tuple[str, bool]:
+    """(marker, filled): the algorithm's own, filled and open, for its first two variants; others for what comes after."""
+    own = OTHER_MARKERS[int(color[-1]) - 1] if color.startswith("other") else MARKERS.get(color, "o")
+    return ((own, True), (own, False), ("<", True), (">", True), ("<", False), (">", False))[variant % 6]
 
 
 def light(name: str) -> str:

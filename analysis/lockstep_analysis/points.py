@@ -20,7 +20,7 @@ ALGORITHM_ORDER = ("serial", "parallel_sgd", "param_avg", "w_param_avg", "drift_
 PROBLEM_KEYS = ("dataset", "model", "gradient")
 SAMPLE_KEYS = ("train_samples", "synthetic_train")
 # Short names for labels; any other key is written out.
-SHORT = {"batch_size": "B", "avg_freq": "k", "avg_steps": "H", "lambda": "λ", "learning_rate": "rate"}
+SHORT = {"batch_size": "B", "avg_freq": "k", "avg_steps": "H", "lambda": "λ", "learning_rate": "rate", "synthetic_train": "samples", "train_samples": "samples"}
 
 
 @dataclass

@@ -79,7 +79,7 @@ def test_predictions_are_lines_and_measurements_are_marks(drawn):
     for name in ("model", "outlook"):
         for panel in drawn[name].panels:
             for s in panel.series:
-                assert s.predicted == (s.style == "guide") or s.label == "ideal"
+                assert s.predicted == (s.style in ("guide", "ticks")) or s.label == "ideal"
     assert "prediction" in drawn["outlook"].title.lower() and "Nothing here was measured" in drawn["outlook"].says[0]
     assert max(drawn["outlook"].table["ranks"]) > 64
 

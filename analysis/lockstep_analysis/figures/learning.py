@@ -34,6 +34,7 @@ def over_epochs(points: list[Point], options: Options) -> Figure:
     """Accuracy and loss after each epoch."""
     panels, rows, counts = [], {}, set()
     shown = evaluated(points)
+    same: dict[str, list[str]] = {}  # first label of a curve -> further labels of the same one
     for name, title, unit, scale in (("test_accuracy", "Test accuracy", "percent", 100.0), ("train_loss", "Training loss", "loss", 1.0)):
         series = []
         for p, text, color, variant in lines_of(shown[:MOST_LINES]):
@@ -41,7 +42,11 @@ def over_epochs(points: list[Point], options: Options) -> Figure:
             keep = ~np.isnan(middle)
             epoch = np.arange(1, len(middle) + 1)[keep]
             counts.add(len(p.runs))
-            series.append(Series(text, color, epoch, middle[keep], low[keep], high[keep], "line", variant, "range over runs"))
+            twin = next((s for s in series if s.low is not None and np.array_equal(s.y, middle[keep])), None)
+            band = (low[keep], high[keep]) if twin is None else (None, None)  # once is enough
+            series.append(Series(text, color, epoch, middle[keep], *band, "line", variant, "range over runs"))
+            if twin is not None and name == "test_accuracy":
+                same.setdefault(twin.label, []).append(text)
             for e, m, lo, hi in zip(epoch, middle[keep], low[keep], high[keep]):
                 rows.setdefault((text, int(e)), {}).update({f"{name} {unit}".replace(" loss", ""): m, f"{name} low": lo, f"{name} high": hi})
         panels.append(Panel(title, "epoch", unit, series, y_scale="log" if name == "train_loss" else "linear"))
@@ -49,7 +54,8 @@ def over_epochs(points: list[Point], options: Options) -> Figure:
     more = f" The first {MOST_LINES} of {len(shown)} points." if len(shown) > MOST_LINES else ""
     return Figure("learning", "Accuracy and loss over epochs", panels, frame,
                   [f"Lines: median over the runs ({span(sorted(counts))} each); bands: their whole range. An epoch is one pass over "
-                   f"the data, so it is the same work for every algorithm.{more}"], about="learning")
+                   f"the data, so it is the same work for every algorithm.{more}",
+                   *(f"The same curve as {first}, which hides them or is hidden: {'; '.join(others)}." for first, others in same.items())], about="learning")
 
 
 def over_time(points: list[Point], options: Options) -> Figure:
