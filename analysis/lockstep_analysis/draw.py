@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lockstep_analysis.chart import Figure, Panel, Series
-from lockstep_analysis.palette import DASHES, light, mark, with_variables
+from lockstep_analysis.palette import DASHES, GUIDE_DASHES, light, mark, with_variables
 
 PANEL_INCHES = (3.9, 3.0)
 WIDE_INCHES = (5.4, 3.4)
@@ -59,8 +59,8 @@ def jitter(panel: Panel, index: int) -> float:
     """Series with intervals stand beside each other, not on top of each other: a few percent apart on a log2 axis."""
     if panel.x_scale not in ("log2", "category"):
         return 0.0
-    places = list(dict.fromkeys((s.label, s.color) for s in panel.series if s.style in ("points", "ticks")))
-    mine = (panel.series[index].label, panel.series[index].color)
+    places = list(dict.fromkeys((s.color, s.variant) for s in panel.series if s.style in ("points", "ticks")))
+    mine = (panel.series[index].color, panel.series[index].variant)
     step = min(0.06, 0.4 / max(len(places), 1))
     return (places.index(mine) - (len(places) - 1) / 2) * step if mine in places and panel.series[index].style in ("points", "ticks") else 0.0
 
@@ -72,7 +72,7 @@ def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
     symbol, filled = mark(s.color, s.variant)
     fill = color if filled else light("paper")
     if s.style == "guide":
-        axes.plot(s.x, s.y, color=color, linestyle=(0, (4, 2.5)) if s.variant == 0 else dash, linewidth=1.3, zorder=2)
+        axes.plot(s.x, s.y, color=color, linestyle=GUIDE_DASHES[s.variant % len(GUIDE_DASHES)], linewidth=1.3, zorder=2)
         if s.low is not None:
             axes.fill_between(s.x, s.low, s.high, color=color, alpha=0.12, linewidth=0)
     elif s.style == "ticks":
@@ -171,7 +171,7 @@ def handle(s: Series) -> Any:
     dash: Any = DASHES[s.variant % len(DASHES)]
     symbol, filled = mark(s.color, s.variant)
     if s.style == "guide":
-        return Line2D([], [], color=color, linestyle=(0, (4, 2.5)) if s.variant == 0 else dash, linewidth=1.3)
+        return Line2D([], [], color=color, linestyle=GUIDE_DASHES[s.variant % len(GUIDE_DASHES)], linewidth=1.3)
     return Line2D([], [], color=color, marker=symbol if s.style != "steps" else None, linestyle="none" if s.style == "points" else dash,
                   markerfacecolor=color if filled else light("paper"), markeredgewidth=1.3)
 
@@ -204,7 +204,8 @@ def inline(svg: str, label: str) -> str:
     svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', f'role="img" aria-label="{label}"', svg, count=1)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     svg = re.sub(r"font: (bold|700) ([\d.]+px) [^;\"]*", r"font-weight: 600; font-size: \2", svg)
-    svg = re.sub(r"(\d\.\d{2})\d+", r"\1", svg)
+    # Hundredths of a point are enough for places; words stay as they are.
+    svg = re.sub(r'\b(?:d|x|y|points|transform)="[^"]*"', lambda m: re.sub(r"(\.\d{2})\d+", r"\1", m[0]), svg)
     return with_variables(re.sub(r"\n\s*", "\n", svg)).strip()
 
 

@@ -75,7 +75,8 @@ def swatch(s: Series) -> str:
     if s.style == "bars":
         return f'<svg viewBox="0 0 30 16" aria-hidden="true"><rect x="4" y="2" width="22" height="12" rx="2" fill="{color}"/></svg>'
     dashes = ("", "6 3", "2 2", "7 3 2 3", "9 4", "4 2")
-    dash = "5 3" if s.style == "guide" and s.variant == 0 else dashes[s.variant % len(dashes)]
+    guides = ("5 3", "2 2", "7 2 2 2", "8 3", "3 1", "1 3")
+    dash = (guides if s.style == "guide" else dashes)[s.variant % len(dashes)]
     line = "" if s.style in ("points", "ticks") else f'<path d="M1 8H29" stroke="{color}" stroke-width="2" stroke-dasharray="{dash}" fill="none"/>'
     if s.style == "ticks":
         line = f'<path d="M8 8H22" stroke="{color}" stroke-width="2"/>'

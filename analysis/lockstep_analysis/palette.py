@@ -31,6 +31,7 @@ COLORS: dict[str, tuple[str, str]] = {
 MARKERS = {"serial": "s", "parallel_sgd": "o", "param_avg": "^", "w_param_avg": "D", "drift_avg": "v"}
 OTHER_MARKERS = ("P", "X", "*")
 # How variants of one algorithm differ: dash and mark; the colour stays.
+GUIDE_DASHES = ((0, (4, 2.5)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (8, 3)), (0, (3, 1)), (0, (1, 3)))  # what nobody measured
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (8, 3)), (0, (3, 1)))
 
 

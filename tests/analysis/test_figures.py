@@ -63,6 +63,13 @@ def test_every_panel_has_marks_and_ids_of_its_own(drawn):
     assert len(ids) == len(set(ids))
 
 
+def test_numbers_on_axes_keep_their_digits():
+    from lockstep_analysis.chart import Panel, Series
+
+    svg = to_svg(Panel("t", "ranks", "s", [Series("a", "serial", [1, 2], [0.00125, 3.0])], "log2", "log"), "t")
+    assert {"0.001", "0.01", "0.1", "1"} <= set(re.findall(r"<text[^>]*>([^<]+)</text>", svg))
+
+
 def test_an_algorithm_has_one_colour_in_every_figure(drawn):
     colors = {}
     for figure in drawn.values():

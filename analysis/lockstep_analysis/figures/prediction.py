@@ -51,7 +51,8 @@ def model_beside_measurement(points: list[Point], options: Options) -> Figure:
         color, ranks = color_of(members[0], points), [p.ranks for p in members]
         predicted = [model.predict(p, p.ranks) for p in members]
         time += [estimates(name, color, ranks, [p.epoch_s for p in members], variant=names[name]),
-                 Series(f"{name}: model", color, ranks, [q.epoch_s for q in predicted], style="guide" if len(members) > 1 else "ticks", predicted=True, in_legend=False)]
+                 Series(f"{name}: model", color, ranks, [q.epoch_s for q in predicted], style="guide" if len(members) > 1 else "ticks", variant=names[name],
+                        predicted=True, in_legend=False)]
         residuals.append(Series(name, color, ranks, [p.epoch_s.value / q.epoch_s for p, q in zip(members, predicted)],
                                 [p.epoch_s.low / q.epoch_s for p, q in zip(members, predicted)],
                                 [p.epoch_s.high / q.epoch_s for p, q in zip(members, predicted)], variant=names[name]))

@@ -29,7 +29,7 @@ def strong(points: list[Point], options: Options) -> Figure:
         if with_base:
             ranks = [p.ranks for p, _ in with_base]
             speed.append(estimates(name, style["color"], ranks, [speed_up(p, b) for p, b in with_base], variant=style["variant"]))
-            speed.append(Series(name, style["color"], ranks, [upper_bound(p, b) for p, b in with_base], style="ticks", in_legend=False))
+            speed.append(Series(name, style["color"], ranks, [upper_bound(p, b) for p, b in with_base], style="ticks", variant=style["variant"], in_legend=False))
             share.append(estimates(name, style["color"], ranks, [efficiency(p, b) for p, b in with_base], variant=style["variant"]))
         for p, b in zip(members, found):
             rows.append({"series": name, "ranks": p.ranks, "batch": p.batch, "runs": len(p.runs), **columns("epoch s", p.epoch_s),

@@ -57,7 +57,7 @@ def sent_bytes(points: list[Point], options: Options) -> Figure:
         least = [bound_bytes(p) for p in members]
         ranks = [p.ranks for p in members]
         series += [Series(name, color, ranks, np.array(sent) / 1e6, variant=names[name]),
-                   Series(name, color, ranks, np.array(least) / 1e6, style="ticks", in_legend=False)]
+                   Series(name, color, ranks, np.array(least) / 1e6, style="ticks", variant=names[name], in_legend=False)]
         ratios.append(Series(name, color, ranks, np.array(sent) / np.array(least), variant=names[name]))
         rows += [{"series": name, "ranks": p.ranks, "exchanges an epoch": exchanges(p), "MB an epoch and rank": s / 1e6,
                   "bound MB": b / 1e6, "over the bound": s / b} for p, s, b in zip(members, sent, least)]
