@@ -10,7 +10,7 @@ import pandas as pd
 
 from lockstep_analysis.chart import Figure, Panel, Series
 from lockstep_analysis.figures.common import NothingToShow, Options
-from lockstep_analysis.figures.learning import lines_of
+from lockstep_analysis.figures.learning import left_over, lines_of, most_telling
 from lockstep_analysis.points import Point
 
 SHOWN = (("drift", "Drift from the last average", "‖m − t‖ / (‖m‖ + ‖t‖)"), ("gamma", "Weight of a rank in the average", "gamma"),
@@ -31,7 +31,7 @@ def by_epoch(point: Point, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def drift(points: list[Point], options: Options) -> Figure:
     panels, rows = [], []
     many = [p for p in points if p.ranks > 1]
-    lines = lines_of(many)[:10]
+    lines = lines_of(most_telling(many))
     for name, title, unit in (*SHOWN, *OPTIONAL):
         series = []
         for p, text, color, variant in lines:
@@ -51,4 +51,4 @@ def drift(points: list[Point], options: Options) -> Figure:
         raise NothingToShow("no run on several ranks tells of averages, drift or weights")
     return Figure("exchange", "How the ranks drift apart and meet again", panels, pd.DataFrame(rows), [
         "Lines: median over ranks and runs of each epoch's mean; bands: from the lowest to the highest rank. m is the last average, t a "
-        "rank's parameters. Epochs without an average have no value."], about="learning")
+        "rank's parameters. Epochs without an average have no value." + left_over(many)], about="learning")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lockstep_analysis.chart import Figure, Panel, Series
 from lockstep_analysis.figures.common import NothingToShow, Options, color_of, columns, estimates, over_runs, span, variants
-from lockstep_analysis.points import Point, label, varying
+from lockstep_analysis.points import Point, label, variant_key, varying
 from lockstep_analysis.statistics import Survival, kaplan_meier
 
 MOST_LINES = 10
@@ -21,6 +21,23 @@ def lines_of(points: list[Point]) -> list[tuple[Point, str, str, int]]:
     named = [(p, label(p, keys), color_of(p, points)) for p in points]
     which = variants((name, color) for _, name, color in named)
     return [(p, name, color, which[name]) for p, name, color in named]
+
+
+def most_telling(points: list[Point]) -> list[Point]:
+    """Not more points than a picture has room for: of each series its most ranks first, then its fewest, then what is between."""
+    if len(points) <= MOST_LINES:
+        return points
+    series: dict[str, list[Point]] = {}
+    for p in points:
+        series.setdefault(variant_key(p), []).append(p)
+    turns = [sorted(members, key=lambda p: p.ranks) for members in series.values()]
+    ranked = [members[-1] for members in turns] + [members[0] for members in turns] + [p for members in turns for p in members[1:-1]]
+    kept = {p.key for p in list({p.key: p for p in ranked}.values())[:MOST_LINES]}
+    return [p for p in points if p.key in kept]
+
+
+def left_over(points: list[Point]) -> str:
+    return f" {MOST_LINES} of {len(points)} points: of each series the most and the fewest ranks first; --where chooses others." if len(points) > MOST_LINES else ""
 
 
 def evaluated(points: list[Point]) -> list[Point]:
@@ -37,7 +54,7 @@ def over_epochs(points: list[Point], options: Options) -> Figure:
     same: dict[str, list[str]] = {}  # first label of a curve -> further labels of the same one
     for name, title, unit, scale in (("test_accuracy", "Test accuracy", "percent", 100.0), ("train_loss", "Training loss", "loss", 1.0)):
         series = []
-        for p, text, color, variant in lines_of(shown[:MOST_LINES]):
+        for p, text, color, variant in lines_of(most_telling(shown)):
             middle, low, high = (scale * v for v in over_runs(p, f"epochs/{name}"))
             keep = ~np.isnan(middle)
             epoch = np.arange(1, len(middle) + 1)[keep]
@@ -51,10 +68,9 @@ def over_epochs(points: list[Point], options: Options) -> Figure:
                 rows.setdefault((text, int(e)), {}).update({f"{name} {unit}".replace(" loss", ""): m, f"{name} low": lo, f"{name} high": hi})
         panels.append(Panel(title, "epoch", unit, series, y_scale="log" if name == "train_loss" else "linear"))
     frame = pd.DataFrame([{"series": s, "epoch": e, **values} for (s, e), values in rows.items()])
-    more = f" The first {MOST_LINES} of {len(shown)} points." if len(shown) > MOST_LINES else ""
     return Figure("learning", "Accuracy and loss over epochs", panels, frame,
                   [f"Lines: median over the runs ({span(sorted(counts))} each); bands: their whole range. An epoch is one pass over "
-                   f"the data, so it is the same work for every algorithm.{more}",
+                   f"the data, so it is the same work for every algorithm.{left_over(shown)}",
                    *(f"The same curve as {first}, which hides them or is hidden: {'; '.join(others)}." for first, others in same.items())], about="learning")
 
 
@@ -62,7 +78,7 @@ def over_time(points: list[Point], options: Options) -> Figure:
     """Accuracy over the training clock: what a user sees who waits."""
     series, rows = [], []
     shown = evaluated(points)
-    for p, text, color, variant in lines_of(shown[:MOST_LINES]):
+    for p, text, color, variant in lines_of(most_telling(shown)):
         middle, low, high = (100.0 * v for v in over_runs(p, "epochs/test_accuracy"))
         clock, _, _ = over_runs(p, "epochs/train_clock_s")
         keep = ~np.isnan(middle)
@@ -72,7 +88,8 @@ def over_time(points: list[Point], options: Options) -> Figure:
     return Figure("accuracy_over_time", "Accuracy over training time", [
         Panel("Accuracy over training time", "seconds on the training clock", "test accuracy, percent", series, time_scale(series), wide=True)],
         pd.DataFrame(rows), ["Lines: medians over the runs of clock and accuracy at each epoch; bands: range of the accuracy. Between two "
-                             "epochs the accuracy is not measured; the line only guides the eye along one training."])
+                             "epochs the accuracy is not measured; the line only guides the eye along one training."
+                             + left_over(shown)])
 
 
 def time_scale(series: list[Series]) -> str:
@@ -132,11 +149,12 @@ def time_to_accuracy(points: list[Point], options: Options) -> Figure:
     found: list[tuple[Survival, tuple[Point, str, str, int]]] = []
     for line in lines_of(shown):
         found.append((kaplan_meier(*race(line[0], target), least_watched=0.5), line))
+    drawn = {p.key for p in most_telling(shown)}
     end = max(float(max(race(line[0], target)[0])) for _, line in found)
     for curve, (p, text, color, variant) in found:
         rows.append({"series": text, "ranks": p.ranks, "runs": curve.runs, "reached": curve.reached, "censored": curve.runs - curve.reached,
                      "median s": curve.time_until(0.5), "first s": curve.time_until(1e-9), "all s": curve.time_until(1.0)})
-        if len(series) < MOST_LINES:
+        if p.key in drawn:
             stop = end if curve.reached == curve.runs else curve.watched_until
             bounds = [[*(1 - side), 1 - side[-1]] for side in (curve.high, curve.low)] if curve.runs >= ENOUGH_FOR_BANDS and len(found) <= 4 else (None, None)
             series.append(Series(text, color, [*curve.time, stop], [*(1 - curve.still_open), 1 - curve.still_open[-1]], *bounds, "steps", variant, "95%"))
@@ -145,4 +163,5 @@ def time_to_accuracy(points: list[Point], options: Options) -> Figure:
         Panel(f"Share of the runs that have reached {100 * target:g}%", "seconds on the training clock", "share of runs", series, percent=True,
               y_limits=(-0.02, 1.02), wide=True)], pd.DataFrame(rows), [
             f"Kaplan–Meier estimate; {bands}Runs that never got there are censored when they end, not dropped: a curve that stops below 100% is one "
-            "whose runs were not all seen to arrive, and it ends where half of them are no longer watched. Evaluation happens after each epoch, so times are rounded up to an epoch."])
+            "whose runs were not all seen to arrive, and it ends where half of them are no longer watched. Evaluation happens after each epoch, so times are rounded up to an epoch."
+            + left_over(shown)])
