@@ -22,19 +22,29 @@ WORDS = {
 
 
 def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="lockstep-analysis", description="Turns run files into tables, figures and reports.",
-                                  epilog="docs/analysis.md explains every command, statistic and figure.")
+    top = argparse.ArgumentParser(
+        prog="lockstep-analysis",
+        description="Turns run files into tables, figures and reports.",
+        epilog="docs/analysis.md explains every command, statistic and figure.",
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="|".join(WORDS))
     for name, words in WORDS.items():
         sub = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
         globals()[f"options_of_{name}"](sub)
-        sub.add_argument("--where", action="append", default=[], metavar="KEY=VALUE[,VALUE]",
-                         help="only runs whose configuration agrees, e.g. dataset=mnist or ranks=1,2")
+        sub.add_argument(
+            "--where",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE[,VALUE]",
+            help="only runs whose configuration agrees, e.g. dataset=mnist or ranks=1,2",
+        )
     return top
 
 
 def options_of_table(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("paths", nargs="+", help="run files, or folders of them; before them the name of a table of the old report, e.g. table2")
+    sub.add_argument(
+        "paths", nargs="+", help="run files, or folders of them; before them the name of a table of the old report, e.g. table2"
+    )
     sub.add_argument("--format", choices=("text", "csv", "markdown", "latex"), default="text")
     drawing_options(sub)
 
@@ -54,18 +64,37 @@ def options_of_report(sub: argparse.ArgumentParser) -> None:
 
 
 def drawing_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--base", choices=("serial", "one-rank"), default="serial", help="base of speed-ups: the best serial run, or the same code on one rank")
+    sub.add_argument(
+        "--base",
+        choices=("serial", "one-rank"),
+        default="serial",
+        help="base of speed-ups: the best serial run, or the same code on one rank",
+    )
     sub.add_argument("--target", type=share, metavar="ACCURACY", help="accuracy that runs race to, e.g. 0.97 or 97%%")
-    sub.add_argument("--bench", type=Path, default=Path("results/bench"), help="folder of `make bench`, for the performance model (results/bench)")
-    sub.add_argument("--cluster", type=Path, help="description of a cluster to predict for: a JSON file, or a name in analysis/clusters")
-    sub.add_argument("--incomplete", action="store_true", help="also runs that go on, were stopped or failed, as far as they came")
+    sub.add_argument(
+        "--bench",
+        type=Path,
+        default=Path("results/bench"),
+        help="folder of `make bench`, for the performance model (results/bench)",
+    )
+    sub.add_argument(
+        "--cluster", type=Path, help="description of a cluster to predict for: a JSON file, or a name in analysis/clusters"
+    )
+    sub.add_argument(
+        "--incomplete", action="store_true", help="also runs that go on, were stopped or failed, as far as they came"
+    )
 
 
 def options_of_compare(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("base", type=Path, help="folder of runs, or a reference (JSON)")
     sub.add_argument("new", type=Path, nargs="?", help="folder of runs")
     sub.add_argument("--save", type=Path, metavar="FILE.json", help="write the folder as a reference instead")
-    sub.add_argument("--fail-if-slower", type=share, metavar="SHARE", help="exit status 1 when a point is significantly slower by more than this, e.g. 5%%")
+    sub.add_argument(
+        "--fail-if-slower",
+        type=share,
+        metavar="SHARE",
+        help="exit status 1 when a point is significantly slower by more than this, e.g. 5%%",
+    )
     sub.add_argument("--partial", action="store_true", help="compare what both have, where one has points that the other lacks")
 
 
@@ -208,7 +237,9 @@ def compare(options: argparse.Namespace) -> int:
     print(to_text(changes, notes))
     slower = [c for c in changes if options.fail_if_slower is not None and c.is_slower_by(options.fail_if_slower)]
     for c in slower:
-        print(f"FAILED: {c.name} is {100 * (c.ratio - 1):.1f}% slower, more than {100 * options.fail_if_slower:g}%", file=sys.stderr)
+        print(
+            f"FAILED: {c.name} is {100 * (c.ratio - 1):.1f}% slower, more than {100 * options.fail_if_slower:g}%", file=sys.stderr
+        )
     return FOUND if slower else 0
 
 
@@ -229,7 +260,10 @@ def check(options: argparse.Namespace) -> int:
             except NothingToShow:
                 continue
         levels |= {f.level for f in found}
-        print(f"{name}: {sum(len(p.runs) for p in points)} runs, {len(points)} points, {drawn} figures: {len(found) or 'no'} finding{'s' * (len(found) != 1)}")
+        print(
+            f"{name}: {sum(len(p.runs) for p in points)} runs, {len(points)} points, {drawn} figures:"
+            f" {len(found) or 'no'} finding{'s' * (len(found) != 1)}"
+        )
         for f in found:
             print(f"  {f.text()}")
     return FOUND if "error" in levels or (options.strict and "warning" in levels) else 0

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 import numpy as np
 
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 STYLES = ("points", "line", "steps", "guide", "ticks", "dots", "bars")
 
 
+Numbers = Any  # what numpy.asarray takes; arrays once a Series is made
+
+
 @dataclass
 class Series:
     label: str
     color: str
-    x: Sequence[float]
-    y: Sequence[float]
-    low: Sequence[float] | None = None
-    high: Sequence[float] | None = None
+    x: Numbers
+    y: Numbers
+    low: Numbers | None = None
+    high: Numbers | None = None
     style: str = "points"
     variant: int = 0  # of the same colour: another dash, open marks
     interval: str = ""  # what low .. high is, e.g. "95%", "range over runs"

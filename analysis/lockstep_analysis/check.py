@@ -50,14 +50,28 @@ class Finding:
 def check_points(points: list[Point]) -> list[Finding]:
     """Findings about runs, the gravest first."""
     found: list[Finding] = []
-    for rule in (missing_base, too_few_runs, wide_intervals, two_modes, unfinished_provenance, mixed, binding, crowded, interrupted, subset, diverged):
+    for rule in (
+        missing_base,
+        too_few_runs,
+        wide_intervals,
+        two_modes,
+        unfinished_provenance,
+        mixed,
+        binding,
+        crowded,
+        interrupted,
+        subset,
+        diverged,
+    ):
         found += rule(points)
     return sorted(found, key=lambda f: (LEVELS.index(f.level), f.rule))
 
 
 def named(points: Iterable[Point], all_points: list[Point], most: int = 2) -> str:
     keys = varying(all_points)
-    names = [label(p, keys) + ("" if "ranks" in keys and p.algorithm != "serial" else f" on {ranks_text(p.ranks)}") for p in points]
+    names = [
+        label(p, keys) + ("" if "ranks" in keys and p.algorithm != "serial" else f" on {ranks_text(p.ranks)}") for p in points
+    ]
     return "; ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -67,8 +81,15 @@ def missing_base(points: list[Point]) -> list[Finding]:
     if not lost:
         return []
     batches = ", ".join(sorted({str(p.batch) for p in lost}, key=int))
-    return [Finding(1, "warning", f"no serial run to be the base of {named(lost, points)}", f"run --algorithm serial with batch size {batches}",
-                    short="no base for some points")]
+    return [
+        Finding(
+            1,
+            "warning",
+            f"no serial run to be the base of {named(lost, points)}",
+            f"run --algorithm serial with batch size {batches}",
+            short="no base for some points",
+        )
+    ]
 
 
 def too_few_runs(points: list[Point]) -> list[Finding]:
@@ -76,8 +97,16 @@ def too_few_runs(points: list[Point]) -> list[Finding]:
     if not few:
         return []
     least = min(len(p.runs) for p in few)
-    return [Finding(5, "warning", f"{least} run{'s' * (least != 1)} a point for {named(few, points)}: intervals are rough",
-                    f"{ENOUGH_RUNS} seeds or more", "all", f"as few as {least} run{'s' * (least != 1)} a point")]
+    return [
+        Finding(
+            5,
+            "warning",
+            f"{least} run{'s' * (least != 1)} a point for {named(few, points)}: intervals are rough",
+            f"{ENOUGH_RUNS} seeds or more",
+            "all",
+            f"as few as {least} run{'s' * (least != 1)} a point",
+        )
+    ]
 
 
 def wide_intervals(points: list[Point]) -> list[Finding]:
@@ -86,11 +115,28 @@ def wide_intervals(points: list[Point]) -> list[Finding]:
     found = []
     if wide:
         worst = max(wide, key=lambda p: p.epoch_s.half_width)
-        found.append(Finding(5, "warning", f"intervals of the epoch time wider than ±{100 * WIDE:.0f}%: {named(wide, points)}; the widest is "
-                             f"±{100 * worst.epoch_s.half_width:.0f}%", "more seeds or epochs, a quieter machine",
-                             short=f"intervals as wide as ±{100 * worst.epoch_s.half_width:.0f}%"))
+        found.append(
+            Finding(
+                5,
+                "warning",
+                (
+                    f"intervals of the epoch time wider than ±{100 * WIDE:.0f}%: {named(wide, points)}; the widest is "
+                    f"±{100 * worst.epoch_s.half_width:.0f}%"
+                ),
+                "more seeds or epochs, a quieter machine",
+                short=f"intervals as wide as ±{100 * worst.epoch_s.half_width:.0f}%",
+            )
+        )
     if none:
-        found.append(Finding(5, "warning", f"fewer than 6 epochs and one run: no interval for {named(none, points)}", "more seeds or epochs", short="points without an interval"))
+        found.append(
+            Finding(
+                5,
+                "warning",
+                f"fewer than 6 epochs and one run: no interval for {named(none, points)}",
+                "more seeds or epochs",
+                short="points without an interval",
+            )
+        )
     return found
 
 
@@ -103,8 +149,19 @@ def two_modes(points: list[Point]) -> list[Finding]:
             within = np.median([np.subtract(*np.percentile(g, [75, 25])) for g in p.epoch_groups])
             if np.ptp(medians) > max(3.0 * within, 0.1 * np.median(medians)):
                 odd.append(p)
-    return [Finding(8, "warning", f"runs of one point differ by more than their epochs do: {named(odd, points)}",
-                    "look at the figure epoch_times: was something else running?", short="runs of one point differ more than their epochs")] if odd else []
+    return (
+        [
+            Finding(
+                8,
+                "warning",
+                f"runs of one point differ by more than their epochs do: {named(odd, points)}",
+                "look at the figure epoch_times: was something else running?",
+                short="runs of one point differ more than their epochs",
+            )
+        ]
+        if odd
+        else []
+    )
 
 
 def runs_of(points: Iterable[Point]) -> list[Run]:
@@ -116,38 +173,84 @@ def unfinished_provenance(points: list[Point]) -> list[Finding]:
     found = []
     dirty = [r for r in runs if r.provenance.get("git_dirty")]
     if dirty:
-        found.append(Finding(9, "warning", f"{len(dirty)} of {len(runs)} runs were built from a checkout with changes that are in no commit", "commit, then build", "all", "built from uncommitted changes"))
+        found.append(
+            Finding(
+                9,
+                "warning",
+                f"{len(dirty)} of {len(runs)} runs were built from a checkout with changes that are in no commit",
+                "commit, then build",
+                "all",
+                "built from uncommitted changes",
+            )
+        )
     unknown = [key for key in ("governor", "boost") if any(r.provenance.get(key, "unknown") in ("unknown", "") for r in runs)]
     if unknown:
         names = {"governor": "the frequency governor", "boost": "whether the CPU boosts"}
-        found.append(Finding(9, "note", f"{' and '.join(names[k] for k in unknown)} is not known", "a virtual machine, or no access to /sys"))
+        found.append(
+            Finding(
+                9, "note", f"{' and '.join(names[k] for k in unknown)} is not known", "a virtual machine, or no access to /sys"
+            )
+        )
     if any(r.provenance.get("boost") == "on" for r in runs):
         found.append(Finding(9, "note", "the CPU boosts: fewer busy cores run faster, so one rank is favoured over many"))
     if any(r.provenance.get("build_config", "release") != "release" for r in runs):
-        found.append(Finding(9, "error", "runs of a debug or sanitizer build are among these", "make CONFIG=release", short="debug or sanitizer builds"))
+        found.append(
+            Finding(
+                9,
+                "error",
+                "runs of a debug or sanitizer build are among these",
+                "make CONFIG=release",
+                short="debug or sanitizer builds",
+            )
+        )
     return found
 
 
 def mixed(points: list[Point]) -> list[Finding]:
     found = []
-    asked = {"cpu_model": "CPU models", "git_sha": "commits", "compiler_flags": "compiler flags", "mpi_library": "MPI libraries",
-             "blas_library": "BLAS libraries", "governor": "frequency governors", "kernel": "kernels", "dataset_sha256": "data"}
+    asked = {
+        "cpu_model": "CPU models",
+        "git_sha": "commits",
+        "compiler_flags": "compiler flags",
+        "mpi_library": "MPI libraries",
+        "blas_library": "BLAS libraries",
+        "governor": "frequency governors",
+        "kernel": "kernels",
+        "dataset_sha256": "data",
+    }
     runs = runs_of(points)
     for key, words in asked.items():
         per_problem: dict[str, set[Any]] = defaultdict(set)
         for p in points:
             if key == "dataset_sha256" and p.config.get("dataset") == "synthetic":
                 continue  # a function of its size and seed
-            per_problem[f"{p.problem} {p.samples}" if key == "dataset_sha256" else ""] |= {r.provenance[key] for r in p.runs if key in r.provenance}
+            per_problem[f"{p.problem} {p.samples}" if key == "dataset_sha256" else ""] |= {
+                r.provenance[key] for r in p.runs if key in r.provenance
+            }
         for values in per_problem.values():
             if len(values) > 1:
                 shown = ", ".join(str(v)[:24] for v in sorted(values, key=str)[:3])
-                found.append(Finding(9, "error" if key in ("cpu_model", "dataset_sha256") else "warning", f"{len(values)} different {words}: {shown}",
-                                     "compare runs of one set-up; --where and separate folders help", "all" if key == "dataset_sha256" else "time", f"{len(values)} different {words}"))
+                found.append(
+                    Finding(
+                        9,
+                        "error" if key in ("cpu_model", "dataset_sha256") else "warning",
+                        f"{len(values)} different {words}: {shown}",
+                        "compare runs of one set-up; --where and separate folders help",
+                        "all" if key == "dataset_sha256" else "time",
+                        f"{len(values)} different {words}",
+                    )
+                )
     one_host = {r.hosts[0] for r in runs if len(set(r.hosts)) == 1}
     if len(one_host) > 1:
-        found.append(Finding(9, "warning", f"runs were made on {len(one_host)} different hosts: {', '.join(sorted(one_host)[:4])}",
-                             "make all points of a comparison on the same nodes, in turns", short=f"{len(one_host)} different hosts"))
+        found.append(
+            Finding(
+                9,
+                "warning",
+                f"runs were made on {len(one_host)} different hosts: {', '.join(sorted(one_host)[:4])}",
+                "make all points of a comparison on the same nodes, in turns",
+                short=f"{len(one_host)} different hosts",
+            )
+        )
     return found
 
 
@@ -156,10 +259,26 @@ def binding(points: list[Point]) -> list[Finding]:
     wrong = [r for r in runs if r.provenance.get("binding_as_requested") in (0, False)]
     found = []
     if wrong:
-        found.append(Finding(9, "error", f"{len(wrong)} runs were not bound as asked for, e.g. {wrong[0].run_id}", "check the launcher's binding options", short="runs not bound as asked for"))
+        found.append(
+            Finding(
+                9,
+                "error",
+                f"{len(wrong)} runs were not bound as asked for, e.g. {wrong[0].run_id}",
+                "check the launcher's binding options",
+                short="runs not bound as asked for",
+            )
+        )
     shared = [r for r in runs if shares_cpus(r) and r not in wrong and not is_crowded(r)]
     if shared:
-        found.append(Finding(9, "warning", f"ranks of {len(shared)} runs were not bound to cores of their own, e.g. {shared[0].run_id}", "--bind-to core", short="ranks without cores of their own"))
+        found.append(
+            Finding(
+                9,
+                "warning",
+                f"ranks of {len(shared)} runs were not bound to cores of their own, e.g. {shared[0].run_id}",
+                "--bind-to core",
+                short="ranks without cores of their own",
+            )
+        )
     return found
 
 
@@ -177,8 +296,15 @@ def crowded(points: list[Point]) -> list[Finding]:
     many = [p for p in points if any(is_crowded(r) for r in p.runs)]
     if not many:
         return []
-    return [Finding(2, "error", f"more ranks than cores: {named(many, points)}: their times say nothing about scaling", "leave them out: --where ranks=1,2",
-                    short="more ranks than cores for some points")]
+    return [
+        Finding(
+            2,
+            "error",
+            f"more ranks than cores: {named(many, points)}: their times say nothing about scaling",
+            "leave them out: --where ranks=1,2",
+            short="more ranks than cores for some points",
+        )
+    ]
 
 
 def interrupted(points: list[Point]) -> list[Finding]:
@@ -186,8 +312,14 @@ def interrupted(points: list[Point]) -> list[Finding]:
     if not again:
         return []
     lost = sum(r.lost_s for r in again)
-    return [Finding(10, "note", f"{len(again)} runs were interrupted and went on ({lost:.0f} s of work lost, which no clock here counts)",
-                    "their epochs were measured at different times")]
+    return [
+        Finding(
+            10,
+            "note",
+            f"{len(again)} runs were interrupted and went on ({lost:.0f} s of work lost, which no clock here counts)",
+            "their epochs were measured at different times",
+        )
+    ]
 
 
 def diverged(points: list[Point]) -> list[Finding]:
@@ -195,8 +327,19 @@ def diverged(points: list[Point]) -> list[Finding]:
     if not gone:
         return []
     count = sum(r.diverged for p in gone for r in (*p.runs, *p.diverged))
-    return [Finding(2, "warning", f"{count} runs diverged: {named(gone, points)}; they count as never reaching an accuracy, and their times are left out",
-                    "a smaller learning rate", "all", f"{count} runs diverged")]
+    return [
+        Finding(
+            2,
+            "warning",
+            (
+                f"{count} runs diverged: {named(gone, points)}; they count as never reaching an accuracy, and their times are"
+                " left out"
+            ),
+            "a smaller learning rate",
+            "all",
+            f"{count} runs diverged",
+        )
+    ]
 
 
 def subset(points: list[Point]) -> list[Finding]:
@@ -222,7 +365,11 @@ def check_drawing(figure: Figure) -> list[Finding]:
         over_ranks = panel.x_label == "ranks"
         for s in panel.series:
             if s.style == "line" and over_ranks:
-                found.append(Finding(12, "error", f"{figure.name}, {panel.title}: '{s.label}' joins rank counts between which there is nothing"))
+                found.append(
+                    Finding(
+                        12, "error", f"{figure.name}, {panel.title}: '{s.label}' joins rank counts between which there is nothing"
+                    )
+                )
             if s.style == "points" and s.low is None and "time" in panel.title.lower():
                 found.append(Finding(5, "error", f"{figure.name}, {panel.title}: '{s.label}' has no interval"))
         if over_ranks and panel.title == "Efficiency" and panel.y_scale != "log":

@@ -19,7 +19,18 @@ from lockstep_analysis.tables import layout
 
 ALPHA = 0.05
 REFERENCE = "lockstep reference"
-CONTEXT = ("cpu_model", "hostname", "governor", "boost", "git_sha", "compiler", "compiler_flags", "mpi_library", "blas_library", "dataset_sha256")
+CONTEXT = (
+    "cpu_model",
+    "hostname",
+    "governor",
+    "boost",
+    "git_sha",
+    "compiler",
+    "compiler_flags",
+    "mpi_library",
+    "blas_library",
+    "dataset_sha256",
+)
 
 
 @dataclass
@@ -76,7 +87,14 @@ def measured(points: list[Point]) -> list[Measured]:
     found = []
     for p in points:
         name = label(p, keys) + ("" if "ranks" in keys and p.algorithm != "serial" else f", {ranks_text(p.ranks)}")
-        found.append(Measured(name if len(problems) == 1 else f"{p.problem}: {name}", json.loads(p.key), p.epoch_groups, [r.final_accuracy for r in p.runs]))
+        found.append(
+            Measured(
+                name if len(problems) == 1 else f"{p.problem}: {name}",
+                json.loads(p.key),
+                p.epoch_groups,
+                [r.final_accuracy for r in p.runs],
+            )
+        )
     return found
 
 
@@ -94,8 +112,15 @@ def read_reference(path: Path) -> Side:
         given = json.loads(path.read_text())
         if given.get("kind") != REFERENCE:
             raise ValueError
-        points = [Measured(p["name"], p["settings"], [np.array(g, dtype=float) for g in p["epoch_s"]],
-                           [float("nan") if a is None else float(a) for a in p["accuracy"]]) for p in given["points"]]
+        points = [
+            Measured(
+                p["name"],
+                p["settings"],
+                [np.array(g, dtype=float) for g in p["epoch_s"]],
+                [float("nan") if a is None else float(a) for a in p["accuracy"]],
+            )
+            for p in given["points"]
+        ]
         if any(not p.epoch_s or any(len(g) == 0 for g in p.epoch_s) for p in points):
             raise ValueError
     except OSError as error:
@@ -106,10 +131,19 @@ def read_reference(path: Path) -> Side:
 
 
 def save_reference(side: Side, path: Path) -> None:
-    points = [{"name": p.name, "settings": p.settings, "epoch_s": [g.tolist() for g in p.epoch_s],
-               "accuracy": [None if np.isnan(a) else a for a in p.accuracy]} for p in side.points]
+    points = [
+        {
+            "name": p.name,
+            "settings": p.settings,
+            "epoch_s": [g.tolist() for g in p.epoch_s],
+            "accuracy": [None if np.isnan(a) else a for a in p.accuracy],
+        }
+        for p in side.points
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"kind": REFERENCE, "from": side.name, "context": side.context, "points": points}, indent=1) + "\n")
+    path.write_text(
+        json.dumps({"kind": REFERENCE, "from": side.name, "context": side.context, "points": points}, indent=1) + "\n"
+    )
 
 
 def match(base: Side, new: Side) -> tuple[list[tuple[Measured, Measured]], list[Measured], list[Measured]]:
@@ -132,9 +166,22 @@ def changes(pairs: list[tuple[Measured, Measured]]) -> list[Change]:
     for b, n in pairs:
         base, new = np.concatenate(b.epoch_s), np.concatenate(n.epoch_s)
         low, high = percentile_interval(resampled_medians(n.epoch_s, seed=2) / resampled_medians(b.epoch_s, seed=1))
-        found.append(Change(n.name, float(np.median(base)), float(np.median(new)), float(np.median(new) / np.median(base)), low, high,
-                            mann_whitney(base, new), cliffs_delta(base, new), (len(base), len(new)), (len(b.epoch_s), len(n.epoch_s)),
-                            float(np.median(b.accuracy)), float(np.median(n.accuracy))))
+        found.append(
+            Change(
+                n.name,
+                float(np.median(base)),
+                float(np.median(new)),
+                float(np.median(new) / np.median(base)),
+                low,
+                high,
+                mann_whitney(base, new),
+                cliffs_delta(base, new),
+                (len(base), len(new)),
+                (len(b.epoch_s), len(n.epoch_s)),
+                float(np.median(b.accuracy)),
+                float(np.median(n.accuracy)),
+            )
+        )
     for change, p in zip(found, holm([c.p for c in found])):
         change.adjusted_p = float(p)
     return found
@@ -144,15 +191,20 @@ def compare(base: Side, new: Side, partial: bool = False) -> tuple[list[Change],
     """(changes, notes). Raises AnalysisError when the sides have nothing in common or, unless `partial`, not the same points."""
     pairs, lost, added = match(base, new)
     if not pairs:
-        raise AnalysisError(f"{base.name} and {new.name} have no point in common: {why_apart(base, new)}",
-                            "compare sweeps of one specification: the same model, data, batch rule and options")
+        raise AnalysisError(
+            f"{base.name} and {new.name} have no point in common: {why_apart(base, new)}",
+            "compare sweeps of one specification: the same model, data, batch rule and options",
+        )
+
     def names(points: list[Measured]) -> str:
         return "; ".join(p.name for p in points[:5]) + (f" and {len(points) - 5} more" if len(points) > 5 else "")
 
     notes = [f"only in the base: {names(lost)}"] * bool(lost) + [f"only in the new one: {names(added)}"] * bool(added)
     if notes and not partial:
-        raise AnalysisError("the two do not have the same points:\n  " + "\n  ".join(notes),
-                            "make the missing runs, save a new reference (compare --save), or compare what both have with --partial")
+        raise AnalysisError(
+            "the two do not have the same points:\n  " + "\n  ".join(notes),
+            "make the missing runs, save a new reference (compare --save), or compare what both have with --partial",
+        )
     for key in CONTEXT:
         before, after = base.context.get(key, []), new.context.get(key, [])
         if before != after:
@@ -179,12 +231,29 @@ def effect(delta: float) -> str:
 def to_text(found: list[Change], notes: list[str]) -> str:
     rows = [["point", "base s", "new s", "change", "95% interval", "p (Holm)", "effect (Cliff)", "accuracy %", "verdict"]]
     for c in sorted(found, key=lambda c: -c.ratio):
-        rows.append([c.name, f"{c.base_s:.4g}", f"{c.new_s:.4g}", f"{100 * (c.ratio - 1):+.1f}%", f"{100 * (c.low - 1):+.1f}% .. {100 * (c.high - 1):+.1f}%",
-                     f"{c.adjusted_p:.2g}", f"{c.delta:+.2f} {effect(c.delta)}", f"{100 * c.base_accuracy:.2f} -> {100 * c.new_accuracy:.2f}", c.verdict])
+        rows.append(
+            [
+                c.name,
+                f"{c.base_s:.4g}",
+                f"{c.new_s:.4g}",
+                f"{100 * (c.ratio - 1):+.1f}%",
+                f"{100 * (c.low - 1):+.1f}% .. {100 * (c.high - 1):+.1f}%",
+                f"{c.adjusted_p:.2g}",
+                f"{c.delta:+.2f} {effect(c.delta)}",
+                f"{100 * c.base_accuracy:.2f} -> {100 * c.new_accuracy:.2f}",
+                c.verdict,
+            ]
+        )
     counts = Counter(c.verdict for c in found)
-    lines = layout(rows) + ["", ", ".join(f"{counts[v]} {v}" for v in ("faster", "slower", "no change seen") if counts[v])
-                            + f" (medians of epoch times; Mann-Whitney U on all epochs, adjusted by Holm for {len(found)} points, level {ALPHA})"]
+    lines = layout(rows) + [
+        "",
+        ", ".join(f"{counts[v]} {v}" for v in ("faster", "slower", "no change seen") if counts[v])
+        + f" (medians of epoch times; Mann-Whitney U on all epochs, adjusted by Holm for {len(found)} points, level {ALPHA})",
+    ]
     few = min(min(c.runs) for c in found)
     if few < 3:
-        lines.append(f"WARNING: {few} run{'s' * (few != 1)} a point on a side: epochs of one run resemble each other, and the test takes them for independent")
+        lines.append(
+            f"WARNING: {few} run{'s' * (few != 1)} a point on a side: epochs of one run resemble each other, and the test takes"
+            " them for independent"
+        )
     return "\n".join([*lines, *(f"NOTE: {note}" for note in notes)])

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,8 +16,21 @@ from lockstep_analysis.tables import layout
 if TYPE_CHECKING:
     import pandas as pd
 
-HEADER = ["algorithm", "ranks", "batch", "runs", "accuracy %", "epoch s (median)", "95% interval", "speed-up",
-          "efficiency", "compute", "exchange", "wait", "other"]
+HEADER = [
+    "algorithm",
+    "ranks",
+    "batch",
+    "runs",
+    "accuracy %",
+    "epoch s (median)",
+    "95% interval",
+    "speed-up",
+    "efficiency",
+    "compute",
+    "exchange",
+    "wait",
+    "other",
+]
 PLAIN = ("algorithm", "ranks", "batch_size", "epochs")  # have a column, or are told elsewhere
 
 
@@ -29,11 +42,7 @@ def comparison_table(runs: list[Run]) -> str:
 def block(name: str, points: list[Point]) -> str:
     more = [k for k in varying(points) if k not in PLAIN]
     lines = [name, *layout([[*HEADER[:3], *more, *HEADER[3:]], *[row(p, points, more) for p in points]])]
-    bases: dict[int, Any] = {}
-    for p in points:
-        base = find_base(p, points)
-        if base:
-            bases[p.batch] = base
+    bases = {p.batch: base for p in points if (base := find_base(p, points))}
     for batch, base in sorted(bases.items()):
         lines.append(f"speed-up base, batch {batch}: serial on 1 rank, {base.point.epoch_s.value:.3f} s an epoch")
     if not bases:
@@ -45,10 +54,20 @@ def row(point: Point, points: list[Point], more: list[str]) -> list[str]:
     time = point.epoch_s
     base = find_base(point, points)
     shares = {phase: phase_share(point.runs, phase) for phase in ("compute", "exchange", "wait")}
-    return [point.algorithm, str(point.ranks), str(point.batch), *[as_text(point.config.get(k, "-")) for k in more], str(len(point.runs)), accuracy(point),
-            f"{time.value:.3f}", "(too few)" if math.isnan(time.low) else f"{time.low:.3f} .. {time.high:.3f}",
-            "-" if base is None else f"{speed_up(point, base).value:.2f}", "-" if base is None else f"{efficiency(point, base).value:.2f}",
-            *[percent(share) for share in shares.values()], percent(1.0 - sum(shares.values()))]
+    return [
+        point.algorithm,
+        str(point.ranks),
+        str(point.batch),
+        *[as_text(point.config.get(k, "-")) for k in more],
+        str(len(point.runs)),
+        accuracy(point),
+        f"{time.value:.3f}",
+        "(too few)" if math.isnan(time.low) else f"{time.low:.3f} .. {time.high:.3f}",
+        "-" if base is None else f"{speed_up(point, base).value:.2f}",
+        "-" if base is None else f"{efficiency(point, base).value:.2f}",
+        *[percent(share) for share in shares.values()],
+        percent(1.0 - sum(shares.values())),
+    ]
 
 
 def accuracy(point: Point) -> str:
@@ -75,9 +94,17 @@ def frame(points: list[Point]) -> "pd.DataFrame":
     rows = []
     for p in points:
         base = find_base(p, points)
-        rows.append({"algorithm": p.algorithm, "ranks": p.ranks, "batch": p.batch, **{k: as_text(p.config.get(k, "")) for k in more}, "runs": len(p.runs),
-                     "accuracy %": 100 * p.accuracy.value, **columns("epoch s", p.epoch_s),
-                     **(columns("speed-up", speed_up(p, base)) | columns("efficiency", efficiency(p, base)) if base else {}),
-                     **{f"{phase} %": 100 * phase_share(p.runs, phase) for phase in ("compute", "exchange", "wait")}})
+        rows.append(
+            {
+                "algorithm": p.algorithm,
+                "ranks": p.ranks,
+                "batch": p.batch,
+                **{k: as_text(p.config.get(k, "")) for k in more},
+                "runs": len(p.runs),
+                "accuracy %": 100 * p.accuracy.value,
+                **columns("epoch s", p.epoch_s),
+                **(columns("speed-up", speed_up(p, base)) | columns("efficiency", efficiency(p, base)) if base else {}),
+                **{f"{phase} %": 100 * phase_share(p.runs, phase) for phase in ("compute", "exchange", "wait")},
+            }
+        )
     return pd.DataFrame(rows)
-

@@ -24,15 +24,42 @@ from lockstep_analysis.palette import DASHES, GUIDE_DASHES, light, mark, with_va
 PANEL_INCHES = (3.9, 3.0)
 WIDE_INCHES = (5.4, 3.4)
 STYLE: dict[str, Any] = {
-    "svg.fonttype": "none", "svg.hashsalt": "lockstep", "pdf.fonttype": 42, "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"], "font.size": 9.5, "axes.titlesize": 10, "axes.titlelocation": "left",
-    "axes.titleweight": "bold", "axes.titlepad": 9, "axes.labelsize": 9.5, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "grid.linewidth": 0.7, "lines.linewidth": 1.8,
-    "lines.markersize": 6, "xtick.major.size": 3, "ytick.major.size": 0, "xtick.minor.size": 0, "ytick.minor.size": 0,
-    "legend.frameon": False, "axes.linewidth": 0.8, "axes.edgecolor": light("muted"), "axes.labelcolor": light("muted"),
-    "xtick.color": light("muted"), "ytick.color": light("muted"), "xtick.labelcolor": light("muted"), "ytick.labelcolor": light("muted"),
-    "axes.titlecolor": light("ink"), "text.color": light("ink"), "grid.color": light("grid"), "figure.facecolor": light("paper"),
-    "axes.facecolor": light("paper"), "savefig.facecolor": light("paper"),
+    "svg.fonttype": "none",
+    "svg.hashsalt": "lockstep",
+    "pdf.fonttype": 42,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.titlepad": 9,
+    "axes.labelsize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.linewidth": 0.7,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 6,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.frameon": False,
+    "axes.linewidth": 0.8,
+    "axes.edgecolor": light("muted"),
+    "axes.labelcolor": light("muted"),
+    "xtick.color": light("muted"),
+    "ytick.color": light("muted"),
+    "xtick.labelcolor": light("muted"),
+    "ytick.labelcolor": light("muted"),
+    "axes.titlecolor": light("ink"),
+    "text.color": light("ink"),
+    "grid.color": light("grid"),
+    "figure.facecolor": light("paper"),
+    "axes.facecolor": light("paper"),
+    "savefig.facecolor": light("paper"),
 }
 
 
@@ -51,8 +78,17 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     scale_axes(axes, panel)
     for y, words in panel.h_lines:
         axes.axhline(y, color=light("bound"), linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
-        axes.annotate(words, (1.0, y), xycoords=("axes fraction", "data"), ha="left", va="center", fontsize=8.5,
-                      color=light("muted"), xytext=(4, 0), textcoords="offset points")
+        axes.annotate(
+            words,
+            (1.0, y),
+            xycoords=("axes fraction", "data"),
+            ha="left",
+            va="center",
+            fontsize=8.5,
+            color=light("muted"),
+            xytext=(4, 0),
+            textcoords="offset points",
+        )
 
 
 def jitter(panel: Panel, index: int) -> float:
@@ -62,12 +98,16 @@ def jitter(panel: Panel, index: int) -> float:
     places = list(dict.fromkeys((s.color, s.variant) for s in panel.series if s.style in ("points", "ticks")))
     mine = (panel.series[index].color, panel.series[index].variant)
     step = min(0.06, 0.4 / max(len(places), 1))
-    return (places.index(mine) - (len(places) - 1) / 2) * step if mine in places and panel.series[index].style in ("points", "ticks") else 0.0
+    return (
+        (places.index(mine) - (len(places) - 1) / 2) * step
+        if mine in places and panel.series[index].style in ("points", "ticks")
+        else 0.0
+    )
 
 
 def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
     color = light(s.color)
-    x = np.asarray(s.x) * 2.0**offset if axes.name and offset and np.all(np.asarray(s.x) > 0) else np.asarray(s.x) + offset
+    x = np.asarray(s.x) * 2.0 ** offset if axes.name and offset and np.all(np.asarray(s.x) > 0) else np.asarray(s.x) + offset
     dash = DASHES[s.variant % len(DASHES)]
     symbol, filled = mark(s.color, s.variant)
     fill = color if filled else light("paper")
@@ -80,7 +120,7 @@ def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
     elif s.style == "dots":
         axes.plot(x, s.y, "o", color=color, markersize=2.6, alpha=0.35, markeredgewidth=0, zorder=2)
     elif s.style == "points":
-        if s.low is not None:
+        if s.low is not None and s.high is not None:
             has = ~np.isnan(s.low)
             axes.vlines(x[has], s.low[has], s.high[has], color=color, linewidth=1.3, zorder=3)
         axes.plot(x, s.y, symbol, color=color, markerfacecolor=fill, markeredgewidth=1.3, zorder=4)
@@ -92,11 +132,20 @@ def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
         if s.low is not None:
             axes.fill_between(s.x, s.low, s.high, color=color, alpha=0.15, linewidth=0, zorder=1)
         few = len(s.x) <= 25
-        axes.plot(s.x, s.y, marker=symbol if few else None, color=color, linestyle=dash, markersize=4.2,
-                  markerfacecolor=fill, zorder=3)
+        axes.plot(
+            s.x, s.y, marker=symbol if few else None, color=color, linestyle=dash, markersize=4.2, markerfacecolor=fill, zorder=3
+        )
     if s.end_label and len(s.x):
-        axes.annotate(s.end_label, (s.x[-1], s.y[-1]), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5,
-                      color=light("muted"), annotation_clip=False)
+        axes.annotate(
+            s.end_label,
+            (s.x[-1], s.y[-1]),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            color=light("muted"),
+            annotation_clip=False,
+        )
 
 
 def scale_axes(axes: Axes, panel: Panel) -> None:
@@ -110,8 +159,10 @@ def scale_axes(axes: Axes, panel: Panel) -> None:
             axes.xaxis.set_major_formatter(ticker.PercentFormatter(1.0, decimals=0))
         axes.set_ylim(len(panel.categories) - 0.5, -0.5)
         return
-    for axis, scale, values in ((axes.xaxis, panel.x_scale, [s.x for s in panel.series]),
-                                (axes.yaxis, panel.y_scale, [s.y for s in panel.series])):
+    for axis, scale, values in (
+        (axes.xaxis, panel.x_scale, [s.x for s in panel.series]),
+        (axes.yaxis, panel.y_scale, [s.y for s in panel.series]),
+    ):
         set_scale(axes, axis, scale, np.concatenate([np.asarray(v) for v in values]) if values else np.array([]))
     if panel.percent:
         if panel.y_scale == "log":
@@ -123,7 +174,9 @@ def scale_axes(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(bottom=0)
     for y, _ in panel.h_lines:  # in sight, whatever was measured
         low, high = axes.get_ylim()
-        axes.set_ylim(min(low, y if panel.y_scale == "linear" else y / 1.1), max(high, y if panel.y_scale == "linear" else y * 1.1))
+        axes.set_ylim(
+            min(low, y if panel.y_scale == "linear" else y / 1.1), max(high, y if panel.y_scale == "linear" else y * 1.1)
+        )
     low, high = panel.y_limits
     axes.set_ylim(bottom=low if low is not None else axes.get_ylim()[0], top=high if high is not None else axes.get_ylim()[1])
 
@@ -135,7 +188,11 @@ def set_scale(axes: Axes, axis: Any, scale: str, values: np.ndarray) -> None:
         getattr(axes, f"set_{name}scale")("log", base=2)
         present = np.unique(values[np.isfinite(values) & (values > 0)])
         if name == "x" and len(present):
-            ticks = present if len(present) <= 9 else 2.0 ** np.arange(np.floor(np.log2(present[0])), np.ceil(np.log2(present[-1])) + 1)
+            ticks = (
+                present
+                if len(present) <= 9
+                else 2.0 ** np.arange(np.floor(np.log2(present[0])), np.ceil(np.log2(present[-1])) + 1)
+            )
             ticks = ticks[:: -(-len(ticks) // 7)] if len(ticks) > 9 else ticks
             axis.set_ticks(ticks)
             axes.set_xlim(present[0] / 1.25, present[-1] * 1.25)
@@ -172,8 +229,15 @@ def handle(s: Series) -> Any:
     symbol, filled = mark(s.color, s.variant)
     if s.style == "guide":
         return Line2D([], [], color=color, linestyle=GUIDE_DASHES[s.variant % len(GUIDE_DASHES)], linewidth=1.3)
-    return Line2D([], [], color=color, marker=symbol if s.style != "steps" else None, linestyle="none" if s.style == "points" else dash,
-                  markerfacecolor=color if filled else light("paper"), markeredgewidth=1.3)
+    return Line2D(
+        [],
+        [],
+        color=color,
+        marker=symbol if s.style != "steps" else None,
+        linestyle="none" if s.style == "points" else dash,
+        markerfacecolor=color if filled else light("paper"),
+        markeredgewidth=1.3,
+    )
 
 
 def panel_size(panel: Panel) -> tuple[float, float]:
@@ -196,7 +260,7 @@ def to_svg(panel: Panel, label: str) -> str:
 
 
 def inline(svg: str, label: str) -> str:
-    svg = svg[svg.index("<svg"):]
+    svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     prefix = re.sub(r"\W+", "-", label).strip("-").lower()
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)  # ids are the page's, not the picture's
@@ -231,15 +295,21 @@ def compose(figure: Figure) -> Any:
     longest = max((len(s.label) for s in entries), default=0)
     legend_columns = max(1, min(len(entries), int(width / (0.75 + 0.078 * longest))))
     legend_rows = -(-len(entries) // legend_columns) if len(entries) > 1 else 0
-    height = sum(max(s[1] for s in sizes[r * columns:(r + 1) * columns]) for r in range(rows)) + 0.24 * legend_rows
+    height = sum(max(s[1] for s in sizes[r * columns : (r + 1) * columns]) for r in range(rows)) + 0.24 * legend_rows
     picture, grid = plt.subplots(rows, columns, squeeze=False, figsize=(width, height))
     below = (0.24 * legend_rows + 0.08) / height if legend_rows else 0.0
     picture.set_layout_engine("constrained", rect=(0.0, below, 1.0, 1.0 - below))
     for axes, panel in zip(grid.flat, figure.panels):
         draw_panel(axes, panel)
-    for axes in list(grid.flat)[len(figure.panels):]:
+    for axes in list(grid.flat)[len(figure.panels) :]:
         axes.set_visible(False)
     if len(entries) > 1:
-        picture.legend([handle(s) for s in entries], [s.label for s in entries], loc="lower center",
-                       ncols=legend_columns, handlelength=2.2, columnspacing=1.6)
+        picture.legend(
+            [handle(s) for s in entries],
+            [s.label for s in entries],
+            loc="lower center",
+            ncols=legend_columns,
+            handlelength=2.2,
+            columnspacing=1.6,
+        )
     return picture

@@ -5,13 +5,14 @@ of them is stands in named.json, what the old report says in old_report.json."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lockstep_analysis.chart import Figure, Panel, Series, Table
+from lockstep_analysis.chart import Figure, Series, Table
 from lockstep_analysis.errors import AnalysisError
 from lockstep_analysis.figures import FIGURES
 from lockstep_analysis.figures.common import NothingToShow, Options, columns, how_summarised
@@ -47,7 +48,11 @@ def notes(name: str, points: list[Point]) -> list[str]:
         if lost:
             told = [k for k in lost[0] if len({str(row["match"].get(k)) for row in old_values(name)}) > 1]
             names = ["  ".join(f"{k} {as_text(m[k])}" for k in told if k in m) for m in lost]
-            found.append(f"No run here for {len(lost)} of the old report's points: {'; '.join(names[:8])}{' …' if len(lost) > 8 else ''}.")
+            found.append(
+                f"No run here for {len(lost)} of the old report's points: "
+                + "; ".join(names[:8])
+                + (" …." if len(lost) > 8 else ".")
+            )
     return found
 
 
@@ -55,7 +60,7 @@ def chosen(name: str, points: list[Point]) -> list[Point]:
     wanted = NAMED[name].get("algorithms")
     found = [p for p in points if wanted is None or p.algorithm in wanted]
     if not found:
-        raise NothingToShow(f"{name} is about {', '.join(wanted)}, of which there is no run here")
+        raise NothingToShow(f"{name} is about {', '.join(wanted or ())}, of which there is no run here")
     return found
 
 
@@ -74,10 +79,17 @@ def settings(point: Point, keys: list[str]) -> dict[str, Any]:
 
 def speedup_table(name: str, points: list[Point], options: Options) -> Table:
     shown = [p for p in chosen(name, points) if p.ranks > 1]
-    rows, bases = [], {}
+    rows: list[dict[str, Any]] = []
+    bases: dict[str, None] = {}
     for p in shown:
         base, old = find_base(p, points, options.base), old_row(name, p)
-        row = {"algorithm": p.algorithm, "ranks": p.ranks, **settings(p, ["batch_size", "avg_freq"]), "runs": len(p.runs), **columns("epoch s", p.epoch_s)}
+        row = {
+            "algorithm": p.algorithm,
+            "ranks": p.ranks,
+            **settings(p, ["batch_size", "avg_freq"]),
+            "runs": len(p.runs),
+            **columns("epoch s", p.epoch_s),
+        }
         if base:
             bases[base.text()] = None
             row |= columns("speed-up", speed_up(p, base)) | columns("efficiency", efficiency(p, base))
@@ -85,7 +97,14 @@ def speedup_table(name: str, points: list[Point], options: Options) -> Table:
     if not rows:
         raise NothingToShow(f"{name} needs runs on several ranks")
     says = [in_words(shown)] + ([] if bases else ["No speed-up can be stated: no serial run of this batch size is here."])
-    return Table(name, NAMED[name]["title"], pd.DataFrame(rows), [*says, *notes(name, points)], base="; ".join(bases), is_relative=bool(bases))
+    return Table(
+        name,
+        NAMED[name]["title"],
+        pd.DataFrame(rows),
+        [*says, *notes(name, points)],
+        base="; ".join(bases),
+        is_relative=bool(bases),
+    )
 
 
 def accuracy_table(name: str, points: list[Point], options: Options) -> Table:
@@ -96,11 +115,23 @@ def accuracy_table(name: str, points: list[Point], options: Options) -> Table:
         old = old_row(name, p)
         percent = {k: 100 * v for k, v in columns("accuracy %", p.accuracy).items()}
         finals = 100 * np.array([r.final_accuracy for r in p.runs])
-        rows.append({"algorithm": p.algorithm, "ranks": p.ranks, **settings(p, keys), "runs": len(p.runs), **percent,
-                     "interval is": p.accuracy.of, "mean": finals.mean(), "± (s.e.)": finals.std(ddof=1) / np.sqrt(len(finals)) if len(finals) > 1 else np.nan}
-                    | {f"old {k}": old[k] for k in ("accuracy %", "±") if k in old})
-    says = ["Final test accuracy: median over the runs, with the 95% interval between order statistics or, below 6 runs, the range. Mean and standard error "
-            "beside it, as the old report gave them."]
+        rows.append(
+            {
+                "algorithm": p.algorithm,
+                "ranks": p.ranks,
+                **settings(p, keys),
+                "runs": len(p.runs),
+                **percent,
+                "interval is": p.accuracy.of,
+                "mean": finals.mean(),
+                "± (s.e.)": finals.std(ddof=1) / np.sqrt(len(finals)) if len(finals) > 1 else np.nan,
+            }
+            | {f"old {k}": old[k] for k in ("accuracy %", "±") if k in old}
+        )
+    says = [
+        "Final test accuracy: median over the runs, with the 95% interval between order statistics or, below 6 runs, the range."
+        " Mean and standard error beside it, as the old report gave them."
+    ]
     return Table(name, NAMED[name]["title"], pd.DataFrame(rows), [*says, *notes(name, points)], about="learning")
 
 
@@ -110,8 +141,10 @@ def epoch_time_table(name: str, points: list[Point], options: Options) -> Table:
     for p in shown:
         ms = {k.replace(" s", ""): 1e3 * v for k, v in columns("ms an epoch", p.epoch_s).items()}
         old = old_row(name, p)
-        rows.append({"algorithm": p.algorithm, "batch_size": p.batch, "runs": len(p.runs), **ms}
-                    | {f"old {k}": old[k] for k in ("ms an epoch", "±") if k in old})
+        rows.append(
+            {"algorithm": p.algorithm, "batch_size": p.batch, "runs": len(p.runs), **ms}
+            | {f"old {k}": old[k] for k in ("ms an epoch", "±") if k in old}
+        )
     return Table(name, NAMED[name]["title"], pd.DataFrame(rows), [in_words(shown), *notes(name, points)])
 
 
@@ -137,7 +170,7 @@ def facetted(kind: str, points: list[Point], key: str, options: Options) -> Figu
     parts = [(v, FIGURES[kind].build([p for p in points if p.config.get(key) == v], options)) for v in values]
     first = parts[0][1]
     if len(parts) > 1:
-        first.panels = [Panel(**{**vars(panel), "title": f"{panel.title}, {key} {as_text(v)}"}) for v, part in parts for panel in part.panels]
+        first.panels = [replace(panel, title=f"{panel.title}, {key} {as_text(v)}") for v, part in parts for panel in part.panels]
         first.table = pd.concat([part.table.assign(**{key: v}) for v, part in parts], ignore_index=True)
     return first
 
@@ -146,7 +179,10 @@ def add_old_marks(figure: Figure, name: str) -> None:
     rows = old_values(name)
     x, y = [r["match"]["ranks"] for r in rows], [r["accuracy %"] for r in rows]
     figure.panels[0].series.append(Series("old report", "old", x, y, style="ticks"))
-    extra = [{"series": f"old report: {r['match']['algorithm']}", "ranks": r["match"]["ranks"], "accuracy %": r["accuracy %"]} for r in rows]
+    extra = [
+        {"series": f"old report: {r['match']['algorithm']}", "ranks": r["match"]["ranks"], "accuracy %": r["accuracy %"]}
+        for r in rows
+    ]
     figure.table = pd.concat([figure.table, pd.DataFrame(extra)], ignore_index=True)
 
 
@@ -156,4 +192,3 @@ def known(name: str, tables: bool) -> str:
     if name not in names:
         raise AnalysisError(f"there is no {'table' if tables else 'figure'} {name}", f"there are: {', '.join(names)}")
     return name
-

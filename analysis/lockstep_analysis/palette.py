@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Colours: safe for the colour-blind, one per algorithm in every figure, in a light and a dark version.
 
-Algorithms take the colours of Okabe & Ito (2008), phases those of Paul Tol's medium-contrast scheme (2021). A marker or a label always says the same as
-the colour. In SVG the light colour is the fall-back of a CSS variable of the same name, so that a page can go dark."""
+Algorithms take the colours of Okabe & Ito (2008), phases those of Paul Tol's medium-contrast scheme (2021). A marker or a
+label always says the same as the colour. In SVG the light colour is the fall-back of a CSS variable of the same name, so that a
+page can go dark."""
 
 from __future__ import annotations
 
@@ -31,7 +32,14 @@ COLORS: dict[str, tuple[str, str]] = {
 MARKERS = {"serial": "s", "parallel_sgd": "o", "param_avg": "^", "w_param_avg": "D", "drift_avg": "v"}
 OTHER_MARKERS = ("P", "X", "*")
 # How variants of one algorithm differ: dash and mark; the colour stays.
-GUIDE_DASHES = ((0, (4, 2.5)), (0, (1.5, 1.5)), (0, (7, 2, 1.5, 2)), (0, (8, 3)), (0, (3, 1)), (0, (1, 3)))  # what nobody measured
+GUIDE_DASHES = (
+    (0, (4, 2.5)),
+    (0, (1.5, 1.5)),
+    (0, (7, 2, 1.5, 2)),
+    (0, (8, 3)),
+    (0, (3, 1)),
+    (0, (1, 3)),
+)  # what nobody measured
 DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (8, 3)), (0, (3, 1)))
 
 
@@ -55,13 +63,16 @@ def light(name: str) -> str:
 
 def css() -> str:
     """The variables of both versions: by the reader's system, or by data-theme on the root."""
+
     def block(version: int) -> str:
         return "".join(f"--{name}:{pair[version]};" for name, pair in COLORS.items())
 
-    return (f":root{{{block(0)}color-scheme:light}}"
-            f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{block(1)}color-scheme:dark}}}}"
-            f":root[data-theme=dark]{{{block(1)}color-scheme:dark}}"
-            f"@media print{{:root,:root:not([data-theme=light]),:root[data-theme=dark]{{{block(0)}color-scheme:light}}}}")
+    return (
+        f":root{{{block(0)}color-scheme:light}}"
+        f"@media(prefers-color-scheme:dark){{:root:not([data-theme=light]){{{block(1)}color-scheme:dark}}}}"
+        f":root[data-theme=dark]{{{block(1)}color-scheme:dark}}"
+        f"@media print{{:root,:root:not([data-theme=light]),:root[data-theme=dark]{{{block(0)}color-scheme:light}}}}"
+    )
 
 
 def with_variables(svg: str) -> str:

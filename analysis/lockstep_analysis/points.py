@@ -20,7 +20,15 @@ ALGORITHM_ORDER = ("serial", "parallel_sgd", "param_avg", "w_param_avg", "drift_
 PROBLEM_KEYS = ("dataset", "model", "gradient")
 SAMPLE_KEYS = ("train_samples", "synthetic_train")
 # Short names for labels; any other key is written out.
-SHORT = {"batch_size": "B", "avg_freq": "k", "avg_steps": "H", "lambda": "λ", "learning_rate": "rate", "synthetic_train": "samples", "train_samples": "samples"}
+SHORT = {
+    "batch_size": "B",
+    "avg_freq": "k",
+    "avg_steps": "H",
+    "lambda": "λ",
+    "learning_rate": "rate",
+    "synthetic_train": "samples",
+    "train_samples": "samples",
+}
 
 
 @dataclass
@@ -104,7 +112,7 @@ class Point:
 
     @cached_property
     def busy_s(self) -> float:
-        """Median seconds of an epoch that are left when nothing is exchanged and nobody waits: what this code could do at best."""
+        """Median seconds of an epoch without exchange and waiting: what this code could do at best."""
         own = [run.series["epochs/train_s"] - run.series["epochs/wait_s"] - run.series["epochs/exchange_s"] for run in self.runs]
         return float(np.median(np.concatenate([o.mean(axis=1) for o in own])))
 
@@ -113,7 +121,9 @@ def problem_of(run: Run) -> str:
     """What is trained: data set, model, and whether a step takes the mean of its batch or the sum."""
     parts = [as_text(run.config.get("dataset"))]
     model = run.config.get("model")
-    parts.append(model if isinstance(model, str) else f"a described model ({run.provenance.get('parameter_count', '?')} parameters)")
+    parts.append(
+        model if isinstance(model, str) else f"a described model ({run.provenance.get('parameter_count', '?')} parameters)"
+    )
     parts.append(f"{run.config.get('gradient', 'mean')} gradient")
     return ", ".join(parts)
 
@@ -150,8 +160,10 @@ def one_problem(points: list[Point]) -> list[Point]:
         names = "".join(f"\n    {name}: {len(members)} points" for name, members in problems.items())
         key = next(key for key in PROBLEM_KEYS if len({as_text(p.config.get(key)) for p in points}) > 1)
         example = as_text(points[0].config.get(key))
-        raise NotComparable(f"these runs solve {len(problems)} different problems and cannot share a figure:{names}",
-                            f"choose one of them, e.g. --where {key}={example}")
+        raise NotComparable(
+            f"these runs solve {len(problems)} different problems and cannot share a figure:{names}",
+            f"choose one of them, e.g. --where {key}={example}",
+        )
     return points
 
 

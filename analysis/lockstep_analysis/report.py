@@ -47,7 +47,9 @@ class Report:
             self.chapter(name, points, brief=len(chapters) > FULL_CHAPTERS)
         self.closing(runs, left_out)
         title, lead = self.head(runs, chapters)
-        text = page.document(title, "Lockstep: how the work was shared, and what it brought", lead, self.links, "".join(self.parts))
+        text = page.document(
+            title, "Lockstep: how the work was shared, and what it brought", lead, self.links, "".join(self.parts)
+        )
         path = self.out / "index.html"
         partial = path.with_suffix(".html.partial")
         partial.write_text(text, encoding="utf-8")
@@ -60,8 +62,10 @@ class Report:
         days = sorted({r.started[:10] for r in runs if r.started})
         when = "" if not days else f", {days[0]}" if len(days) == 1 else f", {days[0]} to {days[-1]}"
         machines = sorted({str(r.provenance.get("cpu_model", "unknown CPU")) for r in runs})
-        lead = (f"{len(runs)} runs of {sum(map(len, chapters.values()))} configurations{when}, on {page.escape('; '.join(machines[:2]))}. "
-                f"{page.escape('; '.join(models[:4]))}{'…' if len(models) > 4 else ''}.")
+        lead = (
+            f"{len(runs)} runs of {sum(map(len, chapters.values()))} configurations{when}, on"
+            f" {page.escape('; '.join(machines[:2]))}. {page.escape('; '.join(models[:4]))}{'…' if len(models) > 4 else ''}."
+        )
         return (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")), lead
 
     def chapter(self, name: str, points: list[Point], brief: bool) -> None:
@@ -78,7 +82,9 @@ class Report:
             self.add_named(named, anchor, points, findings)
         for kind in BESIDES if named and brief else FIGURES:
             try:
-                self.add(FIGURES[kind].build(points, self.options), anchor, points, findings, f"figure {kind} {self.typed(points)}")
+                self.add(
+                    FIGURES[kind].build(points, self.options), anchor, points, findings, f"figure {kind} {self.typed(points)}"
+                )
             except NothingToShow as nothing:
                 if not brief:
                     self.absent.append(f"{name}: {kind}: {nothing}")
@@ -87,7 +93,8 @@ class Report:
     def add_named(self, named: str, anchor: str, points: list[Point], findings: list[Finding]) -> None:
         is_table = named.startswith("table")
         try:
-            made = (named_table if is_table else named_figure)(named, points, self.options)
+            made: Figure | Table
+            made = named_table(named, points, self.options) if is_table else named_figure(named, points, self.options)
             self.add(made, anchor, points, findings, f"{'table' if is_table else 'figure'} {named} {self.typed(points)}")
         except NothingToShow as nothing:
             self.absent.append(f"{named}: {nothing}")
@@ -110,7 +117,10 @@ class Report:
 
     def closing(self, runs: list[Run], left_out: list[tuple[Path, str]]) -> None:
         self.links += [("checks", "Checks"), ("left-out", "Left out"), ("provenance", "Provenance")]
-        self.parts.append(f'<section><h2 id="checks">Checks</h2><p>The twelve rules of Hoefler &amp; Belli (SC15), looked for in these runs and figures.</p>{self.checks()}</section>')
+        self.parts.append(
+            '<section><h2 id="checks">Checks</h2><p>The twelve rules of Hoefler &amp; Belli (SC15), looked for in these runs and'
+            f" figures.</p>{self.checks()}</section>"
+        )
         self.parts.append(f'<section><h2 id="left-out">Left out</h2>{left_out_html(left_out, self.absent)}</section>')
         self.parts.append(f'<section><h2 id="provenance">Provenance</h2>{page.definitions_html(provenance(runs))}</section>')
 
@@ -123,8 +133,12 @@ class Report:
         rows = []
         for (level, rule, what, hint), names in grouped.items():
             where = f"{page.escape(names[0])}: " if len(self.links) > 4 and len(names) == 1 else ""
-            rows.append(f'<p class="warn {level}"><strong>{level}</strong>, rule {rule} ({page.escape(RULES[rule])}): {where}{page.escape(what)}'
-                        + (f" — {page.escape(hint)}" if hint else "") + "</p>")
+            rows.append(
+                f'<p class="warn {level}"><strong>{level}</strong>, rule {rule} ({page.escape(RULES[rule])}):'
+                f" {where}{page.escape(what)}"
+                + (f" — {page.escape(hint)}" if hint else "")
+                + "</p>"
+            )
         return "".join(rows)
 
 
@@ -152,9 +166,17 @@ def named_of(points: list[Point]) -> str | None:
 
 def comparison(points: list[Point]) -> Table:
     bases = {b.text(): None for p in points if (b := find_base(p, points))}
-    return Table("comparison", "All configurations", frame(points),
-                 [how_summarised(points, "Times: medians", "below them"), "Accuracy: median over the runs. Compute, exchange and wait: shares of all ranks' training time."],
-                 base="; ".join(bases), is_relative=bool(bases))
+    return Table(
+        "comparison",
+        "All configurations",
+        frame(points),
+        [
+            how_summarised(points, "Times: medians", "below them"),
+            "Accuracy: median over the runs. Compute, exchange and wait: shares of all ranks' training time.",
+        ],
+        base="; ".join(bases),
+        is_relative=bool(bases),
+    )
 
 
 def options_typed(options: Options) -> list[str]:
@@ -181,20 +203,49 @@ def left_out_html(left_out: list[tuple[Path, str]], absent: list[str]) -> str:
     if left_out:
         reasons = Counter(reason for _, reason in left_out)
         rows = [f"<code>{page.escape(path)}</code>: {page.escape(reason)}" for path, reason in left_out[:40]]
-        more = f"<p class=more>and {len(left_out) - 40} more: " + page.escape("; ".join(f"{n} × {r}" for r, n in reasons.most_common(6))) + "</p>" if len(left_out) > 40 else ""
+        more = (
+            f"<p class=more>and {len(left_out) - 40} more: "
+            + page.escape("; ".join(f"{n} × {r}" for r, n in reasons.most_common(6)))
+            + "</p>"
+            if len(left_out) > 40
+            else ""
+        )
         parts.append(f"<p>{len(left_out)} file{'s' * (len(left_out) != 1)} left out:</p>" + page.words_html(rows) + more)
     if absent:
-        parts.append("<p>Figures that these runs have nothing for:</p>" + page.words_html([page.escape(a.splitlines()[0]) for a in absent[:40]]))
+        parts.append(
+            "<p>Figures that these runs have nothing for:</p>"
+            + page.words_html([page.escape(a.splitlines()[0]) for a in absent[:40]])
+        )
     return "".join(parts) or "<p>Nothing.</p>"
 
 
 def provenance(runs: list[Run]) -> list[tuple[str, str]]:
     """Every value that occurs, with the number of runs that have it where they differ."""
     rows = []
-    for key, words in (("hostname", "host of rank 0"), ("cpu_model", "CPU"), ("online_cpus", "CPUs"), ("smt", "SMT"), ("governor", "frequency governor"), ("boost", "boost"),
-                       ("l2_bytes", "L2, bytes"), ("l3_bytes", "L3, bytes"), ("kernel", "kernel"), ("git_sha", "commit"), ("git_dirty", "uncommitted changes"), ("lockstep_version", "version"),
-                       ("compiler", "compiler"), ("compiler_flags", "flags"), ("build_config", "build"), ("mpi_library", "MPI"), ("blas_library", "BLAS"), ("hdf5_version", "HDF5"),
-                       ("requested_binding", "binding asked for"), ("binding_as_requested", "bound as asked"), ("dataset_sha256", "data, SHA-256"), ("slurm_job_id", "Slurm job")):
+    for key, words in (
+        ("hostname", "host of rank 0"),
+        ("cpu_model", "CPU"),
+        ("online_cpus", "CPUs"),
+        ("smt", "SMT"),
+        ("governor", "frequency governor"),
+        ("boost", "boost"),
+        ("l2_bytes", "L2, bytes"),
+        ("l3_bytes", "L3, bytes"),
+        ("kernel", "kernel"),
+        ("git_sha", "commit"),
+        ("git_dirty", "uncommitted changes"),
+        ("lockstep_version", "version"),
+        ("compiler", "compiler"),
+        ("compiler_flags", "flags"),
+        ("build_config", "build"),
+        ("mpi_library", "MPI"),
+        ("blas_library", "BLAS"),
+        ("hdf5_version", "HDF5"),
+        ("requested_binding", "binding asked for"),
+        ("binding_as_requested", "bound as asked"),
+        ("dataset_sha256", "data, SHA-256"),
+        ("slurm_job_id", "Slurm job"),
+    ):
         counts = Counter(as_text(r.provenance[key]) for r in runs if key in r.provenance)
         if counts:
             shown = "; ".join(value if len(counts) == 1 else f"{value} ({n} runs)" for value, n in counts.most_common(6))

@@ -19,11 +19,44 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 # Options that change neither the training nor its clock: runs that differ in these alone repeat each other.
 NOT_SETTINGS = ("seed", "experiment", "data_dir", "eval_acc", "checkpoint_epochs", "checkpoint_minutes")
-PROVENANCE = ("git_sha", "git_dirty", "compiler", "compiler_flags", "build_config", "lockstep_version", "blas", "blas_library",
-              "mpi_library", "hostname", "kernel", "cpu_model", "online_cpus", "smt", "governor", "boost", "nodes",
-              "bindings", "requested_binding", "binding_as_requested", "command_line", "dataset_sha256", "parameter_count",
-              "startup_s", "exchange_choice", "allreduce_choice", "gemm_choices", "slurm_job_id", "peak_rss_bytes",
-              "private_bytes", "hdf5_version", "eigen_version", "l1d_bytes", "l2_bytes", "l3_bytes", "memory_bytes")
+PROVENANCE = (
+    "git_sha",
+    "git_dirty",
+    "compiler",
+    "compiler_flags",
+    "build_config",
+    "lockstep_version",
+    "blas",
+    "blas_library",
+    "mpi_library",
+    "hostname",
+    "kernel",
+    "cpu_model",
+    "online_cpus",
+    "smt",
+    "governor",
+    "boost",
+    "nodes",
+    "bindings",
+    "requested_binding",
+    "binding_as_requested",
+    "command_line",
+    "dataset_sha256",
+    "parameter_count",
+    "startup_s",
+    "exchange_choice",
+    "allreduce_choice",
+    "gemm_choices",
+    "slurm_job_id",
+    "peak_rss_bytes",
+    "private_bytes",
+    "hdf5_version",
+    "eigen_version",
+    "l1d_bytes",
+    "l2_bytes",
+    "l3_bytes",
+    "memory_bytes",
+)
 PHASES = ("data", "compute", "exchange", "wait", "update")
 
 
@@ -162,11 +195,21 @@ def read_open_file(file: h5py.File, path: Path) -> Run:
     there = set(provenance)
     kept = {key: read_value(provenance, key.encode()) for key in PROVENANCE if key.encode() in there}
     segments = {key: values[()] for key, values in file["segments"].items()} if "segments" in file else {}
-    run = Run(path=path, run_id=text(file.attrs["run_id"]), config=json.loads(text(file["config"][()])),
-              ranks=int(read_value(provenance, b"ranks")), hosts=read_value(provenance, b"hosts"),
-              series=read_group(file, "epochs") | read_group(file, "exchange"), status=text(file.attrs["status"]),
-              started=text(file.attrs.get("started", "")), finished=text(file.attrs.get("finished", "")), schema=schema,
-              model_text=text(file["model"][()]), provenance=kept, segments=segments)
+    run = Run(
+        path=path,
+        run_id=text(file.attrs["run_id"]),
+        config=json.loads(text(file["config"][()])),
+        ranks=int(read_value(provenance, b"ranks")),
+        hosts=read_value(provenance, b"hosts"),
+        series=read_group(file, "epochs") | read_group(file, "exchange"),
+        status=text(file.attrs["status"]),
+        started=text(file.attrs.get("started", "")),
+        finished=text(file.attrs.get("finished", "")),
+        schema=schema,
+        model_text=text(file["model"][()]),
+        provenance=kept,
+        segments=segments,
+    )
     for needed in ("epochs/epoch_s", "epochs/test_accuracy", "epochs/train_s"):
         if needed not in run.series:
             raise NotARun(f"a run file that lacks something: /{needed}")
@@ -184,8 +227,9 @@ def run_files(paths: Iterable[Path | str]) -> list[Path]:
     return files
 
 
-def load_runs(paths: Iterable[Path | str], where: dict[str, str] | None = None,
-              incomplete: bool = False) -> tuple[list[Run], list[tuple[Path, str]]]:
+def load_runs(
+    paths: Iterable[Path | str], where: dict[str, str] | None = None, incomplete: bool = False
+) -> tuple[list[Run], list[tuple[Path, str]]]:
     """(runs, left_out): all complete runs below the paths that agree with `where`, and [(path, reason)] for the rest. Runs
     that diverged are among them: whoever leaves them out makes an algorithm look better than it is.
     With `incomplete`, also runs that go on, were stopped or failed, as far as they came. Raises NoRuns."""
@@ -195,8 +239,8 @@ def load_runs(paths: Iterable[Path | str], where: dict[str, str] | None = None,
     for file in run_files(paths):
         try:
             run = read_run(file)
-        except NotARun as reason:
-            left_out.append((file, str(reason)))
+        except NotARun as fault:
+            left_out.append((file, str(fault)))
             continue
         reason = refusal(run, where or {}, incomplete)
         if reason:
@@ -205,8 +249,10 @@ def load_runs(paths: Iterable[Path | str], where: dict[str, str] | None = None,
             runs.append(run)
     if not runs:
         reasons = "".join(f"\n  {file}: {reason}" for file, reason in left_out)
-        raise NoRuns(f"no complete run file in {', '.join(map(str, paths))}{reasons}",
-                     "" if left_out else "give the folder of a sweep, e.g. results/table2; `train` writes there with --experiment")
+        raise NoRuns(
+            f"no complete run file in {', '.join(map(str, paths))}{reasons}",
+            "" if left_out else "give the folder of a sweep, e.g. results/table2; `train` writes there with --experiment",
+        )
     return runs, left_out
 
 

@@ -27,8 +27,10 @@ class Base:
         what = {"serial": "best serial run", "one-rank": "the parallel code on one rank"}.get(self.kind, "the fewest ranks")
         time = self.point.epoch_s
         interval = f" (95%: {time.low:.3g} to {time.high:.3g} s)" if not np.isnan(time.low) else ""
-        return (f"{what}: {self.point.algorithm} on {ranks_text(self.point.ranks)}, batch {self.point.batch}, "
-                f"{time.value:.3g} s an epoch{interval}")
+        return (
+            f"{what}: {self.point.algorithm} on {ranks_text(self.point.ranks)}, batch {self.point.batch}, "
+            f"{time.value:.3g} s an epoch{interval}"
+        )
 
 
 def find_base(point: Point, points: list[Point], kind: str = "serial") -> Base | None:
@@ -82,6 +84,7 @@ def strong_series(points: list[Point]) -> dict[str, list[Point]]:
 def weak_series(points: list[Point]) -> dict[str, list[Point]]:
     """label -> points of one algorithm and setting whose samples grow with the ranks: as many a rank at each of them. The batch
     of a step may grow along."""
+
     def key(p: Point) -> tuple[str, int, int]:
         batch = p.batch // p.ranks if p.algorithm == "parallel_sgd" else p.batch
         return series_key(p, (*SAMPLE_KEYS, "batch_size")), p.samples // p.ranks, batch

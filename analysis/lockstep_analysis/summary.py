@@ -27,11 +27,15 @@ def facts(points: list[Point], target: float | None) -> list[Fact]:
         p, base = max(with_base, key=lambda pair: speed_up(*pair).value)
         ratio = speed_up(p, base)
         between = f", {ratio.low:.2f} to {ratio.high:.2f}" if not np.isnan(ratio.low) else ""
-        found.append(("greatest speed-up", f"{ratio.value:.2f}×", f"{name_of(p, points)}{between}; base {base.point.epoch_s.value:.3g} s"))
+        found.append(
+            ("greatest speed-up", f"{ratio.value:.2f}×", f"{name_of(p, points)}{between}; base {base.point.epoch_s.value:.3g} s")
+        )
     evaluated = [p for p in points if not np.isnan(p.accuracy.value)]
     if evaluated:
         best = max(evaluated, key=lambda p: p.accuracy.value)
-        found.append(("best final accuracy", f"{100 * best.accuracy.value:.2f}%", f"{name_of(best, points)}, {best.first.epochs} epochs"))
+        found.append(
+            ("best final accuracy", f"{100 * best.accuracy.value:.2f}%", f"{name_of(best, points)}, {best.first.epochs} epochs")
+        )
         found += winner(evaluated, target)
     return found
 
@@ -43,7 +47,13 @@ def winner(points: list[Point], target: float | None) -> list[Fact]:
     if not times:
         return [(f"first to {100 * goal:g}%", "none", "no point reached it in all of its runs")]
     i = min(times, key=lambda k: times[k])
-    return [(f"first to {100 * goal:g}%", f"{times[i]:.3g} s", f"{name_of(points[i], points)}; {len(times)} of {len(points)} points got there in all runs")]
+    return [
+        (
+            f"first to {100 * goal:g}%",
+            f"{times[i]:.3g} s",
+            f"{name_of(points[i], points)}; {len(times)} of {len(points)} points got there in all runs",
+        )
+    ]
 
 
 def interval_words(point: Point) -> str:
@@ -62,6 +72,8 @@ def sentences(points: list[Point]) -> list[str]:
         shares = {phase: s / sum(p.phases_s.values()) for phase, s in p.phases_s.items()}
         lost = shares["exchange"] + shares["wait"]
         most = "waiting for the slowest rank" if shares["wait"] > shares["exchange"] else "transfer and reduction"
-        found.append(f"{name_of(p, points)} spends {100 * lost:.0f}% of its time on exchange and waiting, most of that on {most}; "
-                     f"the slowest rank's own work exceeds the mean by {100 * p.straggler_share:.1f}% of an epoch.")
+        found.append(
+            f"{name_of(p, points)} spends {100 * lost:.0f}% of its time on exchange and waiting, most of that on {most}; "
+            f"the slowest rank's own work exceeds the mean by {100 * p.straggler_share:.1f}% of an epoch."
+        )
     return found

@@ -10,8 +10,23 @@ from typing import TYPE_CHECKING, Any, Callable
 if TYPE_CHECKING:
     import pandas as pd
 
-LATEX_SPECIAL = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
-                 "^": r"\textasciicircum{}", "±": r"$\pm$", "λ": r"$\lambda$", "×": r"$\times$", "–": "--", "−": "$-$"}
+LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "λ": r"$\lambda$",
+    "×": r"$\times$",
+    "–": "--",
+    "−": "$-$",
+}
 
 
 def cell(value: Any, name: str = "") -> str:
@@ -29,15 +44,25 @@ def cell(value: Any, name: str = "") -> str:
         size = abs(value)
         if value == int(value) and size < 1e6:
             return str(int(value))
-        return f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 100 else f"{value:.2f}" if size >= 10 else f"{value:.3f}" if size >= 0.01 else f"{value:.2g}"
+        return (
+            f"{value:.0f}"
+            if size >= 1000
+            else (
+                f"{value:.1f}"
+                if size >= 100
+                else f"{value:.2f}" if size >= 10 else f"{value:.3f}" if size >= 0.01 else f"{value:.2g}"
+            )
+        )
     return str(value)
 
 
 def layout(rows: list[list[str]]) -> list[str]:
     """Columns as wide as their widest cell; the first is aligned left, numbers right."""
     widths = [max(len(cells[i]) for cells in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(text.ljust(width) if i == 0 else text.rjust(width)
-                       for i, (text, width) in enumerate(zip(cells, widths))) for cells in rows]
+    lines = [
+        "  ".join(text.ljust(width) if i == 0 else text.rjust(width) for i, (text, width) in enumerate(zip(cells, widths)))
+        for cells in rows
+    ]
     return [lines[0], "-" * len(lines[0]), *lines[1:]]
 
 
@@ -82,8 +107,15 @@ def to_markdown(frame: "pd.DataFrame") -> str:
 def to_latex(frame: "pd.DataFrame") -> str:
     """A tabular with booktabs rules."""
     header, *rows = [[latex(c) for c in row] for row in cells_of(frame)]
-    lines = [r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}", r"\toprule", " & ".join(header) + r" \\", r"\midrule",
-             *(" & ".join(row) + r" \\" for row in rows), r"\bottomrule", r"\end{tabular}"]
+    lines = [
+        r"\begin{tabular}{l" + "r" * (len(header) - 1) + "}",
+        r"\toprule",
+        " & ".join(header) + r" \\",
+        r"\midrule",
+        *(" & ".join(row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -11,14 +11,40 @@ import h5py
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin"))
-SMALL = ["--dataset", "synthetic", "--synthetic-test", "200", "--epochs", "7", "--model", "mlp:784-16-10", "--learning-rate", "0.01", "--gradient", "mean"]
+SMALL = [
+    "--dataset",
+    "synthetic",
+    "--synthetic-test",
+    "200",
+    "--epochs",
+    "7",
+    "--model",
+    "mlp:784-16-10",
+    "--learning-rate",
+    "0.01",
+    "--gradient",
+    "mean",
+]
 
 sys.path.insert(0, str(ROOT / "analysis"))
 
 
 def train(results, experiment, ranks, seed, *arguments):
-    command = [ROOT / "jobs/local.sh", ranks, BIN / "train", *SMALL, "--results", results, "--experiment", experiment, "--progress", "off", "--seed", seed,
-               *arguments]
+    command = [
+        ROOT / "jobs/local.sh",
+        ranks,
+        BIN / "train",
+        *SMALL,
+        "--results",
+        results,
+        "--experiment",
+        experiment,
+        "--progress",
+        "off",
+        "--seed",
+        seed,
+        *arguments,
+    ]
     done = subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
 

@@ -17,6 +17,7 @@ CLEAN = {"git_dirty": np.int8(0), "governor": "performance", "boost": "off", "bu
 @pytest.fixture
 def variant(small, tmp_path):
     """Points of a sweep that breaks no rule, but for what is asked for: 6 quiet runs a point."""
+
     def make(provenance=None, only="*", noise=0.001, seeds=6, edit=None, **changed):
         random = np.random.default_rng(1)
         folder = tmp_path / f"v{len(list(tmp_path.iterdir()))}"
@@ -25,12 +26,15 @@ def variant(small, tmp_path):
                 continue
             for seed in range(seeds):
                 bound = [str(c) for c in range(2 if "-n2-" in path.name else 1)]
-                to = copy(path, folder / f"{seed}{path.name}", provenance={**CLEAN, "bindings": bound, **(provenance or {})}, **changed)
+                to = copy(
+                    path, folder / f"{seed}{path.name}", provenance={**CLEAN, "bindings": bound, **(provenance or {})}, **changed
+                )
                 with h5py.File(to, "r+") as file:
                     file["epochs/epoch_s"][...] = random.normal(1.0, noise, 7)
                     if edit:
                         edit(file, seed)
         return group_points(load_runs([folder])[0])
+
     return make
 
 
@@ -59,31 +63,44 @@ def test_too_few_runs_and_too_wide_intervals(variant):
 def test_runs_of_one_point_that_differ(variant):
     def slow_half(file, seed):
         file["epochs/epoch_s"][...] = file["epochs/epoch_s"][()] * (1.5 if seed % 2 else 1.0)
+
     assert 8 in rules(variant(edit=slow_half)) and 8 not in rules(variant())
 
 
-@pytest.mark.parametrize("provenance,rule,level,said", [
-    ({"git_dirty": np.int8(1)}, 9, "warning", "changes that are in no commit"),
-    ({"governor": "unknown"}, 9, "note", "the frequency governor is not known"),
-    ({"boost": "unknown"}, 9, "note", "whether the CPU boosts is not known"),
-    ({"boost": "on"}, 9, "note", "the CPU boosts"),
-    ({"build_config": "debug"}, 9, "error", "debug or sanitizer"),
-    ({"binding_as_requested": np.int8(0)}, 9, "error", "not bound as asked for"),
-    ({"online_cpus": 1}, 2, "error", "more ranks than cores"),
-])
+@pytest.mark.parametrize(
+    "provenance,rule,level,said",
+    [
+        ({"git_dirty": np.int8(1)}, 9, "warning", "changes that are in no commit"),
+        ({"governor": "unknown"}, 9, "note", "the frequency governor is not known"),
+        ({"boost": "unknown"}, 9, "note", "whether the CPU boosts is not known"),
+        ({"boost": "on"}, 9, "note", "the CPU boosts"),
+        ({"build_config": "debug"}, 9, "error", "debug or sanitizer"),
+        ({"binding_as_requested": np.int8(0)}, 9, "error", "not bound as asked for"),
+        ({"online_cpus": 1}, 2, "error", "more ranks than cores"),
+    ],
+)
 def test_what_the_provenance_tells(variant, provenance, rule, level, said):
     found = check_points(variant(provenance))
     assert any(f.rule == rule and f.level == level and said in f.what for f in found), words(variant(provenance))
     assert all(f.what != g.what for i, f in enumerate(found) for g in found[:i])
 
 
-@pytest.mark.parametrize("key,said", [("cpu_model", "2 different CPU models"), ("git_sha", "2 different commits"), ("compiler_flags", "2 different compiler flags"),
-                                      ("mpi_library", "2 different MPI libraries"), ("kernel", "2 different kernels")])
+@pytest.mark.parametrize(
+    "key,said",
+    [
+        ("cpu_model", "2 different CPU models"),
+        ("git_sha", "2 different commits"),
+        ("compiler_flags", "2 different compiler flags"),
+        ("mpi_library", "2 different MPI libraries"),
+        ("kernel", "2 different kernels"),
+    ],
+)
 def test_mixed_set_ups(variant, key, said):
     def other(file, seed):
         if seed == 3:
             del file["provenance"][key]
             file["provenance"][key] = "another"
+
     assert said in words(variant(edit=other))
 
 
@@ -92,6 +109,7 @@ def test_ranks_that_share_a_core(variant):
         n = int(file["provenance/ranks"][()])
         del file["provenance/bindings"]
         file["provenance/bindings"] = ["0-7"] * n
+
     assert "not bound to cores of their own" in words(variant(edit=unbound))
 
 
@@ -101,6 +119,7 @@ def test_mixed_hosts(variant):
             n = int(file["provenance/ranks"][()])
             del file["provenance/hosts"]
             file["provenance/hosts"] = ["elsewhere"] * n
+
     assert "2 different hosts" in words(variant(edit=moved))
 
 

@@ -36,7 +36,10 @@ def test_a_slower_sweep_fails_and_says_where(small, tmp_path):
 def test_a_reference_is_as_good_as_the_runs(small, tmp_path):
     saved = analysis("compare", small, "--save", tmp_path / "ref.json")
     assert saved.returncode == 0 and "7 points" in saved.stdout
-    assert analysis("compare", tmp_path / "ref.json", small).stdout.splitlines()[2:] == analysis("compare", small, small).stdout.splitlines()[2:]
+    assert (
+        analysis("compare", tmp_path / "ref.json", small).stdout.splitlines()[2:]
+        == analysis("compare", small, small).stdout.splitlines()[2:]
+    )
 
 
 def test_a_reference_without_the_point_is_an_error(small, tmp_path):
@@ -49,15 +52,27 @@ def test_a_reference_without_the_point_is_an_error(small, tmp_path):
     assert said.returncode == 2 and "only in the base" in said.stderr
 
 
-@pytest.mark.parametrize("config,words", [({"dataset": "mnist"}, "dataset synthetic there, mnist here"), ({"model": "lenet5"}, "model mlp:784-16-10 there, lenet5 here"),
-                                          ({"gradient": "sum"}, "gradient mean there, sum here"), ({"batch_size": 32}, "batch_size 64 there, 32 here")])
+@pytest.mark.parametrize(
+    "config,words",
+    [
+        ({"dataset": "mnist"}, "dataset synthetic there, mnist here"),
+        ({"model": "lenet5"}, "model mlp:784-16-10 there, lenet5 here"),
+        ({"gradient": "sum"}, "gradient mean there, sum here"),
+        ({"batch_size": 32}, "batch_size 64 there, 32 here"),
+    ],
+)
 def test_runs_that_cannot_be_compared_say_what_sets_them_apart(small, tmp_path, config, words):
     said = analysis("compare", small, sweep(small, tmp_path / "other", config=config))
     assert said.returncode == 2 and "no point in common" in said.stderr and words in said.stderr
 
 
 def test_what_is_no_reference_is_named(small, tmp_path):
-    for text in ("{", "[]", "{}", json.dumps({"kind": "lockstep reference", "points": [{"name": "a", "settings": {}, "epoch_s": [], "accuracy": []}]})):
+    for text in (
+        "{",
+        "[]",
+        "{}",
+        json.dumps({"kind": "lockstep reference", "points": [{"name": "a", "settings": {}, "epoch_s": [], "accuracy": []}]}),
+    ):
         (tmp_path / "odd.json").write_text(text)
         said = analysis("compare", tmp_path / "odd.json", small)
         assert said.returncode == 2 and "is no reference" in said.stderr and "--save" in said.stderr

@@ -105,7 +105,12 @@ def test_runs_that_never_reach_the_target_stay_in_the_race(serial_run, tmp_path)
 
 def test_a_figure_without_runs_for_it_says_what_it_needs(points):
     serial = [p for p in points if p.algorithm == "serial"]
-    for name, words in (("strong_scaling", "two rank counts"), ("weak_scaling", "as many samples a rank"), ("bytes", "several ranks"), ("exchange", "several ranks")):
+    for name, words in (
+        ("strong_scaling", "two rank counts"),
+        ("weak_scaling", "as many samples a rank"),
+        ("bytes", "several ranks"),
+        ("exchange", "several ranks"),
+    ):
         with pytest.raises(NothingToShow, match=words):
             FIGURES[name].build(serial, Options())
     with pytest.raises(NothingToShow, match="make bench"):
@@ -113,9 +118,18 @@ def test_a_figure_without_runs_for_it_says_what_it_needs(points):
 
 
 CONFIGS = {
-    "table1": ("parallel_sgd", {"batch_size": 512}), "table2": ("param_avg", {"avg_freq": 1}), "table3": ("param_avg", {"batch_size": 128}),
-    "table4": ("w_param_avg", {"lambda": 10.0}), "table5": ("serial", {"batch_size": 32}), "figure9": ("parallel_sgd", {}), "figure10": ("param_avg", {}),
-    "figure11": ("param_avg", {}), "figure12": ("w_param_avg", {}), "figure13": ("param_avg", {}), "figure14": ("param_avg", {}), "figure15": ("param_avg", {}),
+    "table1": ("parallel_sgd", {"batch_size": 512}),
+    "table2": ("param_avg", {"avg_freq": 1}),
+    "table3": ("param_avg", {"batch_size": 128}),
+    "table4": ("w_param_avg", {"lambda": 10.0}),
+    "table5": ("serial", {"batch_size": 32}),
+    "figure9": ("parallel_sgd", {}),
+    "figure10": ("param_avg", {}),
+    "figure11": ("param_avg", {}),
+    "figure12": ("w_param_avg", {}),
+    "figure13": ("param_avg", {}),
+    "figure14": ("param_avg", {}),
+    "figure15": ("param_avg", {}),
     "figure17": ("serial", {}),
 }
 
@@ -145,7 +159,10 @@ def test_what_the_old_report_has_and_these_runs_lack_is_told(small, tmp_path):
         copy(path, tmp_path / path.name)
     said = analysis("table", "table2", tmp_path)
     assert said.returncode == 0, said.stderr
-    assert "1.85" in said.stdout and "No run here for 4 of the old report's points: ranks 3; ranks 4; ranks 6; ranks 8" in said.stdout
+    assert (
+        "1.85" in said.stdout
+        and "No run here for 4 of the old report's points: ranks 3; ranks 4; ranks 6; ranks 8" in said.stdout
+    )
 
 
 def test_unknown_names_are_answered_with_the_known_ones(small):
@@ -166,7 +183,10 @@ def test_a_figure_is_written_for_papers_and_for_programs(small, tmp_path):
     assert "\\toprule" in tex and "parallel\\_sgd" in tex and str(ROOT) not in tex
 
 
-@pytest.mark.parametrize("format,mark", [("csv", "algorithm,ranks"), ("markdown", "| ---"), ("latex", "\\midrule"), ("text", "speed-up base, batch 64")])
+@pytest.mark.parametrize(
+    "format,mark",
+    [("csv", "algorithm,ranks"), ("markdown", "| ---"), ("latex", "\\midrule"), ("text", "speed-up base, batch 64")],
+)
 def test_the_comparison_comes_in_every_format(small, format, mark):
     said = analysis("table", small, "--format", format)
     assert said.returncode == 0 and mark in said.stdout, said.stderr

@@ -15,13 +15,16 @@ from lockstep_analysis.model.compute import Products, linear_layers, step_produc
 from lockstep_analysis.model.epoch import EpochModel, averages, rank_counts
 
 ALPHA, BETA, GAMMA = 2e-6, 1e-10, 4e-11
-SIZES = [4 ** k for k in range(1, 13)] + [872232]
+SIZES = [4**k for k in range(1, 13)] + [872232]
 RATE = 50e9  # FLOP/s
 
 
 def made_allreduces(p):
     known = costs.Constants(ALPHA, BETA, GAMMA)
-    return {name: {n: known.seconds(costs.FORMULAS[name], p, n) for n in SIZES} for name in ("ring", "recursive_doubling", "rabenseifner", "shared_memory")}
+    return {
+        name: {n: known.seconds(costs.FORMULAS[name], p, n) for n in SIZES}
+        for name in ("ring", "recursive_doubling", "rabenseifner", "shared_memory")
+    }
 
 
 @pytest.fixture
@@ -30,10 +33,20 @@ def bench(tmp_path):
     rows = []
     for m in (16, 32, 64, 128):
         for ops, a, b, c in (("NN", m, 16, 784), ("TN", 784, 16, m), ("NN", m, 10, 16), ("TN", 16, 10, m), ("NT", m, 16, 10)):
-            rows.append({"name": f"gemm/tiled/{ops}/{a}x{b}x{c}/manual_time", "run_type": "iteration", "real_time": 2e6 * a * b * c / RATE, "time_unit": "us"})
+            rows.append(
+                {
+                    "name": f"gemm/tiled/{ops}/{a}x{b}x{c}/manual_time",
+                    "run_type": "iteration",
+                    "real_time": 2e6 * a * b * c / RATE,
+                    "time_unit": "us",
+                }
+            )
     write(tmp_path / "gemm_bench.json", rows, cpu_model="a CPU")
-    rows = [{"name": f"allreduce/{row}/bytes:{n}/manual_time", "run_type": "iteration", "real_time": 1e6 * t, "time_unit": "us"}
-            for row, times in made_allreduces(4).items() for n, t in times.items()]
+    rows = [
+        {"name": f"allreduce/{row}/bytes:{n}/manual_time", "run_type": "iteration", "real_time": 1e6 * t, "time_unit": "us"}
+        for row, times in made_allreduces(4).items()
+        for n, t in times.items()
+    ]
     write(tmp_path / "allreduce_bench.json", rows, ranks="4")
     return tmp_path
 
@@ -57,7 +70,9 @@ def test_no_allreduce_beats_the_bounds(p):
     constants = costs.Constants(ALPHA, BETA, 0.0)
     for name in ("ring", "recursive_doubling", "rabenseifner"):
         for n in (4, 1 << 20):
-            assert constants.seconds(costs.FORMULAS[name], p, n) >= max(math.floor(math.log2(p)) * ALPHA, 2 * (p - 1) / p * n * BETA * (1 - 1e-12))
+            assert constants.seconds(costs.FORMULAS[name], p, n) >= max(
+                math.floor(math.log2(p)) * ALPHA, 2 * (p - 1) / p * n * BETA * (1 - 1e-12)
+            )
     # Rabenseifner's moves the fewest bytes in the fewest such steps: at large n it is as good as the ring, at small n better.
     assert constants.seconds(costs.rabenseifner, 64, 1 << 20) <= constants.seconds(costs.ring, 64, 1 << 20)
 
@@ -91,7 +106,9 @@ def test_the_serial_runs_calibrate_what_is_not_products(bench, points):
     [serial] = [p for p in points if p.algorithm == "serial"]
     steps_flop = 2 * (2 * 784 * 16 + 3 * 16 * 10)
     if serial.epoch_s.value > serial.samples * steps_flop / RATE:  # else the factor is held at 1
-        assert model.predict(serial, 1).epoch_s == pytest.approx(serial.epoch_s.value, rel=0.03)  # 1003 samples are 15.67 batches, 16 steps
+        assert model.predict(serial, 1).epoch_s == pytest.approx(
+            serial.epoch_s.value, rel=0.03
+        )  # 1003 samples are 15.67 batches, 16 steps
     assert "serial runs" in model.overhead_from
 
 
@@ -116,7 +133,10 @@ def test_a_machine_that_was_not_measured_is_an_error_with_a_way_out(tmp_path, be
         read_benchmarks(bench)
 
 
-@pytest.mark.parametrize("change,words", [({"cores": 3}, "unknown key cores"), ({"alpha_s": None}, "alpha_s is missing"), ({"alpha_s": -1.0}, "must be positive")])
+@pytest.mark.parametrize(
+    "change,words",
+    [({"cores": 3}, "unknown key cores"), ({"alpha_s": None}, "alpha_s is missing"), ({"alpha_s": -1.0}, "must be positive")],
+)
 def test_a_cluster_is_checked(tmp_path, change, words):
     given = json.loads((EXAMPLES / "ethernet_10g.json").read_text()) | change
     (tmp_path / "c.json").write_text(json.dumps({k: v for k, v in given.items() if v is not None}))

@@ -15,13 +15,15 @@ from test_model import bench  # noqa: F401  (a fixture)
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # Added to a copy of the page: writes what a reader would see into it.
 PROBE = """<script>window.addEventListener('load', () => {
-  const seen = [...document.querySelectorAll('figure svg[role=img]')].map(svg => ({figure: svg.closest('figure').id, width: svg.getBoundingClientRect().width,
-    height: svg.getBoundingClientRect().height, marks: svg.querySelectorAll('use, path').length,
-    font: Math.min(...[...svg.querySelectorAll('text')].map(t => t.getBoundingClientRect().height)),
-    outside: [...svg.querySelectorAll('text')].filter(t => t.getBoundingClientRect().right > document.documentElement.clientWidth + 1).length}));
-  const style = getComputedStyle(document.documentElement);
-  document.body.dataset.probe = JSON.stringify({seen, figures: document.querySelectorAll('figure').length, wide: document.documentElement.scrollWidth,
-    window: document.documentElement.clientWidth, paper: style.backgroundColor, ink: style.color, requests: performance.getEntriesByType('resource').length});
+  const root = document.documentElement, style = getComputedStyle(root);
+  const seen = [...document.querySelectorAll('figure svg[role=img]')].map(svg => {
+    const box = svg.getBoundingClientRect(), texts = [...svg.querySelectorAll('text')].map(t => t.getBoundingClientRect());
+    return {figure: svg.closest('figure').id, width: box.width, height: box.height,
+            marks: svg.querySelectorAll('use, path').length, font: Math.min(...texts.map(t => t.height)), outside: texts.filter(t => t.right > root.clientWidth + 1).length};
+  });
+  document.body.dataset.probe = JSON.stringify({seen, figures: document.querySelectorAll('figure').length, wide: root.scrollWidth,
+    window: root.clientWidth, paper: style.backgroundColor, ink: style.color,
+    requests: performance.getEntriesByType('resource').length});
 });</script>"""
 
 
@@ -53,7 +55,18 @@ def test_it_needs_no_network_and_is_small(text):
 
 
 def test_the_summary_comes_first_and_provenance_last(text):
-    places = [text.index(words) for words in ("fastest epoch", "All configurations", "Strong scaling", "Time to 5%", 'id="checks"', 'id="left-out"', 'id="provenance"')]
+    places = [
+        text.index(words)
+        for words in (
+            "fastest epoch",
+            "All configurations",
+            "Strong scaling",
+            "Time to 5%",
+            'id="checks"',
+            'id="left-out"',
+            'id="provenance"',
+        )
+    ]
     assert places == sorted(places)
     assert "best serial run: serial on 1 rank" in text
 
@@ -75,10 +88,20 @@ def test_every_figure_has_its_data_its_command_and_its_warnings(text, report):
 
 def test_the_commands_make_the_figures_again(text, report, tmp_path):
     [command] = re.findall(r"<code>(analysis/lockstep-analysis figure strong_scaling [^<]+)</code>", text)
-    said = subprocess.run(f"{html.unescape(command)} --out {tmp_path}", shell=True, capture_output=True, text=True, cwd=report.parents[0], timeout=120)
+    said = subprocess.run(
+        f"{html.unescape(command)} --out {tmp_path}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=report.parents[0],
+        timeout=120,
+    )
     if said.returncode == 127:  # commands are typed in a checkout
         from made_runs import ROOT
-        said = subprocess.run(f"{html.unescape(command)} --out {tmp_path}", shell=True, capture_output=True, text=True, cwd=ROOT, timeout=120)
+
+        said = subprocess.run(
+            f"{html.unescape(command)} --out {tmp_path}", shell=True, capture_output=True, text=True, cwd=ROOT, timeout=120
+        )
     assert said.returncode == 0, said.stderr
     [original] = report.glob("*-strong-scaling.csv")
     assert (tmp_path / "strong_scaling.csv").read_text() == original.read_text()
@@ -105,7 +128,10 @@ def test_the_tables_hold_the_numbers_of_the_csv_files(text, report):
                     assert exact != exact or exact == float("inf")
                 else:
                     digits = len(shown.partition(".")[2]) if "e" not in shown else 0
-                    assert float(shown) == pytest.approx(exact, rel=0.05 if "e" in shown else 1e-9, abs=0.51 * 10.0 ** -digits), (anchor, name)
+                    assert float(shown) == pytest.approx(exact, rel=0.05 if "e" in shown else 1e-9, abs=0.51 * 10.0**-digits), (
+                        anchor,
+                        name,
+                    )
 
 
 def test_it_can_be_made_again_while_it_is_read(report):
@@ -117,8 +143,19 @@ def probe(page, tmp_path, width, *options):
     """What the page looks like in headless Chromium; fails on anything in its console."""
     probed = tmp_path / "probed.html"
     probed.write_text(page.replace("</body>", f"{PROBE}</body>"))
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}/profile", f"--window-size={width},1000",
-               "--virtual-time-budget=2000", *options, "--dump-dom", probed.as_uri()]
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path}/profile",
+        f"--window-size={width},1000",
+        "--virtual-time-budget=2000",
+        *options,
+        "--dump-dom",
+        probed.as_uri(),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr[-2000:]
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
@@ -152,6 +189,14 @@ def test_the_page_has_a_light_and_a_dark_version(text, tmp_path):
 
 @needs_browser
 def test_it_prints(report, tmp_path):
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile", f"--print-to-pdf={tmp_path}/out.pdf", (report / "index.html").as_uri()]
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path}/profile",
+        f"--print-to-pdf={tmp_path}/out.pdf",
+        (report / "index.html").as_uri(),
+    ]
     assert subprocess.run(command, capture_output=True, timeout=180).returncode == 0
     assert (tmp_path / "out.pdf").stat().st_size > 20_000

@@ -38,7 +38,9 @@ def test_schema_2_tells_of_the_attempts(serial_run, tmp_path):
 
 
 def test_a_newer_schema_is_refused_by_name(serial_run, tmp_path):
-    assert f"schema {NEWEST_SCHEMA + 1} is newer" in reason(copy(serial_run, tmp_path / "new.h5", schema_version=NEWEST_SCHEMA + 1))
+    assert f"schema {NEWEST_SCHEMA + 1} is newer" in reason(
+        copy(serial_run, tmp_path / "new.h5", schema_version=NEWEST_SCHEMA + 1)
+    )
 
 
 def test_torn_and_foreign_files_say_what_they_are(serial_run, tmp_path):
@@ -70,7 +72,12 @@ def test_what_is_left_out_is_told_with_the_reason(small, serial_run, tmp_path):
     runs, left_out = load_runs([folder])
     assert len(runs) == len(list(small.glob("*.h5")))
     told = {path.name: why for path, why in left_out}
-    assert "running" in told["running.h5"] and "7 of 7 epochs" in told["running.h5"] and "interrupted" in told["stopped.h5"] and "text.h5" in told
+    assert (
+        "running" in told["running.h5"]
+        and "7 of 7 epochs" in told["running.h5"]
+        and "interrupted" in told["stopped.h5"]
+        and "text.h5" in told
+    )
     runs, left_out = load_runs([folder], incomplete=True)
     assert {path.name for path, _ in left_out} == {"text.h5"}
     runs, left_out = load_runs([folder], {"algorithm": "serial,param_avg", "ranks": "1"})

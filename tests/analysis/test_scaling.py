@@ -19,7 +19,9 @@ def of(points, algorithm, ranks):
 
 def test_seeds_make_a_point(points):
     assert {(p.algorithm, p.ranks): len(p.runs) for p in points} == {
-        ("serial", 1): 2, **{(a, n): 2 for a in ("parallel_sgd", "param_avg", "w_param_avg") for n in (1, 2)}}
+        ("serial", 1): 2,
+        **{(a, n): 2 for a in ("parallel_sgd", "param_avg", "w_param_avg") for n in (1, 2)},
+    }
     assert varying(points) == ["ranks"]
     assert label(of(points, "param_avg", 2), ["ranks"]) == "param_avg, 2 ranks"
 
@@ -58,11 +60,21 @@ def test_the_interval_of_a_ratio_covers_it(points):
     random = np.random.default_rng(3)
 
     def point(seed):
-        runs = [Run(path=None, run_id=str(i), config={"algorithm": "serial", "seed": i, "x": seed}, ranks=1, hosts=[],
-                    series={"epochs/epoch_s": random.normal(random.normal(1.0, 0.05), 0.02, 10)}) for i in range(8)]
+        runs = [
+            Run(
+                path=None,
+                run_id=str(i),
+                config={"algorithm": "serial", "seed": i, "x": seed},
+                ranks=1,
+                hosts=[],
+                series={"epochs/epoch_s": random.normal(random.normal(1.0, 0.05), 0.02, 10)},
+            )
+            for i in range(8)
+        ]
         return Point(runs)
 
     from lockstep_analysis.speedup import ratio
+
     estimates = [ratio(point(1), point(2)) for _ in range(60)]
     assert sum(e.low <= 1.0 <= e.high for e in estimates) >= 52
 
@@ -71,7 +83,8 @@ def test_strong_and_weak_scaling_are_told_apart(results):
     points = group_points(load_runs([results])[0])
     strong, weak = strong_series(points), weak_series(points)
     assert {name: [p.ranks for p in members] for name, members in strong.items()} == {
-        name: [1, 2] for name in ("parallel_sgd", "param_avg", "w_param_avg")}
+        name: [1, 2] for name in ("parallel_sgd", "param_avg", "w_param_avg")
+    }
     [members] = weak.values()
     assert [p.ranks for p in members] == [1, 2] and [p.samples for p in members] == [600, 1200]
 

@@ -73,7 +73,9 @@ def test_the_last_run_that_is_watched_does_not_speak_for_all():
 def test_effect_sizes_and_tests_have_their_extremes():
     low, high = np.arange(10.0), np.arange(10.0) + 100
     assert st.cliffs_delta(low, high) == 1.0 and st.cliffs_delta(high, low) == -1.0 and st.cliffs_delta(low, low) == 0.0
-    assert st.mann_whitney(low, high) < 1e-3 and st.mann_whitney(low, low) > 0.9 and st.mann_whitney(np.ones(5), np.ones(5)) == 1.0
+    assert (
+        st.mann_whitney(low, high) < 1e-3 and st.mann_whitney(low, low) > 0.9 and st.mann_whitney(np.ones(5), np.ones(5)) == 1.0
+    )
 
 
 def test_holm_adjusts_as_in_its_definition():

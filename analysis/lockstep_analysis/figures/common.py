@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterable, Sequence
+from typing import Any, Iterable, Sequence
 
 import numpy as np
 
@@ -37,10 +37,15 @@ def how_summarised(points: Iterable[Point], marks: str = "Marks: medians", bars:
     runs = sorted({len(p.runs) for p in points})
     epochs = sorted({p.first.epochs for p in points})
     count = span(runs)
-    method = f"{bars}: 95% interval by a two-level bootstrap over runs and epochs" if runs[-1] > 1 else \
-        f"{bars}: 95% interval between order statistics of the epochs"
-    return (f"{marks} over all epochs ({span(epochs)} a run) of {count} run{'s' * (count != '1')} a point; {method}. "
-            "Time is the training clock of the slowest rank; evaluation and writing are off it.")
+    method = (
+        f"{bars}: 95% interval by a two-level bootstrap over runs and epochs"
+        if runs[-1] > 1
+        else f"{bars}: 95% interval between order statistics of the epochs"
+    )
+    return (
+        f"{marks} over all epochs ({span(epochs)} a run) of {count} run{'s' * (count != '1')} a point; {method}. "
+        "Time is the training clock of the slowest rank; evaluation and writing are off it."
+    )
 
 
 def span(values: Sequence[int]) -> str:
@@ -62,11 +67,19 @@ def variants(labels_colors: Iterable[tuple[str, str]]) -> dict[str, int]:
     return found
 
 
-def estimates(label: str, color: str, x: Sequence[float], values: Sequence[Estimate], **more: object) -> Series:
+def estimates(label: str, color: str, x: Sequence[float], values: Sequence[Estimate], **more: Any) -> Series:
     """Marks with their intervals."""
     kinds = {v.of for v in values if v.of}
-    return Series(label, color, x, [v.value for v in values], [v.low for v in values], [v.high for v in values],
-                  interval=" or ".join(sorted(kinds)), **more)  # type: ignore[arg-type]
+    return Series(
+        label,
+        color,
+        x,
+        [v.value for v in values],
+        [v.low for v in values],
+        [v.high for v in values],
+        interval=" or ".join(sorted(kinds)),
+        **more,
+    )
 
 
 def columns(prefix: str, value: Estimate) -> dict[str, float]:

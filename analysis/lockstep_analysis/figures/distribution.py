@@ -21,14 +21,39 @@ def epoch_times(points: list[Point], options: Options) -> Figure:
     for i, p in enumerate(shown):
         values = np.concatenate(p.epoch_groups)
         relative = values / np.median(values)
-        dots.append(Series(label(p, keys), color_of(p, points), relative, i + random.uniform(-0.26, 0.26, len(values)), style="dots", in_legend=False))
+        dots.append(
+            Series(
+                label(p, keys),
+                color_of(p, points),
+                relative,
+                i + random.uniform(-0.26, 0.26, len(values)),
+                style="dots",
+                in_legend=False,
+            )
+        )
         low, q1, middle, q3, p95, high = np.percentile(values, [0, 25, 50, 75, 95, 100])
         runs = [float(np.median(g)) for g in p.epoch_groups]
-        rows.append({"series": label(p, keys), "ranks": p.ranks, "runs": len(p.runs), "epochs": len(values), "lowest s": low, "quartile 1 s": q1,
-                     "median s": middle, "quartile 3 s": q3, "95% s": p95, "highest s": high,
-                     "between runs %": 100 * (max(runs) - min(runs)) / 2 / middle})
+        rows.append(
+            {
+                "series": label(p, keys),
+                "ranks": p.ranks,
+                "runs": len(p.runs),
+                "epochs": len(values),
+                "lowest s": low,
+                "quartile 1 s": q1,
+                "median s": middle,
+                "quartile 3 s": q3,
+                "95% s": p95,
+                "highest s": high,
+                "between runs %": 100 * (max(runs) - min(runs)) / 2 / middle,
+            }
+        )
     names = [f"{label(p, keys)}  ×{p.ranks}" for p in shown]
     more = f" The first {MOST} of {len(points)} points." if len(points) > MOST else ""
-    return Figure("epoch_times", "Every epoch time", [
-        Panel("Time of an epoch over its point's median", "times the median", "", dots, categories=names, wide=True)], pd.DataFrame(rows),
-        [f"Each dot is one epoch of one run. Two clouds, or a long tail, mean that a median does not tell all.{more}"])
+    return Figure(
+        "epoch_times",
+        "Every epoch time",
+        [Panel("Time of an epoch over its point's median", "times the median", "", dots, categories=names, wide=True)],
+        pd.DataFrame(rows),
+        [f"Each dot is one epoch of one run. Two clouds, or a long tail, mean that a median does not tell all.{more}"],
+    )

@@ -13,9 +13,15 @@ from lockstep_analysis.figures.common import NothingToShow, Options
 from lockstep_analysis.figures.learning import left_over, lines_of, most_telling
 from lockstep_analysis.points import Point
 
-SHOWN = (("drift", "Drift from the last average", "‖m − t‖ / (‖m‖ + ‖t‖)"), ("gamma", "Weight of a rank in the average", "gamma"),
-         ("averages", "Averages", "averages an epoch"))
-OPTIONAL = (("accuracy_before_average", "Accuracy before an average", "share"), ("accuracy_after_average", "Accuracy after an average", "share"))
+SHOWN = (
+    ("drift", "Drift from the last average", "‖m − t‖ / (‖m‖ + ‖t‖)"),
+    ("gamma", "Weight of a rank in the average", "gamma"),
+    ("averages", "Averages", "averages an epoch"),
+)
+OPTIONAL = (
+    ("accuracy_before_average", "Accuracy before an average", "share"),
+    ("accuracy_after_average", "Accuracy after an average", "share"),
+)
 
 
 def by_epoch(point: Point, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -42,13 +48,26 @@ def drift(points: list[Point], options: Options) -> Figure:
             if not keep.any():
                 continue
             epoch = np.arange(1, len(middle) + 1)[keep]
-            series.append(Series(text, color, epoch, middle[keep], low[keep], high[keep], "line", variant, "range over ranks and runs"))
-            rows += [{"what": name, "series": text, "epoch": int(e), "median": m, "lowest": lo, "highest": hi}
-                     for e, m, lo, hi in zip(epoch, middle[keep], low[keep], high[keep])]
+            series.append(
+                Series(text, color, epoch, middle[keep], low[keep], high[keep], "line", variant, "range over ranks and runs")
+            )
+            rows += [
+                {"what": name, "series": text, "epoch": int(e), "median": m, "lowest": lo, "highest": hi}
+                for e, m, lo, hi in zip(epoch, middle[keep], low[keep], high[keep])
+            ]
         if series:
             panels.append(Panel(title, "epoch", unit, series, y_from_zero=name != "gamma"))
     if not panels:
         raise NothingToShow("no run on several ranks tells of averages, drift or weights")
-    return Figure("exchange", "How the ranks drift apart and meet again", panels, pd.DataFrame(rows), [
-        "Lines: median over ranks and runs of each epoch's mean; bands: from the lowest to the highest rank. m is the last average, t a "
-        "rank's parameters. Epochs without an average have no value." + left_over(many)], about="learning")
+    return Figure(
+        "exchange",
+        "How the ranks drift apart and meet again",
+        panels,
+        pd.DataFrame(rows),
+        [
+            "Lines: median over ranks and runs of each epoch's mean; bands: from the lowest to the highest rank. m is the last"
+            " average, t a rank's parameters. Epochs without an average have no value."
+            + left_over(many)
+        ],
+        about="learning",
+    )

@@ -31,13 +31,19 @@ def most_telling(points: list[Point]) -> list[Point]:
     for p in points:
         series.setdefault(variant_key(p), []).append(p)
     turns = [sorted(members, key=lambda p: p.ranks) for members in series.values()]
-    ranked = [members[-1] for members in turns] + [members[0] for members in turns] + [p for members in turns for p in members[1:-1]]
+    ranked = (
+        [members[-1] for members in turns] + [members[0] for members in turns] + [p for members in turns for p in members[1:-1]]
+    )
     kept = {p.key for p in list({p.key: p for p in ranked}.values())[:MOST_LINES]}
     return [p for p in points if p.key in kept]
 
 
 def left_over(points: list[Point]) -> str:
-    return f" {MOST_LINES} of {len(points)} points: of each series the most and the fewest ranks first; --where chooses others." if len(points) > MOST_LINES else ""
+    return (
+        f" {MOST_LINES} of {len(points)} points: of each series the most and the fewest ranks first; --where chooses others."
+        if len(points) > MOST_LINES
+        else ""
+    )
 
 
 def evaluated(points: list[Point]) -> list[Point]:
@@ -49,11 +55,16 @@ def evaluated(points: list[Point]) -> list[Point]:
 
 def over_epochs(points: list[Point], options: Options) -> Figure:
     """Accuracy and loss after each epoch."""
-    panels, rows, counts = [], {}, set()
+    panels: list[Panel] = []
+    rows: dict[tuple[str, int], dict[str, float]] = {}
+    counts: set[int] = set()
     shown = evaluated(points)
     same: dict[str, list[str]] = {}  # first label of a curve -> further labels of the same one
-    for name, title, unit, scale in (("test_accuracy", "Test accuracy", "percent", 100.0), ("train_loss", "Training loss", "loss", 1.0)):
-        series = []
+    for name, title, unit, scale in (
+        ("test_accuracy", "Test accuracy", "percent", 100.0),
+        ("train_loss", "Training loss", "loss", 1.0),
+    ):
+        series: list[Series] = []
         for p, text, color, variant in lines_of(most_telling(shown)):
             middle, low, high = (scale * v for v in over_runs(p, f"epochs/{name}"))
             keep = ~np.isnan(middle)
@@ -65,13 +76,28 @@ def over_epochs(points: list[Point], options: Options) -> Figure:
             if twin is not None and name == "test_accuracy":
                 same.setdefault(twin.label, []).append(text)
             for e, m, lo, hi in zip(epoch, middle[keep], low[keep], high[keep]):
-                rows.setdefault((text, int(e)), {}).update({f"{name} {unit}".replace(" loss", ""): m, f"{name} low": lo, f"{name} high": hi})
+                rows.setdefault((text, int(e)), {}).update(
+                    {f"{name} {unit}".replace(" loss", ""): m, f"{name} low": lo, f"{name} high": hi}
+                )
         panels.append(Panel(title, "epoch", unit, series, y_scale="log" if name == "train_loss" else "linear"))
     frame = pd.DataFrame([{"series": s, "epoch": e, **values} for (s, e), values in rows.items()])
-    return Figure("learning", "Accuracy and loss over epochs", panels, frame,
-                  [f"Lines: median over the runs ({span(sorted(counts))} each); bands: their whole range. An epoch is one pass over "
-                   f"the data, so it is the same work for every algorithm.{left_over(shown)}",
-                   *(f"The same curve as {first}, which hides them or is hidden: {'; '.join(others)}." for first, others in same.items())], about="learning")
+    return Figure(
+        "learning",
+        "Accuracy and loss over epochs",
+        panels,
+        frame,
+        [
+            (
+                f"Lines: median over the runs ({span(sorted(counts))} each); bands: their whole range. An epoch is one pass over "
+                f"the data, so it is the same work for every algorithm.{left_over(shown)}"
+            ),
+            *(
+                f"The same curve as {first}, which hides them or is hidden: {'; '.join(others)}."
+                for first, others in same.items()
+            ),
+        ],
+        about="learning",
+    )
 
 
 def over_time(points: list[Point], options: Options) -> Figure:
@@ -83,13 +109,37 @@ def over_time(points: list[Point], options: Options) -> Figure:
         clock, _, _ = over_runs(p, "epochs/train_clock_s")
         keep = ~np.isnan(middle)
         series.append(Series(text, color, clock[keep], middle[keep], low[keep], high[keep], "line", variant, "range over runs"))
-        rows += [{"series": text, "epoch": i + 1, "training clock s": clock[i], "accuracy %": middle[i], "low": low[i], "high": high[i]}
-                 for i in np.flatnonzero(keep)]
-    return Figure("accuracy_over_time", "Accuracy over training time", [
-        Panel("Accuracy over training time", "seconds on the training clock", "test accuracy, percent", series, time_scale(series), wide=True)],
-        pd.DataFrame(rows), ["Lines: medians over the runs of clock and accuracy at each epoch; bands: range of the accuracy. Between two "
-                             "epochs the accuracy is not measured; the line only guides the eye along one training."
-                             + left_over(shown)])
+        rows += [
+            {
+                "series": text,
+                "epoch": i + 1,
+                "training clock s": clock[i],
+                "accuracy %": middle[i],
+                "low": low[i],
+                "high": high[i],
+            }
+            for i in np.flatnonzero(keep)
+        ]
+    return Figure(
+        "accuracy_over_time",
+        "Accuracy over training time",
+        [
+            Panel(
+                "Accuracy over training time",
+                "seconds on the training clock",
+                "test accuracy, percent",
+                series,
+                time_scale(series),
+                wide=True,
+            )
+        ],
+        pd.DataFrame(rows),
+        [
+            "Lines: medians over the runs of clock and accuracy at each epoch; bands: range of the accuracy. Between two "
+            "epochs the accuracy is not measured; the line only guides the eye along one training."
+            + left_over(shown)
+        ],
+    )
 
 
 def time_scale(series: list[Series]) -> str:
@@ -113,17 +163,41 @@ def over_ranks(points: list[Point], options: Options) -> Figure:
         s = estimates(name, color_of(members[0], points), [p.ranks for p in members], values, variant=which[name])
         s.y, s.low, s.high = 100 * s.y, 100 * np.asarray(s.low), 100 * np.asarray(s.high)
         series.append(s)
-        rows += [{"series": name, "ranks": p.ranks, "runs": len(p.runs), **{k: 100 * v for k, v in columns("accuracy %", a).items()}, "interval": a.of}
-                 for p, a in zip(members, values)]
+        rows += [
+            {
+                "series": name,
+                "ranks": p.ranks,
+                "runs": len(p.runs),
+                **{k: 100 * v for k, v in columns("accuracy %", a).items()},
+                "interval": a.of,
+            }
+            for p, a in zip(members, values)
+        ]
     epochs = sorted({p.first.epochs for p in shown})
-    return Figure("accuracy_over_ranks", "Final accuracy over the ranks", [
-        Panel(f"Test accuracy after {'–'.join(str(e) for e in dict.fromkeys((epochs[0], epochs[-1])))} epochs", "ranks", "percent", series, "log2", wide=True)],
-        pd.DataFrame(rows), ["Marks: median over the runs; bars: 95% interval between order statistics where there are 6 runs or more, else the whole range."],
-        about="learning")
+    return Figure(
+        "accuracy_over_ranks",
+        "Final accuracy over the ranks",
+        [
+            Panel(
+                f"Test accuracy after {'–'.join(str(e) for e in dict.fromkeys((epochs[0], epochs[-1])))} epochs",
+                "ranks",
+                "percent",
+                series,
+                "log2",
+                wide=True,
+            )
+        ],
+        pd.DataFrame(rows),
+        [
+            "Marks: median over the runs; bars: 95% interval between order statistics where there are 6 runs or more, else the"
+            " whole range."
+        ],
+        about="learning",
+    )
 
 
 def default_target(points: list[Point]) -> float:
-    """The highest round accuracy that a run of every algorithm's best point reaches: half a percent below the least of their bests."""
+    """The highest round accuracy that the best run of every algorithm reaches, in steps of half a percent."""
     best: dict[str, float] = {}
     for p in points:
         for run in p.runs:
@@ -152,16 +226,56 @@ def time_to_accuracy(points: list[Point], options: Options) -> Figure:
     drawn = {p.key for p in most_telling(shown)}
     end = max(float(max(race(line[0], target)[0])) for _, line in found)
     for curve, (p, text, color, variant) in found:
-        rows.append({"series": text, "ranks": p.ranks, "runs": curve.runs, "reached": curve.reached, "censored": curve.runs - curve.reached,
-                     "median s": curve.time_until(0.5), "first s": curve.time_until(1e-9), "all s": curve.time_until(1.0)})
+        rows.append(
+            {
+                "series": text,
+                "ranks": p.ranks,
+                "runs": curve.runs,
+                "reached": curve.reached,
+                "censored": curve.runs - curve.reached,
+                "median s": curve.time_until(0.5),
+                "first s": curve.time_until(1e-9),
+                "all s": curve.time_until(1.0),
+            }
+        )
         if p.key in drawn:
             stop = end if curve.reached == curve.runs else curve.watched_until
-            bounds = [[*(1 - side), 1 - side[-1]] for side in (curve.high, curve.low)] if curve.runs >= ENOUGH_FOR_BANDS and len(found) <= 4 else (None, None)
-            series.append(Series(text, color, [*curve.time, stop], [*(1 - curve.still_open), 1 - curve.still_open[-1]], *bounds, "steps", variant, "95%"))
+            has_band = curve.runs >= ENOUGH_FOR_BANDS and len(found) <= 4
+            low, high = ([*(1 - side), 1 - side[-1]] if has_band else None for side in (curve.high, curve.low))
+            series.append(
+                Series(
+                    text,
+                    color,
+                    [*curve.time, stop],
+                    [*(1 - curve.still_open), 1 - curve.still_open[-1]],
+                    low,
+                    high,
+                    "steps",
+                    variant,
+                    "95%",
+                )
+            )
     bands = "bands: 95% (Greenwood, log-log). " if any(s.low is not None for s in series) else "each step is one run or more. "
-    return Figure("time_to_accuracy", f"Time to {100 * target:g}% test accuracy", [
-        Panel(f"Share of the runs that have reached {100 * target:g}%", "seconds on the training clock", "share of runs", series, percent=True,
-              y_limits=(-0.02, 1.02), wide=True)], pd.DataFrame(rows), [
-            f"Kaplan–Meier estimate; {bands}Runs that never got there are censored when they end, not dropped: a curve that stops below 100% is one "
-            "whose runs were not all seen to arrive, and it ends where half of them are no longer watched. Evaluation happens after each epoch, so times are rounded up to an epoch."
-            + left_over(shown)])
+    return Figure(
+        "time_to_accuracy",
+        f"Time to {100 * target:g}% test accuracy",
+        [
+            Panel(
+                f"Share of the runs that have reached {100 * target:g}%",
+                "seconds on the training clock",
+                "share of runs",
+                series,
+                percent=True,
+                y_limits=(-0.02, 1.02),
+                wide=True,
+            )
+        ],
+        pd.DataFrame(rows),
+        [
+            f"Kaplan–Meier estimate; {bands}"
+            "Runs that never got there are censored when they end, not dropped: a curve that stops"
+            " below 100% is one whose runs were not all seen to arrive, and it ends where half of them are no longer watched."
+            " Evaluation happens after each epoch, so times are rounded up to an epoch."
+            + left_over(shown)
+        ],
+    )

@@ -41,9 +41,16 @@ def read_benchmarks(folder: Path) -> Benchmarks:
             found.context = found.context or context
             take(found, rows, context)
     if not found.gemm_s or not found.allreduce_s:
-        missing = " and ".join(n for n, there in (("gemm_bench.json", found.gemm_s), ("allreduce_bench.json", found.allreduce_s)) if not there)
-        raise AnalysisError(f"the model needs {missing} in {folder}", "make bench BENCHES='gemm_bench allreduce_bench epoch_bench' "
-                            "measures this machine; --bench FOLDER names another folder")
+        missing = " and ".join(
+            n for n, there in (("gemm_bench.json", found.gemm_s), ("allreduce_bench.json", found.allreduce_s)) if not there
+        )
+        raise AnalysisError(
+            f"the model needs {missing} in {folder}",
+            (
+                "make bench BENCHES='gemm_bench allreduce_bench epoch_bench' "
+                "measures this machine; --bench FOLDER names another folder"
+            ),
+        )
     return found
 
 

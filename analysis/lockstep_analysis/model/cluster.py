@@ -34,14 +34,18 @@ def read_cluster(path: Path | None) -> Cluster:
     try:
         given = json.loads(path.read_text())
     except OSError as error:
-        raise AnalysisError(f"{path}: {error.strerror}", f"there are: {', '.join(sorted(p.stem for p in EXAMPLES.glob('*.json')))}") from None
+        raise AnalysisError(
+            f"{path}: {error.strerror}", f"there are: {', '.join(sorted(p.stem for p in EXAMPLES.glob('*.json')))}"
+        ) from None
     except ValueError as error:
         raise AnalysisError(f"{path} is not JSON: {error}") from None
     known = {f.name for f in fields(Cluster)}
     unknown, missing = set(given) - known, {"name", "cores_per_node", "alpha_s", "beta_s_per_byte"} - set(given)
     if unknown or missing:
-        raise AnalysisError(f"{path}: " + "; ".join([f"unknown key {k}" for k in sorted(unknown)] + [f"{k} is missing" for k in sorted(missing)]),
-                            f"known keys: {', '.join(sorted(known))}")
+        raise AnalysisError(
+            f"{path}: " + "; ".join([f"unknown key {k}" for k in sorted(unknown)] + [f"{k} is missing" for k in sorted(missing)]),
+            f"known keys: {', '.join(sorted(known))}",
+        )
     cluster = Cluster(**given)
     if cluster.cores_per_node < 1 or cluster.alpha_s <= 0 or cluster.beta_s_per_byte <= 0 or cluster.core_speed <= 0:
         raise AnalysisError(f"{path}: cores_per_node, alpha_s, beta_s_per_byte and core_speed must be positive")

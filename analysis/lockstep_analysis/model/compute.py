@@ -41,8 +41,11 @@ class Products:
         through the two smallest (a start-up time and a time a row: Hockney's half-performance length); a layer that was not
         measured runs at the rate of the measured product with the nearest number of operations."""
         ops, m, n, k = shape
-        along = [(s[3] if ops == "TN" else s[1], t) for s, t in self.times.items()
-                 if s[0] == ops and s[2] == n and (s[1] == m if ops == "TN" else s[3] == k)]
+        along = [
+            (s[3] if ops == "TN" else s[1], t)
+            for s, t in self.times.items()
+            if s[0] == ops and s[2] == n and (s[1] == m if ops == "TN" else s[3] == k)
+        ]
         size = k if ops == "TN" else m
         if len(along) < 2:
             return self.by_rate(shape)
@@ -60,10 +63,12 @@ class Products:
         return self.times[nearest] * flop / (2.0 * nearest[1] * nearest[2] * nearest[3])
 
 
-def step_products(layers: list[tuple[int, int]], products: Products, local: float, gradient_batch: float | None = None,
-                  gradient_parts: int = 1) -> float:
+def step_products(
+    layers: list[tuple[int, int]], products: Products, local: float, gradient_batch: float | None = None, gradient_parts: int = 1
+) -> float:
     """Seconds of the products of one step with `local` samples a rank: forward and input gradients over them; weight gradients
-    over `gradient_batch` samples, of which a rank computes one part in `gradient_parts`. The first layer has no input gradient."""
+    over `gradient_batch` samples, of which a rank computes one part in `gradient_parts`. The first layer has no input gradient.
+    """
     rows = max(int(np.ceil(local)), 1)
     depth = int(np.ceil(local if gradient_batch is None else gradient_batch))
     total = 0.0

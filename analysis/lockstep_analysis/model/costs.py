@@ -48,8 +48,12 @@ def is_power_of_two(p: int) -> bool:
 
 # `mpi` is the library's own: Open MPI's tuned module takes Rabenseifner's for hundreds of kilobytes.
 FORMULAS: dict[str, Callable[[int, float], Terms]] = {
-    "recursive_doubling": recursive_doubling, "ring": ring, "rabenseifner": rabenseifner, "mpi": rabenseifner,
-    "shared_memory": shared_memory, "hierarchical": shared_memory,
+    "recursive_doubling": recursive_doubling,
+    "ring": ring,
+    "rabenseifner": rabenseifner,
+    "mpi": rabenseifner,
+    "shared_memory": shared_memory,
+    "hierarchical": shared_memory,
 }
 
 
@@ -83,8 +87,10 @@ def fit(rows: dict[str, dict[int, float]], p: int, longest: int = 16 << 20) -> C
                 terms.append(np.array(FORMULAS[name](p, n)) / seconds)
                 times.append(1.0)
     if p < 2 or len(terms) < 3:
-        raise AnalysisError(f"the allreduce benchmark ran on {p} rank{'s' * (p != 1)} with {len(terms)} usable times: nothing to fit",
-                            "make bench BENCHES=allreduce_bench on two cores or more")
+        raise AnalysisError(
+            f"the allreduce benchmark ran on {p} rank{'s' * (p != 1)} with {len(terms)} usable times: nothing to fit",
+            "make bench BENCHES=allreduce_bench on two cores or more",
+        )
     design = np.array(terms)
     scale = np.where(design.max(axis=0) > 0, design.max(axis=0), 1.0)
     solved, _ = nnls(design / scale, np.array(times))
@@ -93,7 +99,7 @@ def fit(rows: dict[str, dict[int, float]], p: int, longest: int = 16 << 20) -> C
 
 
 def fit_each(rows: dict[str, dict[int, float]], p: int) -> dict[str, Constants]:
-    """Each row for itself. gamma is what the rows that have it in different proportions agree on, alpha and beta are the row's own."""
+    """Each row for itself: alpha and beta are the row's own, gamma is what the rows of different formulas agree on."""
     message_passing = {name: rows[name] for name in ("ring", "recursive_doubling", "rabenseifner") if name in rows}
     gamma = fit(message_passing, p).gamma if len(message_passing) > 1 else 0.0
     found = {}

@@ -3,9 +3,9 @@
 
     epoch = steps * (c * products + exchange a step) + averages * exchange of an average
 
-`products` are the matrix products of a step from gemm_bench. `c` is everything else of a step (batches, element-wise work, update)
-over them: epoch / floor of epoch_bench or, where that was not measured, the serial runs of the same folder over their products.
-The exchange is an allreduce of the measured or fitted cost. Waiting for stragglers is not in the model: it is in the residual."""
+`products` are the matrix products of a step from gemm_bench. `c` is everything else of a step (batches, element-wise work,
+update) over them: epoch / floor of epoch_bench or, where that was not measured, the serial runs of the same folder over their
+products. The exchange is an allreduce of the measured or fitted cost. Waiting for stragglers is not in the model: it is in the residual."""
 
 from __future__ import annotations
 
@@ -55,14 +55,18 @@ class EpochModel:
                 layers, products = linear_layers(p.first), Products(self.bench, str(p.config.get("gemm", "tiled")))
                 floor = p.samples / p.batch * step_products(layers, products, p.batch)
                 self.overhead[f"{p.problem} {p.batch}"] = p.epoch_s.value / floor
-        self.overhead_from = "the serial runs themselves (their epoch over its matrix products)" if self.overhead else \
-            "nothing: the prediction is a lower bound, matrix products alone"
+        self.overhead_from = (
+            "the serial runs themselves (their epoch over its matrix products)"
+            if self.overhead
+            else "nothing: the prediction is a lower bound, matrix products alone"
+        )
 
     def factor(self, point: Point, local: float) -> float:
         """c at the nearest batch size that is known. Never below 1: an epoch costs no less than its products."""
         model, backend = str(point.config.get("model")), str(point.config.get("gemm", "tiled"))
-        known = {b: v for (m, g, b), v in self.bench.over_floor.items() if m == model and g == backend} or \
-                {b: v for (m, g, b), v in self.bench.over_floor.items() if g == backend}
+        known = {b: v for (m, g, b), v in self.bench.over_floor.items() if m == model and g == backend} or {
+            b: v for (m, g, b), v in self.bench.over_floor.items() if g == backend
+        }
         if not known:
             known = {int(key.split()[-1]): v for key, v in self.overhead.items() if key.rsplit(" ", 1)[0] == point.problem}
         if not known:
@@ -79,9 +83,16 @@ class EpochModel:
         if point.algorithm in ("serial", "parallel_sgd"):
             steps, local = math.ceil(samples / point.batch), point.batch / ranks
             shares = point.algorithm == "parallel_sgd" and ranks > 1 and shares_parameters(point)
-            work = step_products(layers, products, local, point.batch, ranks) if shares and not cluster else step_products(layers, products, local)
-            exchange = steps * (self.shared_step(layers, point.batch, ranks) if shares and not cluster else
-                                self.allreduce(row_of(point), n_bytes, ranks, cluster))
+            work = (
+                step_products(layers, products, local, point.batch, ranks)
+                if shares and not cluster
+                else step_products(layers, products, local)
+            )
+            exchange = steps * (
+                self.shared_step(layers, point.batch, ranks)
+                if shares and not cluster
+                else self.allreduce(row_of(point), n_bytes, ranks, cluster)
+            )
         else:
             local = min(point.batch, max(samples / ranks, 1.0))
             steps = math.ceil(samples / ranks / point.batch)
@@ -97,7 +108,7 @@ class EpochModel:
         inside = min(ranks, cluster.cores_per_node) if cluster else ranks
         nodes = math.ceil(ranks / cluster.cores_per_node) if cluster else 1
         measured = self.bench.allreduce_s.get(row) or self.bench.allreduce_s.get("auto") or {}
-        if nodes == 1:
+        if cluster is None or nodes == 1:
             if ranks == self.bench.allreduce_ranks and measured:
                 return costs.interpolate(measured, n_bytes)
             constants = self.rows.get(row, self.memory)
