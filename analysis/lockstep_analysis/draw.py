@@ -164,6 +164,8 @@ def scale_axes(axes: Axes, panel: Panel) -> None:
         (axes.yaxis, panel.y_scale, [s.y for s in panel.series]),
     ):
         set_scale(axes, axis, scale, np.concatenate([np.asarray(v) for v in values]) if values else np.array([]))
+    if panel.x_label == "epoch":
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, nbins=8))
     if panel.percent:
         if panel.y_scale == "log":
             axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{100 * v:g}%"))
@@ -287,7 +289,11 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 
 def compose(figure: Figure) -> Any:
-    columns = min(2, len(figure.panels)) if any(p.wide for p in figure.panels) else min(3, len(figure.panels))
+    columns = (
+        min(2, len(figure.panels))
+        if any(p.wide for p in figure.panels)
+        else 2 if len(figure.panels) == 4 else min(3, len(figure.panels))
+    )
     rows = -(-len(figure.panels) // columns)
     sizes = [panel_size(p) for p in figure.panels]
     entries = legend_entries(figure)

@@ -50,6 +50,8 @@ class Report:
         text = page.document(
             title, "Lockstep: how the work was shared, and what it brought", lead, self.links, "".join(self.parts)
         )
+        if len(text.encode()) > MOST_BYTES:
+            text = without_data(text)
         path = self.out / "index.html"
         partial = path.with_suffix(".html.partial")
         partial.write_text(text, encoding="utf-8")
@@ -253,6 +255,12 @@ def provenance(runs: list[Run]) -> list[tuple[str, str]]:
     rows.append(("run files of schema", ", ".join(str(s) for s in sorted({r.schema for r in runs}))))
     rows.append(("first and last start", f"{min(r.started for r in runs)}, {max(r.started for r in runs)}"))
     return rows
+
+
+def without_data(text: str) -> str:
+    """A page of very many sweeps without the data below its figures; they are in the CSV files beside it, which it links to."""
+    note = "<p class=more>The page would be too large with its data.</p>"
+    return re.sub(r"(<summary>Data and command</summary>)<div class=scroll>.*?</div>", rf"\1{note}", text, flags=re.S)
 
 
 def slug(text: str) -> str:

@@ -200,3 +200,11 @@ def test_it_prints(report, tmp_path):
     ]
     assert subprocess.run(command, capture_output=True, timeout=180).returncode == 0
     assert (tmp_path / "out.pdf").stat().st_size > 20_000
+
+
+def test_a_page_that_is_too_large_leaves_its_data_to_the_csv_files(text):
+    from lockstep_analysis.report import without_data
+
+    short = without_data(text)
+    assert len(short) < len(text) and short.count("<svg") == text.count("<svg") and short.count(".csv") == text.count(".csv")
+    assert short.count("<table>") == text.count("<table>") - text.count("<figure id=")

@@ -79,6 +79,21 @@ def test_the_interval_of_a_ratio_covers_it(points):
     assert sum(e.low <= 1.0 <= e.high for e in estimates) >= 52
 
 
+def test_points_are_resampled_independently():
+    """Equal numbers do not make a ratio certain."""
+    from lockstep_analysis.points import Point
+    from lockstep_analysis.runs import Run
+    from lockstep_analysis.speedup import ratio
+
+    random = np.random.default_rng(4)
+    times = [random.normal(random.normal(1.0, 0.1), 0.02, 10) for _ in range(6)]
+    one, other = (
+        Point([Run(None, str(i), {"algorithm": a}, 1, [], {"epochs/epoch_s": t}) for i, t in enumerate(times)])
+        for a in ("serial", "param_avg")
+    )
+    assert ratio(one, other).low < 0.99 < 1.01 < ratio(one, other).high
+
+
 def test_strong_and_weak_scaling_are_told_apart(results):
     points = group_points(load_runs([results])[0])
     strong, weak = strong_series(points), weak_series(points)

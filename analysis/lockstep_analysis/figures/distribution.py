@@ -11,6 +11,7 @@ from lockstep_analysis.figures.common import Options, color_of
 from lockstep_analysis.points import Point, label, varying
 
 MOST = 24
+MOST_DOTS = 80  # of a point; of more epochs as many quantiles are drawn
 
 
 def epoch_times(points: list[Point], options: Options) -> Figure:
@@ -21,12 +22,14 @@ def epoch_times(points: list[Point], options: Options) -> Figure:
     for i, p in enumerate(shown):
         values = np.concatenate(p.epoch_groups)
         relative = values / np.median(values)
+        if len(relative) > MOST_DOTS:
+            relative = np.quantile(relative, np.linspace(0.0, 1.0, MOST_DOTS))
         dots.append(
             Series(
                 label(p, keys),
                 color_of(p, points),
                 relative,
-                i + random.uniform(-0.26, 0.26, len(values)),
+                i + random.uniform(-0.26, 0.26, len(relative)),
                 style="dots",
                 in_legend=False,
             )
@@ -55,5 +58,8 @@ def epoch_times(points: list[Point], options: Options) -> Figure:
         "Every epoch time",
         [Panel("Time of an epoch over its point's median", "times the median", "", dots, categories=names, wide=True)],
         pd.DataFrame(rows),
-        [f"Each dot is one epoch of one run. Two clouds, or a long tail, mean that a median does not tell all.{more}"],
+        [
+            f"Each dot is one epoch of one run (where a point has more than {MOST_DOTS}, as many quantiles of them). Two clouds,"
+            f" or a long tail, mean that a median does not tell all.{more}"
+        ],
     )

@@ -98,7 +98,7 @@ class EpochModel:
             steps = math.ceil(samples / ranks / point.batch)
             work = step_products(layers, products, local)
             exchange = averages(point, steps) * self.allreduce(row_of(point), n_bytes + 4.0, ranks, cluster)
-        return Prediction(steps * work * self.factor(point, local) / speed, exchange if ranks > 1 else 0.0)
+        return Prediction(steps * work * self.factor(point, local) / speed, exchange)
 
     def allreduce(self, row: str, n_bytes: float, ranks: int, cluster: Cluster | None) -> float:
         """Seconds of one allreduce: as measured where it was measured on as many ranks; else from the fitted constants. On
