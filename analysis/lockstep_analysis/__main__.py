@@ -209,13 +209,14 @@ def folder_of(path: str) -> Path:
 
 
 def report(options: argparse.Namespace) -> int:
+    from lockstep_analysis.points import counted
     from lockstep_analysis.report import Report
 
     runs, left_out = load(options, options.paths)
     out = options.out or folder_of(options.paths[0]) / "report"
     made = Report(out, drawing(options, options.paths), pictures=not options.page_only)
     path = made.write(runs, left_out)
-    print(f"{path}: {len(runs)} runs, {len(made.made)} tables and figures, {path.stat().st_size / 1e6:.1f} MB")
+    print(f"{path}: {counted(len(runs), 'run')}, {len(made.made)} tables and figures, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -247,6 +248,7 @@ def check(options: argparse.Namespace) -> int:
     from lockstep_analysis.check import check_figure, check_points
     from lockstep_analysis.figures import FIGURES
     from lockstep_analysis.figures.common import NothingToShow
+    from lockstep_analysis.points import counted
     from lockstep_analysis.report import chapters_of
 
     levels = set()
@@ -261,8 +263,8 @@ def check(options: argparse.Namespace) -> int:
                 continue
         levels |= {f.level for f in found}
         print(
-            f"{name}: {sum(len(p.runs) for p in points)} runs, {len(points)} points, {drawn} figures:"
-            f" {len(found) or 'no'} finding{'s' * (len(found) != 1)}"
+            f"{name}: {counted(sum(len(p.runs) for p in points), 'run')}, {counted(len(points), 'point')},"
+            f" {counted(drawn, 'figure')}: {len(found) or 'no'} finding{'s' * (len(found) != 1)}"
         )
         for f in found:
             print(f"  {f.text()}")

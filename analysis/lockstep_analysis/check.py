@@ -11,7 +11,7 @@ from typing import Any, Iterable
 import numpy as np
 
 from lockstep_analysis.chart import Figure, Table
-from lockstep_analysis.points import Point, label, ranks_text, varying
+from lockstep_analysis.points import Point, counted, label, ranks_text, varying
 from lockstep_analysis.runs import Run
 from lockstep_analysis.speedup import find_base, weak_series
 
@@ -177,7 +177,7 @@ def unfinished_provenance(points: list[Point]) -> list[Finding]:
             Finding(
                 9,
                 "warning",
-                f"{len(dirty)} of {len(runs)} runs were built from a checkout with changes that are in no commit",
+                f"{len(dirty)} of {counted(len(runs), 'run')} built from a checkout with changes that are in no commit",
                 "commit, then build",
                 "all",
                 "built from uncommitted changes",
@@ -263,7 +263,7 @@ def binding(points: list[Point]) -> list[Finding]:
             Finding(
                 9,
                 "error",
-                f"{len(wrong)} runs were not bound as asked for, e.g. {wrong[0].run_id}",
+                f"{counted(len(wrong), 'run')} not bound as asked for, e.g. {wrong[0].run_id}",
                 "check the launcher's binding options",
                 short="runs not bound as asked for",
             )
@@ -274,7 +274,7 @@ def binding(points: list[Point]) -> list[Finding]:
             Finding(
                 9,
                 "warning",
-                f"ranks of {len(shared)} runs were not bound to cores of their own, e.g. {shared[0].run_id}",
+                f"ranks of {counted(len(shared), 'run')} not bound to cores of their own, e.g. {shared[0].run_id}",
                 "--bind-to core",
                 short="ranks without cores of their own",
             )
@@ -316,7 +316,7 @@ def interrupted(points: list[Point]) -> list[Finding]:
         Finding(
             10,
             "note",
-            f"{len(again)} runs were interrupted and went on ({lost:.0f} s of work lost, which no clock here counts)",
+            f"{counted(len(again), 'run')} interrupted and resumed ({lost:.0f} s of work lost, which no clock here counts)",
             "their epochs were measured at different times",
         )
     ]
@@ -332,12 +332,12 @@ def diverged(points: list[Point]) -> list[Finding]:
             2,
             "warning",
             (
-                f"{count} runs diverged: {named(gone, points)}; they count as never reaching an accuracy, and their times are"
-                " left out"
+                f"{counted(count, 'run')} diverged: {named(gone, points)}; they count as never reaching an accuracy, and their"
+                " times are left out"
             ),
             "a smaller learning rate",
             "all",
-            f"{count} runs diverged",
+            f"{counted(count, 'run')} diverged",
         )
     ]
 

@@ -200,7 +200,11 @@ def label(point: Point, keys: Iterable[str]) -> str:
 
 
 def ranks_text(ranks: int) -> str:
-    return f"{ranks} rank{'s' * (ranks != 1)}"
+    return counted(ranks, "rank")
+
+
+def counted(n: int, word: str) -> str:
+    return f"{n} {word}{'s' * (n != 1)}"
 
 
 def find_experiment(run: Run) -> str:

@@ -129,11 +129,11 @@ def test_interrupted_and_diverged_runs_are_told(variant, serial_run, tmp_path):
         if "segments" in file:
             del file["segments"]
     add_segments(path)
-    assert "1 runs were interrupted and went on (4 s" in words(group_points(load_runs([path])[0]))
+    assert "1 run interrupted and resumed (4 s" in words(group_points(load_runs([path])[0]))
     path = copy(serial_run, tmp_path / "gone/a.h5", status="failed")
     with h5py.File(path, "r+") as file:
         file["epochs/train_loss"][-1] = np.inf
-    assert "1 runs diverged" in words(group_points(load_runs([path])[0]))
+    assert "1 run diverged" in words(group_points(load_runs([path])[0]))
 
 
 def figure(**changed):

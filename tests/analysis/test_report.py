@@ -19,7 +19,8 @@ PROBE = """<script>window.addEventListener('load', () => {
   const seen = [...document.querySelectorAll('figure svg[role=img]')].map(svg => {
     const box = svg.getBoundingClientRect(), texts = [...svg.querySelectorAll('text')].map(t => t.getBoundingClientRect());
     return {figure: svg.closest('figure').id, width: box.width, height: box.height,
-            marks: svg.querySelectorAll('use, path').length, font: Math.min(...texts.map(t => t.height)), outside: texts.filter(t => t.right > root.clientWidth + 1).length};
+            marks: svg.querySelectorAll('use, path').length, font: Math.min(...texts.map(t => t.height)),
+            outside: texts.filter(t => t.right > root.clientWidth + 1).length};
   });
   document.body.dataset.probe = JSON.stringify({seen, figures: document.querySelectorAll('figure').length, wide: root.scrollWidth,
     window: root.clientWidth, paper: style.backgroundColor, ink: style.color,

@@ -5,7 +5,8 @@
 
 `products` are the matrix products of a step from gemm_bench. `c` is everything else of a step (batches, element-wise work,
 update) over them: epoch / floor of epoch_bench or, where that was not measured, the serial runs of the same folder over their
-products. The exchange is an allreduce of the measured or fitted cost. Waiting for stragglers is not in the model: it is in the residual."""
+products. The exchange is an allreduce of the measured or fitted cost. Waiting for stragglers is not in the model: it is in the
+residual."""
 
 from __future__ import annotations
 
