@@ -17,7 +17,7 @@ from lockstep_analysis.draw import save
 from lockstep_analysis.figures import FIGURES
 from lockstep_analysis.figures.common import NothingToShow, Options, how_summarised
 from lockstep_analysis.named import NAMED, named_figure, named_table
-from lockstep_analysis.points import Point, by_problem, find_experiment, group_points
+from lockstep_analysis.points import Point, by_problem, counted, find_experiment, group_points
 from lockstep_analysis.runs import Run, as_text
 from lockstep_analysis.speedup import find_base
 from lockstep_analysis.summary import facts, sentences
@@ -65,7 +65,7 @@ class Report:
         when = "" if not days else f", {days[0]}" if len(days) == 1 else f", {days[0]} to {days[-1]}"
         machines = sorted({str(r.provenance.get("cpu_model", "unknown CPU")) for r in runs})
         lead = (
-            f"{len(runs)} runs of {sum(map(len, chapters.values()))} configurations{when}, on"
+            f"{counted(len(runs), 'run')} of {counted(sum(map(len, chapters.values())), 'configuration')}{when}, on"
             f" {page.escape('; '.join(machines[:2]))}. {page.escape('; '.join(models[:4]))}{'…' if len(models) > 4 else ''}."
         )
         return (", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")), lead

@@ -85,6 +85,13 @@ def test_another_machine_is_told(small, tmp_path):
     assert "cpu_model differs" in said.stdout and "another CPU" in said.stdout
 
 
+def test_a_difference_that_may_be_chance_fails_nothing():
+    random = np.random.default_rng(6)
+    fast, slow = (Measured("a", {}, [random.uniform(low, low + 20.0, 3)], [0.9]) for low in (1.0, 6.0))
+    [change] = changes([(fast, slow)])
+    assert change.ratio > 1.05 and change.verdict == "no change seen" and not change.is_slower_by(0.05)
+
+
 def side(name, *settings):
     return Side(name, [Measured(str(s), s, [np.ones(6)], [0.9]) for s in settings], {})
 
