@@ -15,4 +15,5 @@ include mk/data.mk
 include mk/test.mk
 include mk/bench.mk
 include mk/analysis.mk
+include mk/experiments.mk
 include mk/tools.mk

@@ -22,6 +22,8 @@ test: ## Everything from nothing: parts, build, data, and all tests
 	@$(MAKE) --no-print-directory $(all_cores) all $(unit_tests) $(mpi_tests)
 	@$(MAKE) --no-print-directory data
 	@$(MAKE) --no-print-directory check-layers test-unit test-mpi test-end-to-end test-analysis
+	@if why=$$(tests/slurm/lab impossible); then echo "== Slurm tests LEFT OUT: $$why"; else \
+	  $(MAKE) --no-print-directory deps DEPS='$(DEPS) slurm' && $(MAKE) --no-print-directory test-slurm; fi
 
 test-unit: $(unit_tests) ## Unit tests
 	@echo '== unit tests'
@@ -32,4 +34,8 @@ test-mpi: $(mpi_tests) ## Tests under mpiexec at MPI_TEST_RANKS ranks
 test-end-to-end: all ## Tests of the programs, as a user runs them
 	@echo '== end-to-end tests'
 	@LOCKSTEP_BIN=$(abspath $(BUILD)/bin) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/end_to_end
-.PHONY: test test-unit test-mpi test-end-to-end
+test-slurm: all ## Tests under a private Slurm of several nodes, started for them (as root)
+	@echo '== Slurm tests'
+	@tests/slurm/lab check
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/slurm
+.PHONY: test test-unit test-mpi test-end-to-end test-slurm

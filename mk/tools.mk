@@ -2,7 +2,7 @@
 # Looking after the code, and help.
 
 cxx_files := $(shell git ls-files '*.cpp' '*.hpp' 2>/dev/null || find src tests bench -name '*.[ch]pp')
-scripts := $(wildcard mk/*.sh jobs/*.sh data/*.sh .ci/run)
+scripts := $(wildcard mk/*.sh jobs/*.sh jobs/*.sbatch data/*.sh tests/slurm/hosts/*.sh .ci/run)
 
 format: ## Format the C++ sources in place
 	clang-format -i $(cxx_files)
@@ -17,4 +17,5 @@ check-layers: ## Fail on an #include that points upwards
 help: ## This list
 	@echo 'make TARGET [CONFIG=release|debug|asan|tsan] [ARCH=native|x86-64-v3|...] [BLAS=openblas|blis|mkl] [V=1]'
 	@awk -F ':.*## ' '/^[a-z][a-z_ -]*:.*## / { printf "  %-38s %s\n", $$1, $$2 }' Makefile mk/*.mk
+	@echo; $(MAKE) --no-print-directory experiments
 .PHONY: format check-format tidy check-layers help

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "algorithms/state.hpp"
 #include "comm/allreduce.hpp"
 #include "comm/communicator.hpp"
 #include "core/clock.hpp"
@@ -32,7 +33,7 @@ struct TrainingOptions {
   [[nodiscard]] float gradient_scale(std::size_t samples) const;
 };
 
-/// A step, for progress displays.
+/// A step, for progress displays and for whoever may want a pause.
 struct StepReport {
   std::size_t step = 0;  ///< done in this epoch
   std::size_t steps = 0;
@@ -54,15 +55,17 @@ struct Worker {
   const data::Samples& samples;
   const TrainingOptions& options;
   PhaseTimer& phases;  ///< the algorithm tells it what it is doing
-  std::function<void(const StepReport&)> on_step;
+  /// After every step. True: pause here, in the middle of the epoch; the same on all ranks.
+  std::function<bool(const StepReport&)> on_step;
 };
 
-/// What this rank did in an epoch.
+/// What this rank did in an epoch, so far.
 struct EpochStats {
   double loss_sum = 0.0;
   std::size_t samples = 0;
   std::size_t steps = 0;
   double learning_rate = 0.0;  ///< of the last step
+  bool paused = false;         ///< on_step asked for it: the epoch is not over
 };
 
 /// A number that an algorithm tells of itself after each epoch; NaN when there is nothing to tell.
@@ -83,8 +86,13 @@ class Algorithm {
   virtual void check(std::string_view /*allreduce_name*/) const {}
   /// Takes the means to train with, allocates all it will need. Collective.
   virtual void start(const Worker& worker) = 0;
-  /// Trains epoch 0, 1, ... in turn. Collective. Allocates nothing.
+  /// Trains epoch 0, 1, ... in turn. When Worker::on_step asks for a pause it returns after that step, and
+  /// called again with the same epoch it goes on from there. Collective. Allocates nothing.
   virtual EpochStats run_epoch(std::uint32_t epoch) = 0;
+  /// Lists all that the training depends on between two calls of run_epoch, in an epoch or after one: another
+  /// process that has called start(), and has put these values in their places, goes on as if it were this
+  /// one, to the last bit.
+  virtual void describe_state(State& state) = 0;
   /// Writes the parameters that are to be evaluated now, the same on every rank, without changing the
   /// training. Collective.
   virtual void export_parameters(std::span<float> out) = 0;
@@ -92,6 +100,9 @@ class Algorithm {
   [[nodiscard]] virtual Json choices() const { return Json::object(); }
   /// The sizes of the batches that this rank trains on, each once. Known after start().
   [[nodiscard]] virtual std::vector<std::size_t> batch_sizes() const { return {}; }
+  /// True when the ranks share each batch of batch_size samples; else every rank makes such batches of its
+  /// own.
+  [[nodiscard]] virtual bool divides_batches() const { return false; }
   /// What it tells of the epoch just run: always the same names in the same order.
   [[nodiscard]] virtual std::vector<Observation> observations() const { return {}; }
 };

@@ -67,6 +67,14 @@ std::vector<Observation> AveragingAlgorithm::observations() const {
           {"sent_bytes", "bytes", "sent by the rank in this epoch", true, static_cast<double>(sent_bytes_)}};
 }
 
+void AveragingAlgorithm::describe_state(State& state) {
+  StepwiseAlgorithm::describe_state(state);
+  state.add("trained", &trained_);
+  state.add("largest_trained", &largest_trained_);
+  state.add("averages", &averages_);
+  state.add("sent_bytes", &sent_bytes_);
+}
+
 double relative_distance(std::span<const float> a, std::span<const float> b) {
   // Eight partial sums: vector code, and less rounding than one long sum.
   constexpr std::size_t lanes = 8;

@@ -17,9 +17,11 @@ class AveragingAlgorithm : public StepwiseAlgorithm {
   /// The average of the ranks' parameters at this moment; training goes on from where each rank is.
   void export_parameters(std::span<float> out) final;
   [[nodiscard]] std::vector<Observation> observations() const override;
+  void describe_state(State& state) override;
 
  protected:
   [[nodiscard]] data::Division division() const final { return data::Division::samples; }
+  [[nodiscard]] Holding holding() const final { return {.kind = Holding::Kind::own}; }
   void prepare() override;
   void before_epoch() override;
   void after_step(const data::Batch& batch) override;

@@ -2,6 +2,7 @@
 // When parameters are averaged: every so many epochs, every so many steps, or once at the end.
 #pragma once
 
+#include "algorithms/state.hpp"
 #include "core/fields.hpp"
 
 namespace lockstep::algorithms {
@@ -24,6 +25,7 @@ struct AveragingSchedule {
   [[nodiscard]] bool due_after_epoch(std::size_t epoch) const {
     return avg_steps == 0 && avg_freq != 0 && (epoch + 1) % avg_freq == 0;
   }
+  void describe_state(State& state) { state.add("steps_since_average", &steps_); }
 
  private:
   std::size_t steps_ = 0;

@@ -17,6 +17,8 @@ class Drift {
   [[nodiscard]] double measure(std::span<const float> parameters) const {
     return relative_distance(centre_, parameters);
   }
+  /// The average is the same on all ranks.
+  void describe_state(State& state) { state.add("last_average", centre_, Holding{}); }
 
  private:
   AlignedVector<float> centre_;

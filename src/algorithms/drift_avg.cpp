@@ -27,6 +27,13 @@ class DriftAvg final : public AveragingAlgorithm {
     return all;
   }
 
+  void describe_state(State& state) override {
+    AveragingAlgorithm::describe_state(state);
+    state.add("steps_since_check", &steps_);
+    drift_.describe_state(state);
+    drift_mean_.describe_state(state, "drift");
+  }
+
  protected:
   void prepare() override {
     AveragingAlgorithm::prepare();

@@ -4,6 +4,9 @@
 
 #include <cstddef>
 #include <limits>
+#include <string>
+
+#include "algorithms/state.hpp"
 
 namespace lockstep::algorithms {
 
@@ -17,6 +20,10 @@ class EpochMean {
   }
   [[nodiscard]] double value() const {
     return count_ == 0 ? std::numeric_limits<double>::quiet_NaN() : sum_ / static_cast<double>(count_);
+  }
+  void describe_state(State& state, const std::string& name) {
+    state.add(name + "_sum", &sum_);
+    state.add(name + "_count", &count_);
   }
 
  private:

@@ -60,8 +60,17 @@ class ParallelSgd final : public StepwiseAlgorithm {
     return all;
   }
 
+  void describe_state(State& state) override {
+    StepwiseAlgorithm::describe_state(state);
+    state.add("sent_bytes", &sent_bytes_);
+    hidden_share_.describe_state(state, "hidden_share");
+    trial_.describe_state(state, "overlap_trial");
+    if (shared_) shared_->describe_state(state);
+  }
+
  protected:
   [[nodiscard]] data::Division division() const override { return data::Division::batches; }
+  [[nodiscard]] Holding holding() const override { return shared_ ? shared_->holding() : Holding{}; }
 
   void prepare() override {
     if (worker().ranks.size() == 1) return;

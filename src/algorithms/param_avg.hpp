@@ -13,6 +13,10 @@ namespace lockstep::algorithms {
 class ParamAvg : public AveragingAlgorithm {
  public:
   void describe(Fields& fields) override { schedule_.describe(fields); }
+  void describe_state(State& state) override {
+    AveragingAlgorithm::describe_state(state);
+    schedule_.describe_state(state);
+  }
 
  protected:
   void after_step(const data::Batch& batch) final {

@@ -40,6 +40,12 @@ class SharedStep {
   [[nodiscard]] std::span<float> parameters() const { return parameters_; }
   [[nodiscard]] std::size_t nodes() const { return across_.size(); }
 
+  /// The part of the parameters that this rank owns.
+  [[nodiscard]] Holding holding() const {
+    return {.kind = Holding::Kind::divided, .begin = part_begin_, .count = part_end_ - part_begin_};
+  }
+  void describe_state(State& state) { streams_.describe_state(state, "streams_trial"); }
+
   /// Where this rank's samples of a step lie among the node's.
   struct Rows {
     std::size_t first = 0, own = 0, all = 0;

@@ -3,6 +3,7 @@
 #include "algorithms/stepwise.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace lockstep::algorithms {
 
@@ -64,25 +65,39 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
   const Worker& w = worker();
   w.phases.enter(Phase::data);
   plan_->start_epoch(epoch);
-  before_epoch();
-  EpochStats stats;
+  if (so_far_.steps == 0) before_epoch();
+  so_far_.paused = false;
   const auto epochs = static_cast<double>(w.options.epochs);
-  for (std::size_t index = 0; index < plan_->steps(); ++index) {
+  while (so_far_.steps < plan_->steps()) {
     w.phases.enter(Phase::data);
-    const double done = epoch + static_cast<double>(index) / static_cast<double>(plan_->steps());
-    stats.learning_rate = nn::learning_rate_at(w.schedule, done, epochs);
+    const double done = epoch + static_cast<double>(so_far_.steps) / static_cast<double>(plan_->steps());
+    so_far_.learning_rate = nn::learning_rate_at(w.schedule, done, epochs);
     const Step step{.epoch = epoch,
-                    .index = index,
-                    .batch = plan_->batch(index),
-                    .learning_rate = static_cast<float>(stats.learning_rate)};
-    stats.loss_sum += train_step(step);
-    stats.samples += step.batch.sample_ids.size();
+                    .index = so_far_.steps,
+                    .batch = plan_->batch(so_far_.steps),
+                    .learning_rate = static_cast<float>(so_far_.learning_rate)};
+    so_far_.loss_sum += train_step(step);
+    so_far_.samples += step.batch.sample_ids.size();
     after_step(step.batch);
-    if (w.on_step) w.on_step({index + 1, plan_->steps(), stats.samples, stats.loss_sum});
+    ++so_far_.steps;
+    if (w.on_step && w.on_step({so_far_.steps, plan_->steps(), so_far_.samples, so_far_.loss_sum})) {
+      so_far_.paused = true;
+      return so_far_;
+    }
   }
   after_epoch(epoch, epoch + 1 == w.options.epochs);
-  stats.steps = plan_->steps();
-  return stats;
+  return std::exchange(so_far_, {});
+}
+
+void StepwiseAlgorithm::describe_state(State& state) {
+  state.add("epoch_steps", &so_far_.steps);
+  state.add("epoch_samples", &so_far_.samples);
+  state.add("epoch_loss_sum", &so_far_.loss_sum);
+  state.add("epoch_learning_rate", &so_far_.learning_rate);
+  state.add("parameters", worker().parameters, holding());
+  const nn::OptimizerState optimizer = worker().optimizer.state();
+  for (const auto& [name, values] : optimizer.arrays) state.add(name, values, holding());
+  if (optimizer.steps != nullptr) state.add("optimizer_steps", optimizer.steps);
 }
 
 void StepwiseAlgorithm::export_parameters(std::span<float> out) {

@@ -18,9 +18,13 @@ class StepwiseAlgorithm : public Algorithm {
  public:
   void start(const Worker& worker) final;
   EpochStats run_epoch(std::uint32_t epoch) final;
+  /// The parameters, the optimizer's state and the place in the epoch. A derived class with variables that
+  /// outlive a step overrides this, calls it, and lists them.
+  void describe_state(State& state) override;
   /// The parameters as they are; for algorithms whose ranks always agree.
   void export_parameters(std::span<float> out) override;
   [[nodiscard]] std::vector<std::size_t> batch_sizes() const final;
+  [[nodiscard]] bool divides_batches() const final { return division() == data::Division::batches; }
 
  protected:
   /// One step: where it is, and what this rank does in it.
@@ -32,6 +36,8 @@ class StepwiseAlgorithm : public Algorithm {
   };
 
   [[nodiscard]] virtual data::Division division() const = 0;
+  /// How the ranks hold the parameters, and the optimizer's state for them.
+  [[nodiscard]] virtual Holding holding() const { return {}; }
   /// Allocates what the algorithm needs beyond the loop. Collective.
   virtual void prepare() {}
   /// Before the first step of an epoch.
@@ -67,6 +73,7 @@ class StepwiseAlgorithm : public Algorithm {
  private:
   std::optional<Worker> worker_;
   std::optional<data::BatchPlan> plan_;
+  EpochStats so_far_;                 // of the epoch that goes on; no steps between epochs
   AlignedVector<float> pixels_;       // [largest batch, features]
   std::vector<std::uint8_t> labels_;  // [largest batch]
 };

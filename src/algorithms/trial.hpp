@@ -3,8 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
+#include <string>
 
+#include "algorithms/state.hpp"
 #include "comm/communicator.hpp"
 
 namespace lockstep::algorithms {
@@ -14,17 +15,22 @@ namespace lockstep::algorithms {
 class Trial {
  public:
   /// Which way the coming step goes.
-  [[nodiscard]] bool second_way() const { return decided_ ? *decided_ : steps_ >= warm_steps + trial_steps; }
-  [[nodiscard]] bool is_decided() const { return decided_.has_value(); }
+  [[nodiscard]] bool second_way() const {
+    return is_decided() ? decision_ == second : steps_ >= warm_steps + trial_steps;
+  }
+  [[nodiscard]] bool is_decided() const { return decision_ != none; }
   /// After a step that took `seconds`. Collective.
   void add(const comm::Communicator& ranks, double seconds);
+  /// So that a training that goes on keeps to what was decided, or goes on trying.
+  void describe_state(State& state, const std::string& name);
 
  private:
+  static constexpr std::size_t none = 0, first = 1, second = 2;
   static constexpr std::size_t warm_steps = 8;
   static constexpr std::size_t trial_steps = 24;
   std::size_t steps_ = 0;
   double first_s_ = 0.0, second_s_ = 0.0;
-  std::optional<bool> decided_;
+  std::size_t decision_ = none;
 };
 
 }  // namespace lockstep::algorithms

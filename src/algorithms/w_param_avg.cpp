@@ -33,6 +33,13 @@ class WeightedParamAvg final : public ParamAvg {
     return all;
   }
 
+  void describe_state(State& state) override {
+    ParamAvg::describe_state(state);
+    drift_.describe_state(state);
+    drift_mean_.describe_state(state, "drift");
+    gamma_mean_.describe_state(state, "gamma");
+  }
+
  protected:
   void prepare() override {
     ParamAvg::prepare();

@@ -60,4 +60,11 @@ struct AllreduceRow {
 [[nodiscard]] std::unique_ptr<Allreduce> make_allreduce(std::string_view name, const Communicator& comm,
                                                         std::size_t max_length);
 
+/// As row `auto`, with choices that it made earlier on as many ranks: nothing is measured, and sums are
+/// bitwise those of then. None when a row of these names is not there or does not suit these nodes.
+/// Collective.
+[[nodiscard]] std::unique_ptr<Allreduce> make_chosen_allreduce(const std::vector<AllreduceChoice>& choices,
+                                                               const Communicator& comm,
+                                                               std::size_t max_length);
+
 }  // namespace lockstep::comm

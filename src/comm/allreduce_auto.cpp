@@ -31,17 +31,14 @@ class AutoAllreduce final : public Allreduce {
   AutoAllreduce(const Communicator& comm, std::size_t max_length) : max_length_(max_length) {
     std::vector<RaceEntry> entries = make_entries(comm, max_length);
     const std::vector<RaceRange> ranges = race(comm, entries, max_length);
-    for (std::size_t k = 0; k < entries.size(); ++k)
-      if (k != ranges.back().winner) entries[k].allreduce.reset();
-    for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {  // a row's longest range first
-      RaceEntry& entry = entries[range->winner];
-      if (!entry.allreduce) entry.allreduce = entry.row->make(comm, range->up_to);
-    }
-    for (const RaceRange& range : ranges)
-      ranges_.push_back(
-          {range.up_to, entries[range.winner].row->name, entries[range.winner].allreduce.get()});
-    for (RaceEntry& entry : entries)
-      if (entry.allreduce) winners_.push_back(std::move(entry.allreduce));
+    take(comm, entries, ranges);
+  }
+
+  // By ranges that are known; the entries are rows without an allreduce.
+  AutoAllreduce(const Communicator& comm, std::size_t max_length, std::vector<RaceEntry> entries,
+                std::span<const RaceRange> ranges)
+      : max_length_(max_length) {
+    take(comm, entries, ranges);
   }
 
   void sum(std::span<float> inout) override {
@@ -72,6 +69,20 @@ class AutoAllreduce final : public Allreduce {
     return ranges_.back();
   }
 
+  void take(const Communicator& comm, std::vector<RaceEntry>& entries, std::span<const RaceRange> ranges) {
+    for (std::size_t k = 0; k < entries.size(); ++k)
+      if (k != ranges.back().winner) entries[k].allreduce.reset();
+    for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {  // a row's longest range first
+      RaceEntry& entry = entries[range->winner];
+      if (!entry.allreduce) entry.allreduce = entry.row->make(comm, range->up_to);
+    }
+    for (const RaceRange& range : ranges)
+      ranges_.push_back(
+          {range.up_to, entries[range.winner].row->name, entries[range.winner].allreduce.get()});
+    for (RaceEntry& entry : entries)
+      if (entry.allreduce) winners_.push_back(std::move(entry.allreduce));
+  }
+
   std::size_t max_length_;
   std::vector<Range> ranges_;  // ascending
   std::vector<std::unique_ptr<Allreduce>> winners_;
@@ -81,6 +92,22 @@ class AutoAllreduce final : public Allreduce {
 
 std::unique_ptr<Allreduce> make_auto_allreduce(const Communicator& comm, std::size_t max_length) {
   return std::make_unique<AutoAllreduce>(comm, max_length);
+}
+
+std::unique_ptr<Allreduce> make_chosen_allreduce(const std::vector<AllreduceChoice>& choices,
+                                                 const Communicator& comm, std::size_t max_length) {
+  const NodeLayout layout = node_layout(comm);
+  std::vector<RaceEntry> entries;
+  std::vector<RaceRange> ranges;
+  for (const AllreduceChoice& choice : choices) {
+    const auto row = std::ranges::find(allreduce_table(), choice.name, &AllreduceRow::name);
+    if (row == allreduce_table().end() || row->make == make_auto_allreduce || !row->suits(layout)) return {};
+    auto entry = std::ranges::find(entries, &*row, &RaceEntry::row);
+    if (entry == entries.end()) entry = entries.insert(entries.end(), RaceEntry{&*row, nullptr});
+    ranges.push_back({choice.up_to_bytes / sizeof(float), static_cast<std::size_t>(entry - entries.begin())});
+  }
+  if (ranges.empty() || ranges.back().up_to != max_length) return {};
+  return std::make_unique<AutoAllreduce>(comm, max_length, std::move(entries), ranges);
 }
 
 }  // namespace lockstep::comm

@@ -117,6 +117,15 @@ void Communicator::broadcast(std::string& text, std::size_t root) const {
         "MPI_Bcast");
 }
 
+void Communicator::broadcast(std::span<double> numbers) const {
+  check(MPI_Bcast(numbers.data(), to_mpi_int(numbers.size(), "numbers"), MPI_DOUBLE, 0, handle_),
+        "MPI_Bcast");
+}
+
+void Communicator::broadcast(std::span<float> numbers) const {
+  check(MPI_Bcast(numbers.data(), to_mpi_int(numbers.size(), "numbers"), MPI_FLOAT, 0, handle_), "MPI_Bcast");
+}
+
 void Communicator::sum(std::span<double> inout) const {
   check(MPI_Allreduce(MPI_IN_PLACE, inout.data(), to_mpi_int(inout.size(), "numbers"), MPI_DOUBLE, MPI_SUM,
                       handle_),

@@ -64,6 +64,9 @@ class Communicator {
   void barrier() const;
   /// The same text on every rank: root's. Collective.
   void broadcast(std::string& text, std::size_t root = 0) const;
+  /// The same numbers on every rank: rank 0's. Equally many on all. Collective.
+  void broadcast(std::span<double> numbers) const;
+  void broadcast(std::span<float> numbers) const;
   /// Sum or maximum over all ranks of each element, in place. Collective. For a few numbers, off the fast
   /// path.
   void sum(std::span<double> inout) const;

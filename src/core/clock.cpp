@@ -12,8 +12,8 @@ double now_s() {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-void PhaseTimer::restart(Phase phase) {
-  seconds_.fill(0.0);
+void PhaseTimer::restart(Phase phase, const PhaseSeconds& so_far) {
+  seconds_ = so_far;
   current_ = phase;
   entered_s_ = now_s();
 }

@@ -26,15 +26,16 @@ constexpr int rounds = 10;
 // Counters computed together: independent work enough to fill the vector units, and few enough for the
 // registers.
 constexpr std::size_t lanes = 16;
-constexpr std::size_t vectors = lanes / simd::word_count;
 constexpr std::size_t block_numbers = 4 * lanes;
 static_assert(std::endian::native == std::endian::little, "two words of 32 bits are written as one of 64");
 
-// Philox on counters (a, b, c, first .. first + lanes - 1); out[4 * lane + word]. Each lane of 64 bits holds
+// Philox on counters (a, b, c, first .. first + count - 1); out[4 * lane + word]. Each lane of 64 bits holds
 // a word in its low half and whatever the last product left in its high half, which no product reads.
+template <std::size_t count = lanes>
 void philox_lanes(std::array<std::uint32_t, 2> key, std::uint32_t a, std::uint32_t b, std::uint32_t c,
                   std::uint32_t first, std::uint32_t* out) {
   using simd::Words;
+  constexpr std::size_t vectors = count / simd::word_count;
   Words x0[vectors], x1[vectors], x2[vectors], x3[vectors];
   for (std::size_t v = 0; v < vectors; ++v) {
     x0[v] = Words{} + a;
@@ -81,11 +82,6 @@ void for_blocks(std::array<std::uint32_t, 2> key, std::uint32_t a, std::uint32_t
 float unit_interval(std::uint32_t bits) {
   return (static_cast<float>(static_cast<std::int32_t>(bits >> 9)) + 0.5F) * 0x1p-23F;
 }
-Floats unit_interval(const std::uint32_t* bits) {
-  Ints top;
-  std::memcpy(&top, bits, sizeof top);
-  return (simd::to_floats((top >> 9) & 0x7FFFFF) + 0.5F) * 0x1p-23F;
-}
 
 // Natural logarithm for x in (0, 1]: exponent and mantissa apart, a series in z = (m-1)/(m+1) for the latter.
 Floats log_unit(Floats x) {
@@ -107,26 +103,30 @@ Floats sine(Floats t, Floats t2) {
   return t * (1.0F + t2 * (-1.0F / 6 + t2 * (1.0F / 120 + t2 * (-1.0F / 5040))));
 }
 
-// Words of a block make normal numbers in pairs: word i a radius sqrt(-2 log u), word i + half an angle. The
-// angle is uniform within a quarter of the circle around 0, and two signs and an exchange of x and y, from
-// the low bits that the uniform number leaves over, spread it over the whole.
-void normal_block(const std::uint32_t* bits, float* out) {
-  constexpr std::size_t half = block_numbers / 2;
+// Each word makes a pair of normal numbers: its upper 18 bits a radius sqrt(-2 log u), the others an angle.
+// 11 bits place that within a quarter of the circle around 0; two signs and an exchange of x and y spread it
+// over the whole. Words 16 g .. 16 g + 15 make the numbers from 32 g on: all x, then all y.
+constexpr std::size_t group_words = 16;
+constexpr std::size_t group_numbers = 2 * group_words;
+static_assert(group_words % simd::width == 0 && block_numbers % group_words == 0);
+
+void normal_group(const std::uint32_t* words, float* out) {
   constexpr float half_pi = 1.57079632679489662F;
   constexpr std::int32_t sign_bit = std::numeric_limits<std::int32_t>::min();
-  for (std::size_t i = 0; i < half; i += simd::width) {
-    const Floats radius = simd::sqrt(-2.0F * log_unit(unit_interval(bits + i)));
-    const Floats t = half_pi * (unit_interval(bits + half + i) - 0.5F);
+  for (std::size_t i = 0; i < group_words; i += simd::width) {
+    Ints word;
+    std::memcpy(&word, words + i, sizeof word);
+    const Floats u = (simd::to_floats((word >> 14) & 0x3FFFF) + 0.5F) * 0x1p-18F;
+    const Floats radius = simd::sqrt(-2.0F * log_unit(u));
+    const Floats t = ((simd::to_floats((word >> 3) & 0x7FF) + 0.5F) * 0x1p-11F - 0.5F) * half_pi;
     const Floats t2 = t * t;
     const Floats along = radius * cosine(t2);
     const Floats across = radius * sine(t, t2);
-    Ints low;
-    std::memcpy(&low, bits + half + i, sizeof low);
-    const Ints exchanged = (low & 4) != 0;
+    const Ints exchanged = (word & 4) != 0;
     const Floats x = exchanged ? across : along;
     const Floats y = exchanged ? along : across;
-    simd::store(out + i, simd::as_floats(simd::as_ints(x) ^ ((low << 31) & sign_bit)));
-    simd::store(out + half + i, simd::as_floats(simd::as_ints(y) ^ ((low << 30) & sign_bit)));
+    simd::store(out + i, simd::as_floats(simd::as_ints(x) ^ ((word << 31) & sign_bit)));
+    simd::store(out + group_words + i, simd::as_floats(simd::as_ints(y) ^ ((word << 30) & sign_bit)));
   }
 }
 
@@ -152,15 +152,26 @@ void RandomRows::uniform(std::uint32_t a, std::uint32_t b, std::uint32_t c, std:
 }
 
 void RandomRows::normal(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<float> out) const {
-  for_blocks(key_, a, b, c, out.size(), [&](const std::uint32_t* block, std::size_t at, std::size_t count) {
-    if (count == block_numbers) {
-      normal_block(block, out.data() + at);
+  alignas(64) std::uint32_t block[block_numbers];
+  const std::size_t n = out.size();
+  for (std::size_t at = 0; at < n; at += 2 * block_numbers) {
+    const auto first = static_cast<std::uint32_t>(at / 8);
+    const std::size_t left = std::min(2 * block_numbers, n - at);
+    if (left <= block_numbers) {  // rows are often short: 64 units
+      philox_lanes<lanes / 2>(key_, a, b, c, first, block);
     } else {
-      float last[block_numbers];
-      normal_block(block, last);
-      std::copy_n(last, count, out.data() + at);
+      philox_lanes(key_, a, b, c, first, block);
     }
-  });
+    for (std::size_t i = 0; i < left; i += group_numbers) {
+      if (i + group_numbers <= left) {
+        normal_group(block + i / 2, out.data() + at + i);
+      } else {
+        float last[group_numbers];
+        normal_group(block + i / 2, last);
+        std::copy_n(last, left - i, out.data() + at + i);
+      }
+    }
+  }
 }
 
 void shuffled_order(std::uint32_t seed, std::uint32_t epoch, std::span<std::uint32_t> order) {

@@ -27,8 +27,8 @@ class RandomRows {
   void bits(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<std::uint32_t> out) const;
   /// Uniform on the open interval (0, 1): odd multiples of 2^-24.
   void uniform(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<float> out) const;
-  /// Standard normal (Box & Muller, "A note on the generation of random normal deviates", 1958), at most 5.8
-  /// from 0.
+  /// Standard normal (Box & Muller, "A note on the generation of random normal deviates", 1958): two numbers
+  /// from 32 bits, at most 5.2 from 0.
   void normal(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<float> out) const;
 
  private:

@@ -5,10 +5,8 @@
 #include <array>
 #include <cassert>
 
-#include <fmt/format.h>
-#include <openssl/evp.h>
-
 #include "core/names.hpp"
+#include "core/sha256.hpp"
 
 namespace lockstep::data {
 namespace {
@@ -59,13 +57,7 @@ Dataset view_dataset(const DatasetInfo& info, std::span<const std::uint8_t> bloc
 }
 
 std::string sha256(std::span<const std::uint8_t> block) {
-  std::array<std::uint8_t, 32> digest{};
-  unsigned length = 0;
-  if (EVP_Digest(block.data(), block.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1)
-    throw Error({.what = "SHA-256 failed in the OpenSSL library"});
-  std::string text;
-  for (const std::uint8_t byte : digest) text += fmt::format("{:02x}", byte);
-  return text;
+  return lockstep::sha256(std::as_bytes(block));
 }
 
 }  // namespace lockstep::data

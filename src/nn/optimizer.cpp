@@ -61,7 +61,7 @@ class MomentumSgd final : public Optimizer {
     }
   }
 
-  [[nodiscard]] std::vector<std::span<float>> state() override { return {velocity_}; }
+  [[nodiscard]] OptimizerState state() override { return {.arrays = {{"velocity", velocity_}}}; }
 
  private:
   float weight_decay_, momentum_;
@@ -103,7 +103,9 @@ class Adam final : public Optimizer {
     }
   }
 
-  [[nodiscard]] std::vector<std::span<float>> state() override { return {first_, second_}; }
+  [[nodiscard]] OptimizerState state() override {
+    return {.arrays = {{"first_moment", first_}, {"second_moment", second_}}, .steps = &step_};
+  }
 
  private:
   OptimizerOptions options_;

@@ -31,6 +31,16 @@ struct PlainStep {
   float rate = 0.0F, keep = 1.0F;
 };
 
+/// What an optimizer remembers from step to step.
+struct OptimizerState {
+  struct Array {
+    std::string name;
+    std::span<float> values;  ///< one a parameter
+  };
+  std::vector<Array> arrays = {};
+  std::size_t* steps = nullptr;  ///< how many it has begun, where it counts
+};
+
 /// Moves parameters against gradients. Holds its state for all parameters of a model.
 class Optimizer {
  public:
@@ -42,8 +52,8 @@ class Optimizer {
                       float learning_rate) = 0;
   /// The step at this learning rate if it is a plain one; update() need then not be called.
   [[nodiscard]] virtual std::optional<PlainStep> plain_step(float /*learning_rate*/) const { return {}; }
-  /// The state arrays, one value a parameter each: what a checkpoint must hold beside the step count.
-  [[nodiscard]] virtual std::vector<std::span<float>> state() { return {}; }
+  /// The places of its state: what a checkpoint must hold.
+  [[nodiscard]] virtual OptimizerState state() { return {}; }
 };
 
 struct OptimizerRow {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -67,37 +68,31 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-// Removes a partial file that did not get its name.
-class PartialFile {
- public:
-  explicit PartialFile(fs::path path) : path_(std::move(path)) {}
-  ~PartialFile() {
-    if (!path_.empty()) ::unlink(path_.c_str());
-  }
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
-
-  [[nodiscard]] const fs::path& path() const { return path_; }
-  void rename_to(const fs::path& path) {
-    if (std::rename(path_.c_str(), path.c_str()) != 0) fail("replace", path, errno);
-    path_.clear();
-  }
-
- private:
-  fs::path path_;
-};
-
 }  // namespace
 
+PartialFile::PartialFile(fs::path path) : path_(std::move(path)), partial_(partial_name(path_)) {}
+
+PartialFile::~PartialFile() {
+  if (!partial_.empty()) ::unlink(partial_.c_str());
+}
+
+void PartialFile::finish(Durability durability, const fs::path& keep_old_as) {
+  const bool durable = durability == Durability::survives_power_loss;
+  // Syncing through a descriptor opened anew also covers what was written through another one.
+  if (durable) FileDescriptor(partial_, O_RDONLY).sync();
+  if (!keep_old_as.empty() && std::rename(path_.c_str(), keep_old_as.c_str()) != 0 && errno != ENOENT)
+    fail("keep the older", path_, errno);
+  if (std::rename(partial_.c_str(), path_.c_str()) != 0) fail("replace", path_, errno);
+  partial_.clear();
+  if (durable) FileDescriptor(folder_of(path_), O_RDONLY | O_DIRECTORY).sync();
+}
+
 void replace_file(const fs::path& path, std::span<const std::byte> bytes, Durability durability) {
-  PartialFile partial(partial_name(path));
+  PartialFile partial(path);
   FileDescriptor file(partial.path(), O_WRONLY | O_CREAT | O_TRUNC);
   file.write(bytes);
-  if (durability == Durability::survives_power_loss) file.sync();
   file.close();
-  partial.rename_to(path);
-  if (durability == Durability::survives_power_loss)
-    FileDescriptor(folder_of(path), O_RDONLY | O_DIRECTORY).sync();
+  partial.finish(durability);
 }
 
 void create_folders_for(const fs::path& path) {
@@ -109,7 +104,7 @@ void create_folders_for(const fs::path& path) {
 void check_writable(const fs::path& path) {
   std::error_code unseen;  // a path that cannot be looked at cannot be created either, and that is told below
   if (fs::is_directory(path, unseen)) fail("write", path, EISDIR);
-  const PartialFile partial(partial_name(path));
+  const PartialFile partial(path);
   FileDescriptor(partial.path(), O_WRONLY | O_CREAT | O_TRUNC).close();
 }
 

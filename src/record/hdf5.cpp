@@ -29,6 +29,15 @@ std::string error_stack() {
   throw Error({.what = fmt::format("HDF5: cannot {}", what), .got = error_stack()});
 }
 
+// Access to a file on the disk. Some cluster file systems know no locks, and HDF5 then refuses to open.
+Handle unlocked_access() {
+  Handle access = property_list(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
+  check(H5Pset_file_locking(access.id(), /*use=*/false, /*ignore_when_disabled=*/true), "do without a lock");
+#endif
+  return access;
+}
+
 // The library prints its error stacks unless told not to; ours go into the exceptions.
 void silence_error_printing() {
   check(H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr), "turn error printing off");
@@ -56,6 +65,11 @@ Handle& Handle::operator=(Handle&& other) noexcept {
   return *this;
 }
 
+void Handle::finish(std::string_view what) {
+  const hid_t id = std::exchange(id_, -1);
+  if (id >= 0) check(close_(id), what);
+}
+
 Handle property_list(hid_t kind) { return {H5Pcreate(kind), H5Pclose, "create a property list"}; }
 
 Handle create_file_in_memory() {
@@ -76,14 +90,16 @@ std::vector<std::byte> file_image(const Handle& file) {
   return image;
 }
 
+Handle create_file(const std::string& path) {
+  silence_error_printing();
+  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, unlocked_access().id()), H5Fclose,
+          fmt::format("create {}", path)};
+}
+
 Handle open_file(const std::string& path) {
   silence_error_printing();
-  const Handle access = property_list(H5P_FILE_ACCESS);
-#if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
-  // Some cluster file systems know no locks, and HDF5 then refuses to open.
-  check(H5Pset_file_locking(access.id(), /*use=*/false, /*ignore_when_disabled=*/true), "do without a lock");
-#endif
-  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose, fmt::format("open {}", path)};
+  return {H5Fopen(path.c_str(), H5F_ACC_RDONLY, unlocked_access().id()), H5Fclose,
+          fmt::format("open {}", path)};
 }
 
 Handle create_group(const Handle& place, const std::string& name) {

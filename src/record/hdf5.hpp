@@ -26,6 +26,8 @@ class Handle {
   Handle& operator=(Handle&& other) noexcept;
 
   [[nodiscard]] hid_t id() const { return id_; }
+  /// Closes it now and throws Error when that fails; for what was written, since HDF5 may write it only then.
+  void finish(std::string_view what);
 
  private:
   hid_t id_;
@@ -38,6 +40,8 @@ class Handle {
 [[nodiscard]] Handle create_file_in_memory();
 /// The bytes of a complete HDF5 file with all that was written to `file`.
 [[nodiscard]] std::vector<std::byte> file_image(const Handle& file);
+/// A new, empty HDF5 file on the disk; replaces what is there.
+[[nodiscard]] Handle create_file(const std::string& path);
 /// Opens a file for reading, without a lock: run files never change once they have their name.
 [[nodiscard]] Handle open_file(const std::string& path);
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -157,6 +159,27 @@ Json environment_provenance() {
       sorted.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return sorted;
+}
+
+Json slurm_provenance() {
+  constexpr std::array<std::pair<const char*, const char*>, 6> texts = {{
+      {"slurm_job_id", "SLURM_JOB_ID"},
+      {"slurm_array_job_id", "SLURM_ARRAY_JOB_ID"},
+      {"slurm_array_task_id", "SLURM_ARRAY_TASK_ID"},
+      {"slurm_step_id", "SLURM_STEP_ID"},
+      {"slurm_job_partition", "SLURM_JOB_PARTITION"},
+      {"slurm_nodelist", "SLURM_JOB_NODELIST"},
+  }};
+  Json slurm = Json::object();
+  for (const auto& [key, variable] : texts)
+    if (const char* value = std::getenv(variable); value != nullptr) slurm[key] = value;
+  if (const char* value = std::getenv("SLURM_RESTART_COUNT"); value != nullptr) {
+    const std::string_view text(value);
+    std::size_t count = 0;
+    if (std::from_chars(text.data(), text.data() + text.size(), count).ec == std::errc())
+      slurm["slurm_restart_count"] = count;
+  }
+  return slurm;
 }
 
 std::string binding() {

@@ -24,6 +24,11 @@ namespace lockstep::record {
 /// Whether environment_provenance tells the variable of this name.
 [[nodiscard]] bool is_recorded_variable(std::string_view name);
 
+/// The job that this process belongs to, of Slurm's environment variables those that are there:
+/// slurm_job_id, slurm_array_job_id, slurm_array_task_id, slurm_step_id, slurm_job_partition, slurm_nodelist
+/// (texts) and slurm_restart_count (a number).
+[[nodiscard]] Json slurm_provenance();
+
 /// The CPUs that this process may run on, e.g. "0-3,8".
 [[nodiscard]] std::string binding();
 /// CPU numbers in ascending order as such a list.

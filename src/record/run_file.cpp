@@ -58,6 +58,50 @@ void write_series_groups(const hdf5::Handle& file, const std::vector<Series>& al
   }
 }
 
+// One column of /segments: an array [segment].
+template <class Value>
+void write_column(const hdf5::Handle& group, const char* name, const std::vector<Segment>& segments,
+                  Value Segment::*member) {
+  Json column = Json::array();
+  for (const Segment& segment : segments) column.push_back(segment.*member);
+  hdf5::write_value(group, name, column);
+}
+
+template <class Value>
+void read_column(const hdf5::Handle& group, const char* name, std::vector<Segment>& segments,
+                 Value Segment::*member) {
+  const Json column = hdf5::read_value(group, name);
+  segments.resize(column.size());
+  for (std::size_t i = 0; i < segments.size(); ++i) segments[i].*member = column[i].get<Value>();
+}
+
+// The members of a segment and the names of their columns; calls visit(name, member) for each.
+template <class Visit>
+void for_columns(Visit visit) {
+  visit("started", &Segment::started);
+  visit("finished", &Segment::finished);
+  visit("status", &Segment::status);
+  visit("first_epoch", &Segment::first_epoch);
+  visit("first_step", &Segment::first_step);
+  visit("lost_s", &Segment::lost_s);
+  visit("job", &Segment::job);
+  visit("restart_count", &Segment::restart_count);
+  visit("hosts", &Segment::hosts);
+}
+
+void write_segments(const hdf5::Handle& file, const std::vector<Segment>& segments) {
+  if (segments.empty()) return;
+  const hdf5::Handle group = hdf5::create_group(file, "segments");
+  for_columns([&](const char* name, auto member) { write_column(group, name, segments, member); });
+}
+
+// Files from before there were segments have none.
+void read_segments(const hdf5::Handle& file, std::vector<Segment>& segments) {
+  if (!hdf5::has_member(file, "segments")) return;
+  const hdf5::Handle group = hdf5::open_group(file, "segments");
+  for_columns([&](const char* name, auto member) { read_column(group, name, segments, member); });
+}
+
 std::vector<std::byte> file_bytes_of(const RunRecord& record) {
   const hdf5::Handle file = hdf5::create_file_in_memory();
   hdf5::write_attribute(file, "schema_version", schema_version);
@@ -71,6 +115,7 @@ std::vector<std::byte> file_bytes_of(const RunRecord& record) {
   const hdf5::Handle provenance = hdf5::create_group(file, "provenance");
   for (const auto& [key, value] : record.provenance.items()) hdf5::write_value(provenance, key, value);
   write_series_groups(file, record.series);
+  write_segments(file, record.segments);
   return hdf5::file_image(file);
 }
 
@@ -134,6 +179,7 @@ RunRecord read_contents(const hdf5::Handle& file) {
   for (const std::string& key : hdf5::member_names(provenance))
     record.provenance[key] = hdf5::read_value(provenance, key);
   for (const char* group : series_groups) read_series_group(file, group, record.series);
+  read_segments(file, record.segments);
   return record;
 }
 
@@ -183,13 +229,19 @@ RunFileWriter::RunFileWriter(fs::path path, Durability snapshots)
 }
 
 bool RunFileWriter::snapshot(const RunRecord& record) {
+  if (!snapshot_due(file_bytes_, now_s() - last_end_s_, last_cost_s_)) return false;
+  write(record, snapshots_);
+  return true;
+}
+
+void RunFileWriter::save(const RunRecord& record) { write(record, Durability::survives_power_loss); }
+
+void RunFileWriter::write(const RunRecord& record, Durability durability) {
   const double start_s = now_s();
-  if (!snapshot_due(file_bytes_, start_s - last_end_s_, last_cost_s_)) return false;
-  write_run_file(record, path_, snapshots_);
+  write_run_file(record, path_, durability);
   file_bytes_ = fs::file_size(path_);
   last_end_s_ = now_s();
   last_cost_s_ = last_end_s_ - start_s;
-  return true;
 }
 
 void RunFileWriter::finish(RunRecord& record, std::string_view status) {
@@ -200,6 +252,10 @@ void RunFileWriter::finish(RunRecord& record, std::string_view status) {
                  .got = std::string(status)});
   record.status = status;
   record.finished = utc_now();
+  if (!record.segments.empty()) {
+    record.segments.back().status = status;
+    record.segments.back().finished = record.finished;
+  }
   write_run_file(record, path_, Durability::survives_power_loss);
 }
 

@@ -32,12 +32,17 @@ class RunFileWriter {
 
   /// Writes the record if a snapshot is due (the first always is); returns whether it did.
   bool snapshot(const RunRecord& record);
-  /// Sets status (complete, interrupted or failed) and time of the end, and writes the final state, synced.
+  /// Writes the record now, synced: before a checkpoint that refers to it.
+  void save(const RunRecord& record);
+  /// Sets status (complete, interrupted or failed) and time of the end, of the run and of its last segment,
+  /// and writes the final state, synced.
   void finish(RunRecord& record, std::string_view status);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
+  void write(const RunRecord& record, Durability durability);
+
   std::filesystem::path path_;
   Durability snapshots_;
   std::uintmax_t file_bytes_ = 0;

@@ -31,4 +31,13 @@ Series& RunRecord::find(std::string_view group, std::string_view name) {
                .expected = known.empty() ? "(none in this group)" : join(known)});
 }
 
+std::size_t RunRecord::epochs() const {
+  return series.empty() ? 0 : series.front().values.size() / std::max<std::size_t>(series.front().ranks, 1);
+}
+
+void RunRecord::truncate(std::size_t epochs) {
+  for (Series& one : series)
+    one.values.resize(std::min(one.values.size(), epochs * std::max<std::size_t>(one.ranks, 1)));
+}
+
 }  // namespace lockstep::record

@@ -27,6 +27,17 @@ struct Series {
   void append(std::span<const double> epoch_values);
 };
 
+/// What one process after another did of a run: an uninterrupted run has one segment.
+struct Segment {
+  std::string started, finished;  ///< UTC, ISO 8601; finished is empty while it goes on, and if it was killed
+  std::string status = "running";               ///< running, complete, interrupted, failed or killed
+  std::size_t first_epoch = 0, first_step = 0;  ///< epochs, and steps of the next one, that were done before
+  double lost_s = 0.0;                          ///< training time of this segment that was done and not kept
+  std::string job = {};                         ///< Slurm's job id; empty without one
+  std::size_t restart_count = 0;                ///< how often Slurm had restarted that job
+  std::string hosts = {};                       ///< the ranks' hosts, each once, in the order of ranks
+};
+
 /// A run: its state, what was configured, where and how it ran, and its numbers so far.
 struct RunRecord {
   std::string run_id;
@@ -37,9 +48,14 @@ struct RunRecord {
   Json provenance =
       Json::object();  ///< values: texts, numbers, booleans, arrays of texts or numbers, objects
   std::vector<Series> series;
+  std::vector<Segment> segments;
 
   /// The series group/name; throws Error when there is none.
   [[nodiscard]] Series& find(std::string_view group, std::string_view name);
+  /// How many epochs it holds.
+  [[nodiscard]] std::size_t epochs() const;
+  /// Leaves the first `epochs` epochs.
+  void truncate(std::size_t epochs);
 };
 
 }  // namespace lockstep::record

@@ -2,6 +2,7 @@
 // Finds the command, runs it, reports its error.
 #include "sweep/command.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -41,9 +42,13 @@ int parse_and_run(int argc, char** argv) {
     CLI::App* command = app.add_subcommand(std::string(row.name), std::string(row.help));
     commands.emplace_back(command, row.set_up(*command));
   }
-  if (argc > 1 && argv[1][0] != '-') find_row(command_table(), "command", argv[1]);
+  if (argc > 1 && argv[1][0] != '-') (void)find_row(command_table(), "command", argv[1]);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  // CLI11 would take what follows "--" for the frame's words; no command's own words need it.
+  if (const auto mark = std::ranges::find(words, "--"); mark != words.end()) words.erase(mark);
+  std::ranges::reverse(words);
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(words));
   } catch (const CLI::Success& text) {  // --help and --version
     return app.exit(text);
   } catch (const CLI::ParseError& failure) {

@@ -9,15 +9,31 @@
 
 namespace lockstep::sweep {
 
+/// What a run computes, all ranks together: the matrix products, which are most of it.
+struct Work {
+  double train_flop = 0.0;
+  double test_flop = 0.0;
+};
+
+/// Where an estimate comes from.
+enum class EstimateSource {
+  work,      ///< the work, at the rate that the site tells
+  measured,  ///< complete runs that differ in the seed at most
+  given,     ///< `time` in the sweep's file
+};
+
 /// One run: what it trains, and on how many ranks and nodes.
 struct Point {
-  /// Names the run file. A function of what is below, so that whoever expands a sweep again finds its runs.
+  /// Names the run file. A function of settings, ranks and nodes, so that whoever expands a sweep again finds
+  /// its runs.
   std::string run_id;
   std::size_t ranks = 1;
   std::size_t nodes = 0;           ///< 0: as few as hold the ranks
-  std::size_t repeat = 0;          ///< counts the runs that differ in the seed alone
+  std::size_t repeat = 0;          ///< counts the runs that differ in the seed alone: 0, 1, ...
   Json settings = Json::object();  ///< configuration keys with their values, seed and experiment included
-  double estimate_s = 0.0;         ///< wall time that it is expected to take
+  Work work;
+  double estimate_s = 0.0;  ///< wall time that it is expected to take: estimate_times() fills it in
+  EstimateSource estimate_source = EstimateSource::work;
 };
 
 }  // namespace lockstep::sweep

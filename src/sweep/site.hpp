@@ -15,6 +15,8 @@ namespace lockstep::sweep {
 /// docs/slurm.md explains them.
 struct Site {
   std::string name;                        ///< stem of the file
+  std::string file;                        ///< its absolute path
+  std::string title;                       ///< one sentence
   std::string scheduler = "none";          ///< none or slurm
   std::string launcher = "mpirun";         ///< mpirun or srun
   std::vector<std::string> launcher_args;  ///< put behind our own
@@ -26,7 +28,10 @@ struct Site {
   std::size_t cores_per_node = 0;        ///< 0: as many as the machine that is asked has
   std::size_t nodes = 0;                 ///< 0: as many as Slurm says
   bool oversubscribe = false;            ///< more ranks than cores may share them
+  std::string time_limit = "24:00:00";   ///< the longest that a job may ask for, H:MM:SS
   double gflops_per_core = 30.0;         ///< for estimates: single precision, what training reaches
+
+  void describe(Fields& fields);
 };
 
 /// Reads jobs/sites/NAME.json, or a path that ends in .json. Throws ConfigError for unknown keys and wrong
@@ -36,10 +41,18 @@ struct Site {
 /// The names of the sites that come along.
 [[nodiscard]] std::vector<std::string> site_names();
 
-/// The folder that holds src, jobs and data: LOCKSTEP_HOME, or else two folders above this program's.
+/// The folder that holds src, jobs and data: LOCKSTEP_HOME, or else the one that build/ with this program is
+/// in.
 [[nodiscard]] std::filesystem::path home();
 
-/// Another program of the family, beside this one.
+/// The path of another program of the family, beside this one. Throws Error if it is not there.
 [[nodiscard]] std::filesystem::path sibling_program(const std::string& name);
+
+/// The physical cores that this process may use (hardware threads of a core count once).
+[[nodiscard]] std::size_t usable_cores();
+
+/// Seconds of "H:MM:SS", "MM:SS" or Slurm's "D-HH:MM:SS", and back ("1:02:03"); `key` names it in errors.
+[[nodiscard]] double parse_duration(const std::string& key, const std::string& text);
+[[nodiscard]] std::string duration_text(double seconds);
 
 }  // namespace lockstep::sweep

@@ -131,6 +131,22 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
   app.add_option("--run-id", line.run_id, "name of the run file; made up when absent")
       ->take_last()
       ->type_name("NAME");
+  app.add_flag(
+      "--resume", line.resume,
+      "go on with the run of this --run-id: from its checkpoint, or anew if it has none that is good; "
+      "a run that is complete is left as it is");
+  app.add_option("--checkpoint-epochs", line.checkpoint_epochs,
+                 "a checkpoint after every so many epochs; 0: none at epochs' ends")
+      ->take_last()
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  app.add_option("--checkpoint-minutes", line.checkpoint_minutes,
+                 "a checkpoint about every so many minutes, in the middle of epochs too; 0: none by time")
+      ->take_last()
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("X");
   app.add_option("--progress", line.progress, "live line, plain lines, or none")
       ->take_last()
       ->capture_default_str()

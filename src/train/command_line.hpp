@@ -2,6 +2,7 @@
 // The command line, modern and old, as a flat JSON object of configuration keys.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ struct CommandLine {
   std::string results = "results";
   std::string run_id;
   std::string progress = "auto";
+  bool resume = false;
+  std::size_t checkpoint_epochs = 0;
+  double checkpoint_minutes = 10.0;
   std::optional<std::string> text;  ///< of --help or --version: print it and do nothing else
 };
 

@@ -7,7 +7,7 @@
 namespace lockstep::train {
 
 /// Runs `program` from MPI_Init to MPI_Finalize and returns its exit status: 0 done, 1 failed, 2 bad input,
-/// 3 diverged.
+/// 3 diverged, 75 told to stop: --resume goes on.
 int run_program(const Program& program, int argc, char** argv);
 
 }  // namespace lockstep::train

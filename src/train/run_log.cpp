@@ -20,14 +20,14 @@ constexpr std::array<const char*, phase_count> phase_descriptions = {
     "evaluation on the test set (off the training clock)",
     "writing of the run file and checkpoints (off the training clock)"};
 
+}  // namespace
+
 double training_seconds(const PhaseSeconds& phases) {
   double total = 0.0;
   for (std::size_t phase = 0; phase < phase_count; ++phase)
     if (on_training_clock(static_cast<Phase>(phase))) total += phases[phase];
   return total;
 }
-
-}  // namespace
 
 EpochOfRun RunLog::append(const EpochOfRank& mine) {
   std::array<double, 2> sums{mine.stats.loss_sum, static_cast<double>(mine.stats.samples)};

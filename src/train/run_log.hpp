@@ -14,6 +14,9 @@
 
 namespace lockstep::train {
 
+/// The seconds that count as training.
+[[nodiscard]] double training_seconds(const PhaseSeconds& phases);
+
 /// What one rank knows of an epoch.
 struct EpochOfRank {
   algorithms::EpochStats stats;
@@ -35,6 +38,9 @@ class RunLog {
  public:
   RunLog(const comm::Communicator& ranks, record::RunRecord& record) : ranks_(ranks), record_(record) {}
 
+  /// For a run that goes on: the training clock stands at `train_clock_s`.
+  void go_on_from(double train_clock_s) { train_clock_s_ = train_clock_s; }
+  [[nodiscard]] double train_clock_s() const { return train_clock_s_; }
   /// Adds an epoch to all series, and makes them at the first. Collective.
   EpochOfRun append(const EpochOfRank& mine);
 

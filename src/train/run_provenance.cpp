@@ -4,9 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include <fmt/format.h>
 
 #include "core/names.hpp"
 #include "math/gemm.hpp"
+#include "record/binding.hpp"
 #include "record/provenance.hpp"
 
 namespace lockstep::train {
@@ -15,6 +21,35 @@ namespace {
 // One number of each rank, as an array; on rank 0, elsewhere empty.
 Json gathered(const comm::Communicator& ranks, double mine) {
   return Json(ranks.gather(std::span<const double>(&mine, 1)));
+}
+
+// What the launcher says that it was asked for, and whether the ranks are bound like that. Collective.
+void add_requested_binding(const comm::Communicator& ranks, Json& provenance) {
+  const auto mine = static_cast<double>(record::cores_of(record::binding()));
+  const std::vector<double> cores = ranks.gather(std::span(&mine, 1));
+  const char* const requested = std::getenv("LOCKSTEP_BINDING");
+  if (!ranks.is_root() || requested == nullptr) return;
+  std::vector<record::RankBinding> bindings;
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank)
+    bindings.push_back({provenance.at("hosts").at(rank), provenance.at("bindings").at(rank),
+                        static_cast<std::size_t>(cores[rank])});
+  const Json slurm_cpus = record::environment_provenance().value("SLURM_CPUS_PER_TASK", Json("1"));
+  const auto cores_each = record::parse_cpu_list(slurm_cpus.get<std::string>());
+  const std::string problem =
+      std::string_view(requested) == "core"
+          ? record::not_bound_to_cores(bindings, cores_each.empty() ? 1 : cores_each.front())
+          : "";
+  provenance["requested_binding"] = requested;
+  provenance["binding_as_requested"] = problem.empty();
+  if (problem.empty()) return;
+  provenance["binding_note"] = problem;
+  fmt::print(stderr, "note: one rank a core was asked for, but {}: timings may not compare with others\n",
+             problem);
+}
+
+// For each rank the first rank of its node; on rank 0, elsewhere empty. Collective.
+Json nodes_of_ranks(const comm::Communicator& ranks, const comm::Communicator& node) {
+  return gathered(ranks, -node.max(-static_cast<double>(ranks.rank())));
 }
 
 }  // namespace
@@ -34,7 +69,22 @@ Json run_provenance(const comm::Communicator& ranks, const comm::Communicator& n
   provenance["hosts"] = ranks.gather(provenance.at("hostname").get<std::string>());
   provenance["bindings"] = ranks.gather(record::binding());
   provenance["start_private_bytes"] = gathered(ranks, settings.start_private_bytes);
+  provenance.update(record::slurm_provenance());
+  add_requested_binding(ranks, provenance);
   return provenance;
+}
+
+Json machine_of(const comm::Communicator& ranks, const comm::Communicator& node, const Json& provenance) {
+  Json machine;
+  for (const char* key :
+       {"git_sha", "git_dirty", "compiler", "compiler_flags", "mpi_library", "blas_library"})
+    machine[key] = provenance.at(key);
+  std::vector<std::string> processors = ranks.gather(provenance.at("cpu_model").get<std::string>());
+  std::ranges::sort(processors);
+  processors.erase(std::ranges::unique(processors).begin(), processors.end());
+  machine["cpu_models"] = processors;
+  machine["nodes_of_ranks"] = nodes_of_ranks(ranks, node);
+  return machine;
 }
 
 Json memory_provenance(const comm::Communicator& ranks) {

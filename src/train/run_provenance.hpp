@@ -12,6 +12,11 @@ namespace lockstep::train {
 [[nodiscard]] Json run_provenance(const comm::Communicator& ranks, const comm::Communicator& node,
                                   const RunSettings& settings);
 
+/// What the rounding of results depends on beside the configuration: the build, the processors, the MPI
+/// library, which ranks share a node. On rank 0, elsewhere of no use. Collective.
+[[nodiscard]] Json machine_of(const comm::Communicator& ranks, const comm::Communicator& node,
+                              const Json& provenance);
+
 /// Each rank's memory by now; on rank 0, elsewhere empty. Collective.
 [[nodiscard]] Json memory_provenance(const comm::Communicator& ranks);
 

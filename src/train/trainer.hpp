@@ -2,6 +2,7 @@
 // One training: builds the parts that the configuration names, runs the epochs, records them.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,25 @@
 
 namespace lockstep::train {
 
+/// Where a run begins.
+struct Beginning {
+  bool complete = false;                         ///< it has ended already: there is nothing to do
+  bool reopens = false;                          ///< the run file is there and goes on
+  std::string checkpoint;                        ///< the file to go on from; "" = from the first step
+  std::size_t epochs_done = 0, epoch_steps = 0;  ///< epochs before it, and steps of the one that goes on
+  double lost_s = 0.0;          ///< training time that was recorded after it, and is done again
+  Json about = Json::object();  ///< what the checkpoint tells of itself
+};
+
 /// Where the results go and how the run presents itself; not part of what is trained.
 struct RunSettings {
   std::string results = "results";
   std::string run_id;  ///< "" = made up
   std::string progress = "auto";
+  bool resume = false;                ///< go on with the run of this name if there is one
+  std::size_t checkpoint_epochs = 0;  ///< a checkpoint after every so many epochs; 0 = by time alone
+  double checkpoint_minutes = 10.0;   ///< a checkpoint every so many minutes; 0 = by epochs alone
+  Beginning beginning;
   std::vector<std::string> command_line;
   double start_private_bytes = 0.0;  ///< this rank's memory after MPI_Init
   double start_s = 0.0;              ///< now_s() then
@@ -24,7 +39,8 @@ struct RunSettings {
 /// Throws ConfigError or Error. For one rank on behalf of all.
 void check_training(const ResolvedConfig& config, const RunSettings& settings);
 
-/// Trains to the end and returns the exit status: 0, or 3 when the training diverged. Collective.
+/// Trains to the end and returns the exit status: 0, 3 when the training diverged, or 75 when it was told to
+/// stop (SIGUSR1, SIGTERM, SIGINT) and can go on later. Collective.
 [[nodiscard]] int run_training(const comm::Communicator& ranks, ResolvedConfig& config,
                                const RunSettings& settings);
 

@@ -49,6 +49,7 @@ def check_run_file(path, status="complete", epochs=None, ranks=None):
         recorded_ranks = check_provenance(run["provenance"])
         recorded_epochs = check_series(run, recorded_ranks)
         check_clocks(run["epochs"])
+        check_segments(run, recorded_epochs)
     assert ranks is None or recorded_ranks == ranks, f"{recorded_ranks} ranks instead of {ranks}"
     assert epochs is None or recorded_epochs == epochs, f"{recorded_epochs} epochs instead of {epochs}"
 
@@ -128,6 +129,24 @@ def check_one_series(dataset, ranks):
     assert isinstance(dataset.attrs["unit"], str) and dataset.attrs["unit"], dataset.name
     assert isinstance(dataset.attrs["description"], str) and dataset.attrs["description"], dataset.name
     return ", ".join(labels), dataset.attrs["unit"]
+
+
+SEGMENT_TEXTS = ("started", "finished", "status", "job", "hosts")
+SEGMENT_NUMBERS = ("first_epoch", "first_step", "lost_s", "restart_count")
+
+
+def check_segments(run, epochs):
+    """One segment or more, in order; the last one's state is the run's."""
+    segments = run["segments"]
+    assert set(segments) >= {*SEGMENT_TEXTS, *SEGMENT_NUMBERS}
+    assert len({column.shape for column in segments.values()}) == 1 and len(segments["status"]) >= 1
+    texts = {name: segments[name].asstr()[:].tolist() for name in SEGMENT_TEXTS}
+    assert texts["status"][-1] == run.attrs["status"] and texts["finished"][-1] == run.attrs["finished"]
+    assert texts["started"][0] == run.attrs["started"] and all(map(UTC.fullmatch, texts["started"]))
+    assert all(texts["hosts"])
+    first = segments["first_epoch"][:]
+    assert first[0] == 0 and first[-1] <= epochs
+    assert (segments["lost_s"][:] >= 0).all()
 
 
 def check_clocks(epochs):

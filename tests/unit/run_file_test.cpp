@@ -65,6 +65,15 @@ RunRecord record_of(std::size_t epochs, std::size_t ranks) {
       {.group = "epochs", .name = "train_loss", .unit = "1", .description = "Mean loss."},
       {.group = "epochs", .name = "train_s", .unit = "s", .description = "Time.", .ranks = ranks},
       {.group = "exchange", .name = "drift", .unit = "1", .description = "Distance.", .ranks = ranks}};
+  record.segments = {
+      {.started = "2025-01-31T12:34:56Z",
+       .finished = "2025-01-31T12:44:56Z",
+       .status = "interrupted",
+       .lost_s = 0.25,
+       .job = "17",
+       .restart_count = 1,
+       .hosts = "a,b"},
+      {.started = "2025-01-31T13:34:56Z", .finished = {}, .first_epoch = epochs, .first_step = 7}};
   for (std::size_t epoch = 0; epoch < epochs; ++epoch)
     for (Series& series : record.series)
       series.append(std::vector<double>(std::max<std::size_t>(series.ranks, 1), static_cast<double>(epoch)));
@@ -80,6 +89,18 @@ void expect_same_series(const Series& got, const Series& expected) {
   EXPECT_THAT(got.values, ::testing::Pointwise(::testing::NanSensitiveDoubleEq(), expected.values));
 }
 
+void expect_same_segment(const Segment& got, const Segment& expected) {
+  EXPECT_EQ(got.started, expected.started);
+  EXPECT_EQ(got.finished, expected.finished);
+  EXPECT_EQ(got.status, expected.status);
+  EXPECT_EQ(got.first_epoch, expected.first_epoch);
+  EXPECT_EQ(got.first_step, expected.first_step);
+  EXPECT_EQ(got.lost_s, expected.lost_s);
+  EXPECT_EQ(got.job, expected.job);
+  EXPECT_EQ(got.restart_count, expected.restart_count);
+  EXPECT_EQ(got.hosts, expected.hosts);
+}
+
 void expect_same(const RunRecord& got, const RunRecord& expected) {
   EXPECT_EQ(got.run_id, expected.run_id);
   EXPECT_EQ(got.status, expected.status);
@@ -88,6 +109,9 @@ void expect_same(const RunRecord& got, const RunRecord& expected) {
   EXPECT_EQ(got.config.dump(), expected.config.dump());  // the order of keys included
   EXPECT_EQ(got.model.dump(), expected.model.dump());
   EXPECT_EQ(got.provenance.dump(), expected.provenance.dump());
+  ASSERT_EQ(got.segments.size(), expected.segments.size());
+  for (std::size_t i = 0; i < got.segments.size(); ++i)
+    expect_same_segment(got.segments[i], expected.segments[i]);
   ASSERT_EQ(got.series.size(), expected.series.size());
   for (std::size_t i = 0; i < got.series.size(); ++i) expect_same_series(got.series[i], expected.series[i]);
 }
@@ -120,6 +144,20 @@ TEST(RunRecord, FindsSeriesAndNamesTheKnownOnes) {
   EXPECT_EQ(record.series[0].values.back(), 7.0);
   EXPECT_THAT(message_of([&] { (void)record.find("epochs", "drift"); }),
               ::testing::AllOf(HasSubstr("epochs/drift"), HasSubstr("train_loss, train_s")));
+}
+
+TEST(RunRecord, IsTruncatedToWholeEpochs) {
+  RunRecord record = record_of(5, 2);
+  record.truncate(3);
+  EXPECT_EQ(record.epochs(), 3U);
+  EXPECT_EQ(record.find("epochs", "train_s").values, (std::vector<double>{0, 0, 1, 1, 2, 2}));
+}
+
+TEST_F(RunFile, FromBeforeThereWereSegmentsIsStillRead) {
+  RunRecord record = record_of(2, 3);
+  record.segments.clear();
+  write_run_file(record, path_, Durability::survives_kill);
+  expect_same(read_run_file(path_), record);
 }
 
 TEST_F(RunFile, ReadsWhatWasWrittenForAnyNumberOfEpochsAndRanks) {
@@ -262,6 +300,8 @@ TEST_F(RunFile, WriterSetsStatusAndEnd) {
   writer.finish(record, "interrupted");
   EXPECT_EQ(read_run_file(writer.path()).status, "interrupted");
   EXPECT_THAT(read_run_file(writer.path()).finished, ::testing::MatchesRegex("....-..-..T..:..:..Z"));
+  EXPECT_EQ(read_run_file(writer.path()).segments.back().status, "interrupted");
+  EXPECT_EQ(read_run_file(writer.path()).segments.back().finished, read_run_file(writer.path()).finished);
   EXPECT_THROW(writer.finish(record, "finished"), Error);
 }
 

@@ -1,14 +1,74 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// sweep launch: to come with the launcher.
+// sweep launch: one program on ranks, here or in the allocation of a batch job.
+#include <memory>
+#include <string>
+#include <vector>
+
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "core/error.hpp"
 #include "sweep/command.hpp"
+#include "sweep/job.hpp"
+#include "sweep/launcher.hpp"
 
 namespace lockstep::sweep {
+namespace {
 
-std::function<int()> set_up_launch(CLI::App& /*command*/) {
-  return []() -> int { throw Error({.what = "sweep launch is not written yet"}); };
+struct Options {
+  std::string site;
+  std::size_t ranks = 0;
+  std::size_t nodes = 0;
+  bool requeue = false;
+  bool print = false;
+  std::vector<std::string> program;
+};
+
+int launch(const Options& options) {
+  const Allocation allocation = current_allocation();
+  const bool in_job = !allocation.job_id.empty();
+  const Site site = read_site(!options.site.empty() ? options.site : in_job ? "slurm" : "local");
+  std::size_t ranks = options.ranks != 0 ? options.ranks : allocation.tasks;
+  if (ranks == 0)
+    throw ConfigError({"on how many ranks?", "-n RANKS, or sbatch -n RANKS around it", "neither"});
+  // All of a job's tasks go where Slurm has put them, however unevenly; a part of them is placed by us.
+  const bool whole_job = in_job && options.ranks == 0 && options.nodes == 0;
+  const Placement placement = whole_job ? Placement{.ranks = ranks, .hosts = {}, .share_cores = false}
+                                        : place(site, allocation, ranks, options.nodes);
+  const LaunchLine line = launch_line(site, placement, options.program);
+  if (options.print) {
+    fmt::print("{}\n", shell_line(line.words));
+    return 0;
+  }
+  SignalWatch signals;
+  const JobEnd end = run_watched(line, {}, signals);
+  if (options.requeue && end.status == interrupted_status && end.told == SIGUSR1)
+    requeue_this_job(allocation);
+  return end.status;
+}
+
+}  // namespace
+
+std::function<int()> set_up_launch(CLI::App& command) {
+  const auto options = std::make_shared<Options>();
+  command.add_option("--site", options->site, "site of jobs/sites/, or a file; slurm in a job, else local");
+  command.add_option("-n,--ranks", options->ranks, "ranks; in a job as many as it has tasks");
+  command.add_option(
+      "-N,--nodes", options->nodes,
+      "on this many of the job's nodes; 0: the fewest that hold them, all ranks of a job as Slurm says");
+  command.add_flag("--requeue", options->requeue,
+                   "in a job: after an interruption by the time limit's signal (USR1), queue the job again");
+  command.add_flag("--print", options->print, "print the command line and stop");
+  command.prefix_command();  // the first word that is none of ours begins the program
+  command.footer("Usage: sweep launch [OPTIONS] [--] PROGRAM [ARGUMENT ...]");
+  return [options, &command] {
+    options->program = command.remaining();
+    if (options->program.empty() || options->program.front().starts_with("-"))
+      throw ConfigError({"what is to be started?", "a program and its arguments",
+                         options->program.empty() ? "nothing" : options->program.front(),
+                         "sweep launch -n 4 -- build/bin/train --epochs 1"});
+    return launch(*options);
+  };
 }
 
 }  // namespace lockstep::sweep

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// sweep expand: the runs of a sweep, and what they will cost.
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "sweep/command.hpp"
+#include "sweep/estimate.hpp"
+#include "sweep/expand_report.hpp"
+#include "sweep/site.hpp"
+
+namespace lockstep::sweep {
+namespace {
+
+struct Options {
+  std::string spec;
+  std::string scale = "full";
+  std::string site = "local";
+  std::string results = "results";
+  std::size_t limit = 40;
+  bool json = false;
+};
+
+int expand_command(const Options& options) {
+  const Spec spec = read_spec(options.spec, options.scale);
+  Expansion expansion = expand_with_notes(spec);
+  const std::filesystem::path folder = std::filesystem::path(options.results) / spec.name;
+  const Outlook outlook = estimate_times(spec, expansion.points, read_site(options.site), folder);
+  if (options.json)
+    fmt::print("{}\n", expand_json(expansion, outlook).dump(1));
+  else
+    fmt::print("{}", expand_report(spec, expansion, outlook, folder, options.limit));
+  return 0;
+}
+
+}  // namespace
+
+std::function<int()> set_up_expand(CLI::App& command) {
+  const auto options = std::make_shared<Options>();
+  command.add_option("spec", options->spec, "the sweep's file: docs/sweeps.md")
+      ->required()
+      ->type_name("FILE");
+  command.add_option("--scale", options->scale, "full, or a variant of the file")->capture_default_str();
+  command.add_option("--site", options->site, "site of jobs/sites/, or a file: its rate is the estimates'")
+      ->capture_default_str();
+  command.add_option("--results", options->results, "folder of results: what is complete there counts")
+      ->capture_default_str();
+  command.add_option("--limit", options->limit, "lines of the table; 0: all")->capture_default_str();
+  command.add_flag("--json", options->json, "every run as JSON instead");
+  return [options] { return expand_command(*options); };
+}
+
+}  // namespace lockstep::sweep

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// sweep resume: only the runs that are missing or broken, the way that the sweep was made before.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "sweep/command.hpp"
+#include "sweep/local.hpp"
+#include "sweep/submission.hpp"
+#include "sweep/view.hpp"
+
+namespace lockstep::sweep {
+namespace {
+
+struct Options {
+  std::string sweep;
+  std::string results = "results";
+  std::string site, mode, time;
+  bool split = false;
+};
+
+int resume_jobs(Plan& plan, const Options& options) {
+  SubmitOptions submit_as = submit_options(read_json(plan.folder.submission_file()));
+  if (!options.site.empty()) submit_as.site = options.site;
+  if (!options.mode.empty()) submit_as.mode = options.mode;
+  if (!options.time.empty()) submit_as.time = options.time;
+  submit_as.split = submit_as.split || options.split;
+  require_slurm();
+  const std::vector<Point> missing = missing_points(plan);
+  const std::vector<Point> points = not_under_way(plan, missing);
+  fmt::print("{}: {} runs, {} complete, {} under way, {} to be submitted\n", plan.manifest.name,
+             plan.manifest.points.size(), plan.manifest.points.size() - missing.size(),
+             missing.size() - points.size(), points.size());
+  if (!points.empty()) submit(plan, points, submit_as, false);
+  return 0;
+}
+
+int resume(const Options& options) {
+  Plan plan = load_plan(find_folder(options.sweep, options.results));
+  if (std::filesystem::exists(plan.folder.submission_file())) return resume_jobs(plan, options);
+  return run_local(plan, read_site(options.site.empty() ? "local" : options.site));
+}
+
+}  // namespace
+
+std::function<int()> set_up_resume(CLI::App& command) {
+  const auto options = std::make_shared<Options>();
+  command.add_option("sweep", options->sweep, "the sweep's folder, or its name")->required();
+  command.add_option("--results", options->results, "folder of results, for a name")->capture_default_str();
+  command.add_option("--site", options->site, "another site than before");
+  command.add_option("--mode", options->mode, "packed or spread, other than before")
+      ->check(CLI::IsMember({"packed", "spread"}));
+  command.add_option("--time", options->time, "another time limit of each job");
+  command.add_flag("--split", options->split, "what does not end in the time limit goes on in the next job");
+  return [options] { return resume(*options); };
+}
+
+}  // namespace lockstep::sweep

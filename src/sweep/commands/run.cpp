@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// sweep run: all runs of a sweep on this machine, one after another.
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "sweep/command.hpp"
+#include "sweep/local.hpp"
+#include "sweep/plan.hpp"
+
+namespace lockstep::sweep {
+namespace {
+
+struct Options {
+  PlanOptions plan;
+  std::string site = "local";
+  bool dry_run = false;
+};
+
+int run(const Options& options) {
+  Plan plan = make_plan(options.plan);
+  const Site site = read_site(options.site);
+  if (options.dry_run) return print_local(plan, site);
+  (void)checked_states(plan, plan.manifest.points);
+  save_manifest(plan.folder, plan.manifest, options.plan.extend);
+  return run_local(plan, site);
+}
+
+}  // namespace
+
+std::function<int()> set_up_run(CLI::App& command) {
+  const auto options = std::make_shared<Options>();
+  options->plan.add_to(command);
+  command.add_option("--site", options->site, "site of jobs/sites/, or a file")->capture_default_str();
+  command.add_flag("--dry-run", options->dry_run, "print the command lines and stop");
+  return [options] { return run(*options); };
+}
+
+}  // namespace lockstep::sweep

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// sweep work: what a job that sweep submit has made does.
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "sweep/command.hpp"
+#include "sweep/executor.hpp"
+#include "sweep/plan.hpp"
+
+namespace lockstep::sweep {
+namespace {
+
+struct Options {
+  std::string folder, site, list;
+  std::size_t task = 0;
+};
+
+std::vector<Point> points_of_task(const Plan& plan, const Options& options) {
+  std::ifstream file(options.list);
+  std::string line;
+  for (std::size_t i = 0; i <= options.task; ++i)
+    if (!std::getline(file, line))
+      throw ConfigError({options.list + " has no task " + std::to_string(options.task),
+                         "a line for each task", std::to_string(i) + " lines"});
+  const std::vector<Point> known = points_so_far(plan);
+  std::vector<Point> points;
+  std::stringstream words(line);
+  for (std::string run_id; words >> run_id;) {
+    const auto found = std::ranges::find(known, run_id, &Point::run_id);
+    if (found == known.end())
+      throw ConfigError({.what = plan.folder.manifest_file().string() + " knows no run " + run_id});
+    points.push_back(*found);
+  }
+  return points;
+}
+
+int work(const Options& options) {
+  const Plan plan = load_plan(find_folder(options.folder, ""));
+  const Site site = read_site(options.site);
+  const Allocation allocation = current_allocation();
+  if (allocation.job_id.empty())
+    throw ConfigError(
+        {.what = "sweep work is for jobs of Slurm's", .hint = "sweep resume goes on with a sweep"});
+  const std::vector<Point> points = points_of_task(plan, options);
+  SignalWatch signals;
+  const Outcome outcome = make_runs({site, allocation, plan.folder, plan.spec}, points, signals);
+  // USR1 comes ahead of the time limit; who cancels a job sends TERM and does not want it again.
+  if (outcome.told == SIGUSR1) requeue_this_job(allocation);
+  return exit_status(outcome);
+}
+
+}  // namespace
+
+std::function<int()> set_up_work(CLI::App& command) {
+  const auto options = std::make_shared<Options>();
+  command.add_option("folder", options->folder, "the sweep's folder")->required();
+  command.add_option("--site", options->site, "site of jobs/sites/, or a file")->required();
+  command.add_option("--list", options->list, "file with a line of run ids for each task")->required();
+  command.add_option("--task", options->task, "the line that is to be made, from 0")->capture_default_str();
+  return [options] { return work(*options); };
+}
+
+}  // namespace lockstep::sweep

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Makes runs one after another: on this machine, or inside one job of Slurm's.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "sweep/folder.hpp"
+#include "sweep/job.hpp"
+#include "sweep/launcher.hpp"
+
+namespace lockstep::sweep {
+
+/// The command line of a point's run: train with its settings, going on where an earlier attempt left off.
+[[nodiscard]] std::vector<std::string> train_words(const SweepFolder& folder, const Point& point);
+
+/// Repeats first, and within one round of repeats in an order that is random but the same for a sweep of this
+/// name: what drifts during a sweep (heat, other users) then does not pose as an effect of what is swept.
+[[nodiscard]] std::vector<Point> interleaved(std::vector<Point> points, const std::string& sweep_name);
+
+/// How a list of runs went.
+struct Outcome {
+  std::size_t complete = 0;  ///< made now
+  std::size_t before = 0;    ///< were complete already
+  std::size_t failed = 0;
+  int told = 0;  ///< the signal that ended it early, or 0
+};
+
+/// What runs need beside their list.
+struct Workplace {
+  const Site& site;
+  const Allocation& allocation;
+  const SweepFolder& folder;
+  const Spec& spec;  ///< its `until` says when a point's repeats are enough
+};
+
+/// Makes those of the runs that are not complete, then further repeats as long as `until` asks for them, one
+/// line of output each. A run that fails is told and left; the next one follows. A stop signal ends the run
+/// at work with a checkpoint, and the list.
+[[nodiscard]] Outcome make_runs(const Workplace& place, std::vector<Point> points, SignalWatch& signals);
+
+/// 0, 1 when a run failed, interrupted_status when a signal ended it.
+[[nodiscard]] int exit_status(const Outcome& outcome);
+
+}  // namespace lockstep::sweep

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reading a site's file, and what this machine is.
+#include "sweep/site.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include "core/names.hpp"
+
+namespace lockstep::sweep {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The lists, which plain fields do not hold.
+struct ListField {
+  const char* key;
+  std::vector<std::string> Site::*place;
+};
+constexpr std::array<ListField, 3> list_fields = {
+    {{"launcher_args", &Site::launcher_args}, {"setup", &Site::setup}, {"sbatch_args", &Site::sbatch_args}}};
+
+std::vector<std::string> texts(const std::string& key, const Json& value) {
+  const bool right =
+      value.is_array() && std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
+  if (!right) throw ConfigError({"bad value for " + key, "a list of texts: [\"...\", ...]", value.dump()});
+  return value.get<std::vector<std::string>>();
+}
+
+void check_environment(const Json& environment) {
+  for (const auto& [name, value] : environment.items())
+    if (!value.is_string())
+      throw ConfigError(
+          {"bad value for environment." + name, "a text", value.dump(), "quote numbers: \"1\""});
+}
+
+void take(Site& site, const Json& given) {
+  Fields fields;
+  site.describe(fields);
+  std::vector<std::string> known = fields.keys();
+  for (const ListField& list : list_fields) known.emplace_back(list.key);
+  for (const auto& [key, value] : given.items()) {
+    const auto list =
+        std::ranges::find(list_fields, key, [](const ListField& l) { return std::string(l.key); });
+    if (Field* field = fields.find(key)) {
+      field->set(value);
+    } else if (list != list_fields.end()) {
+      site.*(list->place) = texts(key, value);
+    } else {
+      throw unknown_name("key", key, known);
+    }
+  }
+  check_environment(site.environment);
+  (void)parse_duration("time_limit", site.time_limit);
+}
+
+Json parse(const fs::path& path) {
+  std::ifstream file(path);
+  if (!file) throw ConfigError({.what = "cannot read the site file " + path.string()});
+  try {
+    Json json = Json::parse(file, nullptr, true, /*ignore_comments=*/true);
+    if (json.is_object()) return json;
+  } catch (const Json::parse_error& failure) {
+    throw ConfigError({.what = path.string() + " is not JSON", .got = failure.what()});
+  }
+  throw ConfigError({path.string() + " holds no site", "a JSON object: {\"scheduler\": ...}"});
+}
+
+fs::path this_program() { return fs::canonical("/proc/self/exe"); }
+
+std::string siblings_of(std::size_t cpu) {
+  std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
+  std::string siblings;
+  return std::getline(file, siblings) ? siblings : std::to_string(cpu);
+}
+
+}  // namespace
+
+void Site::describe(Fields& fields) {
+  fields.add("title", &title, "what site this is");
+  fields.add("scheduler", &scheduler, "who gives out the nodes").one_of({"none", "slurm"});
+  fields.add("launcher", &launcher, "what starts the ranks").one_of({"mpirun", "srun"});
+  fields.add("environment", &environment, "variables of every run");
+  fields.add("partition", &partition, "default of sbatch --partition");
+  fields.add("account", &account, "default of sbatch --account");
+  fields.add("qos", &qos, "default of sbatch --qos");
+  fields.add("constraint", &constraint, "default of sbatch --constraint");
+  fields.add("binding", &binding, "what each rank is bound to").one_of({"core", "none"});
+  fields.add("cores_per_node", &cores_per_node, "physical cores of a node; 0: of the machine that is asked");
+  fields.add("nodes", &nodes, "nodes that a job can have; 0: as many as Slurm says");
+  fields.add("oversubscribe", &oversubscribe, "more ranks than cores may share them");
+  fields.add("time_limit", &time_limit, "the longest time that a job may ask for");
+  fields.add("gflops_per_core", &gflops_per_core, "for estimates: what training reaches").above(0);
+}
+
+Site read_site(const std::string& name_or_path) {
+  fs::path path = name_or_path;
+  if (path.extension() != ".json") {
+    path = home() / "jobs" / "sites" / (name_or_path + ".json");
+    if (!fs::exists(path)) throw unknown_name("site", name_or_path, site_names());
+  }
+  Site site;
+  site.name = path.stem();
+  site.file = fs::absolute(path).lexically_normal();
+  try {
+    take(site, parse(path));
+  } catch (const ConfigError& error) {
+    throw ConfigError({.what = path.string() + ": " + error.what()});
+  }
+  return site;
+}
+
+std::vector<std::string> site_names() {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(home() / "jobs" / "sites", ignored))
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem());
+  std::ranges::sort(names);
+  return names;
+}
+
+fs::path home() {
+  if (const char* given = std::getenv("LOCKSTEP_HOME"); given != nullptr && *given != '\0') return given;
+  for (fs::path folder = this_program().parent_path(); folder.has_relative_path();
+       folder = folder.parent_path())
+    if (fs::exists(folder / "jobs" / "sites")) return folder;
+  throw Error({.what = "cannot find Lockstep's folder jobs/sites",
+               .got = "nothing of that name above " + this_program().string(),
+               .hint = "set LOCKSTEP_HOME to the checkout"});
+}
+
+fs::path sibling_program(const std::string& name) {
+  for (const char* prefix : {"", "lockstep-"}) {  // the second: as installed
+    const fs::path path = this_program().parent_path() / (std::string(prefix) + name);
+    if (fs::exists(path)) return path;
+  }
+  throw Error({.what = "the program " + name + " is not beside " + this_program().string(), .hint = "make"});
+}
+
+std::size_t usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::set<std::string> cores;
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &set)) cores.insert(siblings_of(cpu));
+  return std::max<std::size_t>(cores.size(), 1);
+}
+
+double parse_duration(const std::string& key, const std::string& text) {
+  double days = 0.0, value = 0.0;
+  std::string clock = text;
+  const auto fail = [&]() -> double {
+    throw ConfigError({"bad value for " + key, "a time: H:MM:SS, MM:SS or D-HH:MM:SS", text});
+  };
+  const auto number = [&](const std::string& part) {
+    if (part.empty() || part.size() > 6 ||
+        !std::ranges::all_of(part, [](unsigned char c) { return std::isdigit(c); }))
+      return fail();
+    return std::stod(part);
+  };
+  if (const auto dash = clock.find('-'); dash != std::string::npos) {
+    days = number(clock.substr(0, dash));
+    clock = clock.substr(dash + 1);
+  }
+  std::vector<double> parts;
+  std::stringstream stream(clock);
+  for (std::string part; std::getline(stream, part, ':');) parts.push_back(number(part));
+  if (parts.size() < 2 || parts.size() > 3 || clock.ends_with(':')) return fail();
+  for (const double part : parts) value = 60.0 * value + part;
+  value += 86400.0 * days;
+  return value > 0.0 ? value : fail();
+}
+
+std::string duration_text(double seconds) {
+  const auto whole = static_cast<long long>(std::ceil(seconds));
+  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+}  // namespace lockstep::sweep

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Checks across the keys of a configuration; single values are checked where they are set.
+#include "train/check.hpp"
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "nn/model.hpp"
+
+namespace lockstep::train {
+
+void check_algorithm(const ResolvedConfig& config, std::size_t ranks) {
+  const std::string& name = config.run.algorithm;
+  if (ranks > 1 && !algorithms::find_algorithm(name).many_ranks)
+    throw ConfigError({"algorithm " + name + " runs on one rank", "1 rank", fmt::format("{} ranks", ranks),
+                       "mpiexec -n 1, or --algorithm parallel_sgd"});
+  if (ranks > 1) config.algorithm->check(config.run.allreduce);
+}
+
+std::vector<math::GemmShape> check_parts(const ResolvedConfig& config, const data::DatasetInfo& data) {
+  const auto gemm = math::make_gemm(config.run.gemm);
+  (void)nn::make_optimizer(config.run.optimizer, 1);
+  const nn::Model model(config.model_description, {.input = data.shape,
+                                                   .classes = data.classes,
+                                                   .seed = config.run.training.seed,
+                                                   .max_batch = 1,
+                                                   .gemm = gemm.get()});
+  return model.gemms(1);
+}
+
+}  // namespace lockstep::train

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Compares a run file and its checkpoints with what is to be run.
+#include "train/resume.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "core/names.hpp"
+#include "core/sha256.hpp"
+#include "record/checkpoint.hpp"
+#include "record/run_file.hpp"
+
+namespace lockstep::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_there(const fs::path& path) {
+  std::error_code unseen;
+  return fs::exists(path, unseen);
+}
+
+std::string text_of(const Json& object, const std::string& key) {
+  return object.contains(key) ? object.at(key).dump() : "nothing";
+}
+
+void check_same_run(const record::RunRecord& record, const Json& values, std::size_t ranks,
+                    const fs::path& path) {
+  std::vector<std::string> before;
+  std::vector<std::string> now;
+  const auto compare = [&](const std::string& key, const std::string& old_text, const std::string& new_text) {
+    if (old_text == new_text) return;
+    before.push_back(key + " " + old_text);
+    now.push_back(key + " " + new_text);
+  };
+  for (const auto& [key, value] : record.config.items()) compare(key, value.dump(), text_of(values, key));
+  for (const auto& [key, value] : values.items())
+    if (!record.config.contains(key)) compare(key, "nothing", value.dump());
+  compare("ranks", text_of(record.provenance, "ranks"), std::to_string(ranks));
+  if (!before.empty())
+    throw ConfigError({"the run " + path.string() + " is another one than this: it cannot go on",
+                       join(before), join(now), "give what it was started with, or another --run-id"});
+}
+
+// Throws Error unless the checkpoint is one of this run, at a place that the run file reaches.
+void check_belongs(const record::CheckpointReader& checkpoint, const record::RunRecord& record,
+                   std::size_t ranks, const fs::path& path) {
+  const Json& about = checkpoint.about();
+  const auto compare = [&](const std::string& key, const Json& expected) {
+    if (about.at(key) != expected)
+      throw Error({.what = path.string() + " belongs to something else",
+                   .expected = key + " " + expected.dump(),
+                   .got = about.at(key).dump()});
+  };
+  compare("run_id", record.run_id);
+  compare("run_started", record.started);
+  compare("config_sha256", config_sha256(record.config));
+  compare("ranks", ranks);
+  if (about.at("epochs_done").get<std::size_t>() > record.epochs())
+    throw Error({.what = path.string() + " is of a later time than the run file",
+                 .expected = fmt::format("at most the {} epochs that are recorded", record.epochs()),
+                 .got = about.at("epochs_done").dump()});
+}
+
+double train_clock_s(record::RunRecord& record) {
+  return record.epochs() == 0 ? 0.0 : record.find("epochs", "train_clock_s").values.back();
+}
+
+}  // namespace
+
+fs::path run_file_path(const RunSettings& settings, const RunConfig& config, const std::string& run_id) {
+  return fs::path(settings.results) / config.experiment / (run_id + ".h5");
+}
+
+std::string config_sha256(const Json& values) {
+  const std::string sorted = nlohmann::json(values).dump();
+  return sha256(std::as_bytes(std::span(sorted)));
+}
+
+Beginning find_beginning(const ResolvedConfig& config, const RunSettings& settings, std::size_t ranks) {
+  if (settings.run_id.empty()) {
+    if (settings.resume)
+      throw ConfigError({"--resume needs the name of the run", "--run-id NAME", "no --run-id"});
+    return {};
+  }
+  const fs::path path = run_file_path(settings, config.run, settings.run_id);
+  std::vector<fs::path> checkpoints = {record::checkpoint_path(path), record::previous_checkpoint_path(path)};
+  std::erase_if(checkpoints, [](const fs::path& one) { return !is_there(one); });
+  if (!is_there(path)) {
+    if (checkpoints.empty()) return {};
+    throw ConfigError({"there is a checkpoint " + checkpoints.front().string() + " without its run file",
+                       path.string(), "no such file",
+                       "put the run file back, or remove the checkpoint, or take another --run-id"});
+  }
+  if (!settings.resume)
+    throw ConfigError(
+        {"there is a run of this name already", "a new --run-id", path.string(), "--resume goes on with it"});
+
+  record::RunRecord record = record::read_run_file(path);
+  check_same_run(record, config.values, ranks, path);
+  Beginning beginning;
+  beginning.reopens = true;
+  if (record.status == "complete") {
+    beginning.complete = true;
+    return beginning;
+  }
+  beginning.lost_s = train_clock_s(record);
+  for (const fs::path& one : checkpoints) {
+    try {
+      const record::CheckpointReader checkpoint(one);
+      check_belongs(checkpoint, record, ranks, one);
+      const Json& about = checkpoint.about();
+      beginning.checkpoint = one.string();
+      beginning.epochs_done = about.at("epochs_done").get<std::size_t>();
+      beginning.epoch_steps = about.at("epoch_steps").get<std::size_t>();
+      beginning.lost_s = std::max(0.0, beginning.lost_s - about.at("train_clock_s").get<double>());
+      beginning.about = about;
+      break;
+    } catch (const std::exception& failure) {
+      fmt::print(stderr, "warning: a checkpoint cannot be used: {}\n", failure.what());
+    }
+  }
+  return beginning;
+}
+
+record::RunRecord reopen_record(const fs::path& run_file, const Beginning& beginning) {
+  record::RunRecord record = record::read_run_file(run_file);
+  if (record.segments.empty())  // a run file from before there were segments
+    record.segments.push_back(
+        {.started = record.started, .finished = record.finished, .status = record.status});
+  record::Segment& last = record.segments.back();
+  if (last.status == "running") last.status = "killed";
+  last.lost_s += beginning.lost_s;
+  record.status = "running";
+  record.finished.clear();
+  record.truncate(beginning.epochs_done);
+  if (beginning.epochs_done == 0) record.series.clear();
+  return record;
+}
+
+}  // namespace lockstep::train

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs that are told to stop, or killed, and go on: in the same run file, to the same parameters."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from conftest import BIN, ROOT, series
+from run_file_checks import check_run_file
+
+# Small batches: many steps, in epochs that take some tenths of a second.
+RUN = ["--dataset", "synthetic", "--synthetic-train", "4001", "--synthetic-test", "100", "--model", "mlp:784-32-10",
+       "--batch-size", "2", "--eval-acc", "0", "--checkpoint-minutes", "0"]
+INTERRUPTED = 75
+
+
+class Job:
+    """A run in the background, with a name of its own."""
+
+    def __init__(self, lockstep, name, *arguments, ranks=2):
+        self.folder, self.name, self.ranks = lockstep.folder, name, ranks
+        self.arguments = [*RUN, *map(str, arguments), "--results", str(lockstep.folder), "--run-id", name]
+        self.process = None
+
+    @property
+    def run_file(self):
+        return self.folder / "runs" / f"{self.name}.h5"
+
+    @property
+    def checkpoint(self):
+        return self.run_file.with_suffix(".ckpt")
+
+    def start(self, *more):
+        command = [str(ROOT / "jobs/local.sh"), str(self.ranks), str(BIN / "train"), *self.arguments, *map(str, more)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        stdin=subprocess.DEVNULL)
+        return self
+
+    def wait_for_epochs(self, epochs):
+        """Until so many epochs are recorded."""
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up:
+            assert self.process.poll() is None, self.process.communicate()
+            if self.run_file.exists() and self.recorded_epochs() >= epochs:
+                return self
+            time.sleep(0.02)
+        raise AssertionError("the run does not come on")
+
+    def recorded_epochs(self):
+        with h5py.File(self.run_file) as file:
+            return len(file["epochs/train_loss"]) if "train_loss" in file["epochs"] else 0
+
+    def rank_pids(self):
+        """The ranks' processes, in the order of their start."""
+        children = subprocess.run(["ps", "--ppid", str(self.process.pid), "-o", "pid=,comm="], capture_output=True, text=True)
+        return [int(line.split()[0]) for line in children.stdout.splitlines() if line.split()[1] == "train"]
+
+    def end(self):
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+    def run(self, *more):
+        return self.start(*more).end()
+
+    def resume(self, *more):
+        return self.run("--resume", *more)
+
+    def parameters(self):
+        with h5py.File(self.run_file) as file:
+            return file["provenance/parameters_sha256"].asstr()[()]
+
+    def segments(self):
+        with h5py.File(self.run_file) as file:
+            return {name: column.asstr()[:].tolist() if h5py.check_string_dtype(column.dtype) else column[:].tolist()
+                    for name, column in file["segments"].items()}
+
+
+def expect_same_training(job, unbroken):
+    assert job.parameters() == unbroken.parameters()
+    for name in ("train_loss", "samples", "steps", "learning_rate", "rank_samples"):
+        assert (series(job.run_file, f"epochs/{name}") == series(unbroken.run_file, f"epochs/{name}")).all(), name
+    check_run_file(job.run_file)
+    assert not job.checkpoint.exists() and not job.checkpoint.with_suffix(".ckpt.previous").exists()
+
+
+ALGORITHMS = [["--algorithm", "parallel_sgd"], ["--algorithm", "w_param_avg", "--avg-steps", "7", "--optimizer", "sgd", "--momentum", "0.9",
+                                               "--learning-rate", "0.001"]]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda words: words[1])
+def test_a_signal_to_one_rank_stops_all_and_the_run_goes_on_to_the_same_end(lockstep, algorithm):
+    unbroken = Job(lockstep, "unbroken", *algorithm, "--epochs", 5)
+    assert unbroken.run()[0] == 0
+    job = Job(lockstep, "broken", *algorithm, "--epochs", 5)
+    job.start().wait_for_epochs(1)
+    os.kill(job.rank_pids()[-1], signal.SIGUSR1)
+    status, _, err = job.end()
+    assert status == INTERRUPTED, err
+    assert err.count("interrupted in epoch") == 1 and "--resume --run-id broken" in err
+    check_run_file(job.run_file, status="interrupted")
+    assert job.checkpoint.exists()
+    epochs = job.recorded_epochs()
+    dump = subprocess.run(["h5dump", "-H", str(job.checkpoint)], capture_output=True, text=True, check=True).stdout
+    assert '"parameters"' in dump
+
+    status, out, err = job.resume()
+    assert status == 0, err
+    assert f"going on after {epochs} epochs" in out
+    expect_same_training(job, unbroken)
+    segments = job.segments()
+    assert segments["status"] == ["interrupted", "complete"]
+    assert segments["first_epoch"] == [0, epochs]
+    assert segments["first_step"][0] == 0 and segments["first_step"][1] > 0
+    assert segments["lost_s"] == [0, 0]
+    assert all(segments["started"]) and all(segments["finished"]) and all(segments["hosts"])
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
+def test_stopping_the_launcher_leaves_a_checkpoint_in_time(lockstep, name):
+    job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", 100000).start().wait_for_epochs(1)
+    job.process.send_signal(getattr(signal, name))
+    status, _, err = job.end()
+    assert status != 0
+    assert "all work is saved" in err
+    assert job.checkpoint.exists()
+    assert job.segments()["status"] == ["interrupted"]
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_and_tells_what_was_lost(lockstep):
+    arguments = ["--algorithm", "param_avg", "--epochs", 9, "--checkpoint-epochs", 3]
+    unbroken = Job(lockstep, "unbroken", *arguments)
+    assert unbroken.run()[0] == 0
+    job = Job(lockstep, "killed", *arguments).start().wait_for_epochs(5)
+    os.kill(job.rank_pids()[0], signal.SIGKILL)
+    job.end()
+    recorded = job.recorded_epochs()
+    lost = series(job.run_file, "epochs/epoch_s")[recorded // 3 * 3:].sum()
+    status, out, err = job.resume()
+    assert status == 0, err
+    assert f"going on after {recorded // 3 * 3} epochs and 0 steps" in out
+    expect_same_training(job, unbroken)
+    segments = job.segments()
+    assert segments["status"] == ["killed", "complete"]
+    np.testing.assert_allclose(segments["lost_s"], [lost, 0], atol=1e-9)
+
+
+def test_checkpoints_by_time_are_written_in_the_middle_of_epochs(lockstep):
+    arguments = ["--algorithm", "parallel_sgd", "--epochs", 100, "--synthetic-train", 100000]
+    job = Job(lockstep, "a", *arguments, "--checkpoint-minutes", 0.003).start()
+    give_up = time.monotonic() + 60
+    while not job.checkpoint.with_name("a.ckpt.previous").exists() and time.monotonic() < give_up:
+        time.sleep(0.02)
+    os.kill(job.rank_pids()[0], signal.SIGKILL)
+    job.end()
+    with h5py.File(job.checkpoint) as file:
+        about = json.loads(file["about"].asstr()[()])
+    assert about["epoch_steps"] > 0
+
+
+def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(lockstep):
+    job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", 6, "--checkpoint-epochs", 1).start().wait_for_epochs(4)
+    os.kill(job.rank_pids()[0], signal.SIGKILL)
+    job.end()
+    job.checkpoint.write_bytes(job.checkpoint.read_bytes()[:-100])
+    status, out, err = job.resume()
+    assert status == 0, err
+    assert f"{job.checkpoint} is no whole checkpoint" in err
+    assert ".ckpt.previous" in out
+    assert job.recorded_epochs() == 6
+
+
+def test_without_a_usable_checkpoint_the_run_starts_anew_in_its_file(lockstep):
+    arguments = ["--algorithm", "param_avg", "--epochs", 3]
+    job = Job(lockstep, "a", *arguments).start().wait_for_epochs(2)
+    os.kill(job.rank_pids()[0], signal.SIGKILL)
+    job.end()
+    lost = series(job.run_file, "epochs/train_clock_s")[-1]
+    status, out, err = job.resume()
+    assert status == 0, err
+    assert "starting anew" in out
+    unbroken = Job(lockstep, "unbroken", *arguments)
+    assert unbroken.run()[0] == 0
+    expect_same_training(job, unbroken)
+    assert job.segments()["first_epoch"] == [0, 0]
+    np.testing.assert_allclose(job.segments()["lost_s"], [lost, 0])
+
+
+def test_names_are_guarded(lockstep):
+    job = Job(lockstep, "a", "--epochs", 1, "--algorithm", "param_avg")
+    assert job.run()[0] == 0
+    before = job.run_file.read_bytes()
+    for more, words in [([], ["--resume", "a.h5"]),
+                        (["--resume", "--learning-rate", "0.5"], ["learning_rate", "0.5"]),
+                        (["--resume", "--seed", "3", "--batch-size", "7"], ["seed 1", "seed 3", "batch_size 7"])]:
+        status, _, err = job.run(*more)
+        assert status == 2, err
+        assert err.count("error:") == 1
+        for word in words:
+            assert word in err
+    job.ranks = 3
+    status, _, err = job.resume()
+    assert status == 2 and "ranks 2" in err and "ranks 3" in err
+    job.ranks = 2
+    status, out, _ = job.resume()
+    assert status == 0 and "complete already" in out
+    assert job.run_file.read_bytes() == before
+    status, _, err = lockstep.run(*RUN, "--resume", "--results", lockstep.folder).__dict__.values()
+    assert status == 2 and "--run-id" in err
+
+
+def test_resume_of_a_run_that_never_was_starts_it(lockstep):
+    job = Job(lockstep, "a", "--epochs", 1, "--algorithm", "param_avg")
+    status, _, err = job.resume()
+    assert status == 0, err
+    assert job.segments()["status"] == ["complete"]
+
+
+def test_a_checkpoint_of_another_run_is_refused(lockstep):
+    jobs = []
+    for name, seed in (("a", 1), ("b", 2)):
+        job = Job(lockstep, name, "--algorithm", "param_avg", "--epochs", 40, "--seed", seed).start().wait_for_epochs(1)
+        os.kill(job.rank_pids()[0], signal.SIGUSR1)
+        assert job.end()[0] == INTERRUPTED
+        jobs.append(job)
+    jobs[0].checkpoint.write_bytes(jobs[1].checkpoint.read_bytes())
+    status, out, err = jobs[0].resume()
+    assert status == 0
+    assert "belongs to something else" in err and "starting anew" in out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small disk")
+def test_a_full_disk_costs_the_checkpoint_and_not_the_run(lockstep, tmp_path):
+    small = tmp_path / "results"
+    small.mkdir(exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", small], capture_output=True).returncode != 0:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        # 2 ranks x 101,770 parameters x 4 bytes do not fit.
+        job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", 3, "--model", "mlp:784-128-10", "--checkpoint-epochs", 1)
+        status, _, err = job.run()
+        assert status == 0, err
+        assert "warning: no checkpoint could be written" in err
+        check_run_file(job.run_file)
+        assert sorted(path.name for path in job.run_file.parent.iterdir()) == ["a.h5"]
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_slurm_and_the_binding_that_was_asked_for_are_told(lockstep):
+    slurm = {"SLURM_JOB_ID": "17", "SLURM_ARRAY_TASK_ID": "3", "SLURM_JOB_PARTITION": "short", "SLURM_RESTART_COUNT": "2"}
+    path = lockstep.train(*RUN, "--epochs", 1, env={**slurm, "LOCKSTEP_BINDING": "none"})
+    with h5py.File(path) as file:
+        p = file["provenance"]
+        assert p["slurm_job_id"].asstr()[()] == "17" and p["slurm_array_task_id"].asstr()[()] == "3"
+        assert p["slurm_job_partition"].asstr()[()] == "short" and p["slurm_restart_count"][()] == 2
+        assert "slurm_step_id" not in p
+        assert p["requested_binding"].asstr()[()] == "none" and p["binding_as_requested"][()] == 1
+        assert file["segments/job"].asstr()[:].tolist() == ["17"] and file["segments/restart_count"][:].tolist() == [2]
+    # Ranks that share cores are not bound to one each.
+    ranks = len(os.sched_getaffinity(0)) + 1
+    result = lockstep.run(*RUN, "--epochs", 1, "--algorithm", "param_avg", "--results", lockstep.folder, "--run-id", "shared", ranks=ranks,
+                          env={"LOCKSTEP_BINDING": "core"})
+    assert result.status == 0 and "one rank a core was asked for, but" in result.err
+    with h5py.File(lockstep.folder / "runs" / "shared.h5") as file:
+        assert file["provenance/binding_as_requested"][()] == 0

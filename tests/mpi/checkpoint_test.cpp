@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A training that is interrupted and goes on in other objects, from a file, ends as one that was not: to the
+// last bit. And: ranks agree on the step at which they are interrupted.
+#include "record/checkpoint.hpp"
+
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "comm/check_in.hpp"
+#include "core/error.hpp"
+#include "rig.hpp"
+#include "train/checkpointing.hpp"
+
+namespace lockstep::algorithms {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder of the test's own, the same for all ranks of a communicator.
+class Folder {
+ public:
+  explicit Folder(const comm::Communicator& ranks) : ranks_(ranks) {
+    std::string name = (fs::temp_directory_path() / ("lockstep-" + std::to_string(getpid()))).string();
+    ranks.broadcast(name);
+    path_ = name;
+    if (ranks.is_root()) fs::create_directories(path_);
+    ranks.barrier();
+  }
+  ~Folder() {
+    ranks_.barrier();
+    if (ranks_.is_root()) fs::remove_all(path_);
+  }
+  [[nodiscard]] fs::path run_file() const { return path_ / "run.h5"; }
+
+ private:
+  const comm::Communicator& ranks_;
+  fs::path path_;
+};
+
+/// A rig with its algorithm, trained step by step.
+class Run {
+ public:
+  Run(const comm::Communicator& ranks, const Settings& settings)
+      : settings_(settings), rig_(ranks, settings), algorithm_(find_algorithm(settings.algorithm).make()) {
+    Fields fields;
+    algorithm_->describe(fields);
+    for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
+    Worker worker = rig_.worker();
+    worker.on_step = [this](const StepReport&) { return ++steps_ == pause_at_; };
+    algorithm_->start(worker);
+    rig_.phases().restart();
+  }
+
+  /// Trains until `steps` steps were made here, or to the end.
+  void train(std::size_t steps = 0) {
+    steps_ = 0;
+    pause_at_ = steps;
+    while (epoch_ < settings_.epochs) {
+      const EpochStats stats = algorithm_->run_epoch(epoch_);
+      if (stats.paused) return;
+      epochs_.push_back(stats);
+      ++epoch_;
+    }
+  }
+  State state() {
+    State state;
+    algorithm_->describe_state(state);
+    return state;
+  }
+  void set_epoch(std::uint32_t epoch) { epoch_ = epoch; }
+  [[nodiscard]] std::uint32_t epoch() const { return epoch_; }
+  [[nodiscard]] std::vector<float> parameters() {
+    std::vector<float> parameters(rig_.parameters().size());
+    algorithm_->export_parameters(parameters);
+    return parameters;
+  }
+  [[nodiscard]] const EpochStats& last_epoch() const { return epochs_.back(); }
+  [[nodiscard]] std::vector<Observation> observations() const { return algorithm_->observations(); }
+
+ private:
+  const Settings settings_;
+  Rig rig_;
+  std::unique_ptr<Algorithm> algorithm_;
+  std::size_t steps_ = 0, pause_at_ = 0;
+  std::uint32_t epoch_ = 0;
+  std::vector<EpochStats> epochs_;
+};
+
+void expect_same(Run& resumed, Run& unbroken) {
+  EXPECT_EQ(resumed.parameters(), unbroken.parameters());
+  EXPECT_EQ(resumed.last_epoch().loss_sum, unbroken.last_epoch().loss_sum);
+  EXPECT_EQ(resumed.last_epoch().samples, unbroken.last_epoch().samples);
+  EXPECT_EQ(resumed.last_epoch().steps, unbroken.last_epoch().steps);
+  const auto seen = resumed.observations();
+  const auto expected = unbroken.observations();
+  ASSERT_EQ(seen.size(), expected.size());
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i].name == "hidden_share") continue;  // tells of times
+    if (!std::isnan(expected[i].value)) EXPECT_EQ(seen[i].value, expected[i].value) << seen[i].name;
+  }
+}
+
+// Every rank count, optimizer and model; `steps` lie at the beginning, in the middle and at the end of an
+// epoch.
+void expect_resumes_bitwise(const comm::Communicator& ranks, const Settings& settings,
+                            std::initializer_list<std::size_t> steps) {
+  Run unbroken(ranks, settings);
+  unbroken.train();
+  for (const std::size_t step : steps) {
+    SCOPED_TRACE(settings.algorithm + " " + settings.options.dump() + settings.optimizer +
+                 settings.model.dump() + " after step " + std::to_string(step));
+    const Folder folder(ranks);
+    std::uint32_t epoch = 0;
+    {
+      Run interrupted(ranks, settings);
+      interrupted.train(step);
+      epoch = interrupted.epoch();
+      ASSERT_LT(epoch, settings.epochs) << "it ended before the interruption";
+      ASSERT_EQ(train::save_checkpoint(ranks, interrupted.state(), folder.run_file(), Json::object()), "");
+    }
+    Run resumed(ranks, settings);
+    train::restore_checkpoint(ranks, resumed.state(), record::checkpoint_path(folder.run_file()));
+    resumed.set_epoch(epoch);
+    resumed.train();
+    expect_same(resumed, unbroken);
+  }
+}
+
+struct Optimizer {
+  const char* name;
+  double momentum;
+};
+constexpr Optimizer optimizers[] = {{"sgd", 0.0}, {"sgd", 0.9}, {"adamw", 0.0}};
+
+TEST(Checkpoint, EveryAlgorithmGoesOnToTheLastBit) {
+  for (const AlgorithmRow& row : algorithm_table())
+    for (const Json& model : {small_mlp(), small_cnn()})
+      for (const Optimizer& optimizer : optimizers)
+        expect_resumes_bitwise(row.many_ranks ? world() : alone(),
+                               {.algorithm = std::string(row.name),
+                                .model = model,
+                                .optimizer = optimizer.name,
+                                .batch_size = 8,
+                                .momentum = optimizer.momentum},
+                               {1, 3});
+}
+
+TEST(Checkpoint, AveragesGoOnInTheMiddleOfTheirSchedule) {
+  for (const Json& options : {Json{{"avg_steps", 3}}, Json{{"avg_freq", 2}}, Json{{"avg_freq", 0}}})
+    for (const char* algorithm : {"param_avg", "w_param_avg"})
+      expect_resumes_bitwise(
+          world(), {.algorithm = algorithm, .batch_size = 8, .momentum = 0.9, .options = options}, {1, 2, 4});
+  expect_resumes_bitwise(world(),
+                         {.algorithm = "drift_avg",
+                          .batch_size = 4,
+                          .momentum = 0.9,
+                          .options = {{"drift_threshold", 0.02}, {"check_steps", 3}}},
+                         {2, 4, 5});
+}
+
+TEST(Checkpoint, EveryExchangeOfParallelSgdGoesOn) {
+  // 13 steps an epoch: the first epoch's last step is the end of an epoch.
+  for (const Json& model : {small_mlp(), small_cnn()})
+    for (const Optimizer& optimizer : optimizers)
+      for (const Json& options : {Json{{"exchange", "shared"}}, Json{{"exchange", "allreduce"}},
+                                  Json{{"overlap", "on"}, {"bucket_floats", 700}}})
+        expect_resumes_bitwise(world(),
+                               {.algorithm = "parallel_sgd",
+                                .model = model,
+                                .optimizer = optimizer.name,
+                                .momentum = optimizer.momentum,
+                                .options = options},
+                               {5, 13, 17});
+}
+
+TEST(Checkpoint, EveryAllreduceGoesOn) {
+  for (const comm::AllreduceRow& row : comm::allreduce_table())
+    if (row.name != "auto")
+      expect_resumes_bitwise(
+          world(), {.algorithm = "parallel_sgd", .allreduce = std::string(row.name), .momentum = 0.9}, {7});
+}
+
+TEST(Checkpoint, HoldsCommonAndDividedArraysOnceAndOwnOnesForEachRank) {
+  const Folder folder(world());
+  const auto shape_of = [&](const Settings& settings, const char* array) {
+    Run run(world(), settings);
+    run.train(2);
+    EXPECT_EQ(train::save_checkpoint(world(), run.state(), folder.run_file(), Json::object()), "");
+    return record::CheckpointReader(record::checkpoint_path(folder.run_file())).shape(array);
+  };
+  const std::size_t ranks = world().size();
+  const std::size_t count = Rig(world(), {.algorithm = "serial"}).parameters().size();
+  const auto once = std::vector{count};
+  const auto each = std::vector{ranks, count};
+  for (const char* exchange : {"shared", "allreduce"}) {
+    const Settings settings{
+        .algorithm = "parallel_sgd", .momentum = 0.9, .options = {{"exchange", exchange}}};
+    EXPECT_EQ(shape_of(settings, "parameters"), once);
+    EXPECT_EQ(shape_of(settings, "velocity"), once);
+  }
+  EXPECT_EQ(shape_of({.algorithm = "w_param_avg", .momentum = 0.9}, "parameters"), each);
+  EXPECT_EQ(shape_of({.algorithm = "w_param_avg", .momentum = 0.9}, "velocity"), each);
+  EXPECT_EQ(shape_of({.algorithm = "w_param_avg", .momentum = 0.9}, "last_average"), once);
+}
+
+TEST(Checkpoint, ThatCannotBeWrittenIsToldToAllRanksAndHangsNone) {
+  Run run(world(), {.algorithm = "param_avg"});
+  run.train(2);
+  EXPECT_NE(train::save_checkpoint(world(), run.state(), "/proc/nowhere/run.h5", Json::object()), "");
+}
+
+TEST(CheckIn, AllRanksLearnOfARequestAtTheSameStepWhoeverMadeIt) {
+  PhaseTimer phases;
+  phases.restart();
+  for (std::size_t asking = 0; asking < world().size(); ++asking)
+    for (const bool stop : {true, false}) {
+      comm::CheckIn check_in(world());
+      std::size_t agreed_at = 0;
+      comm::Request agreed;
+      for (std::size_t step = 1; step <= 100000 && agreed_at == 0; ++step) {
+        if (!check_in.due()) continue;
+        const bool mine = world().rank() == asking && step > 10;
+        agreed = check_in.exchange({.stop = mine && stop, .checkpoint = mine && !stop}, phases);
+        if (agreed.any()) agreed_at = step;
+      }
+      EXPECT_EQ(agreed.stop, stop);
+      EXPECT_EQ(agreed.checkpoint, !stop);
+      EXPECT_GT(agreed_at, 10U);
+      EXPECT_EQ(world().max(static_cast<double>(agreed_at)), static_cast<double>(agreed_at));
+      EXPECT_EQ(-world().max(-static_cast<double>(agreed_at)), static_cast<double>(agreed_at));
+    }
+}
+
+TEST(CheckIn, ComesAboutTenTimesASecondAndNeverLessThanEveryStep) {
+  PhaseTimer phases;
+  phases.restart();
+  comm::CheckIn check_in(world());
+  for (int step = 0; step < 40; ++step) {  // of 5 ms: 20 steps between check-ins, of whom the first are apart
+    ::usleep(5000);
+    if (check_in.due()) (void)check_in.exchange({}, phases);
+  }
+  EXPECT_GE(check_in.interval(), 1U);
+  EXPECT_LE(check_in.interval(), 20U);
+  EXPECT_EQ(world().max(static_cast<double>(check_in.interval())), static_cast<double>(check_in.interval()));
+}
+
+}  // namespace
+}  // namespace lockstep::algorithms
