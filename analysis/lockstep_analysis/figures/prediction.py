@@ -174,8 +174,8 @@ def outlook(points: list[Point], options: Options) -> Figure:
             " between them"
             + (f" ({cluster.source})." if cluster.source else "."),
             (
-                "parallel_sgd has no work for more ranks than the batch has samples: its line ends there. "
-                "An epoch of parameter averaging is quicker on more ranks, but teaches less: see the accuracies."
+                "parallel_sgd is predicted with an allreduce; it has no work for more ranks than the batch has samples: its line"
+                " ends there. An epoch of parameter averaging is quicker on more ranks, but teaches less: see the accuracies."
             ),
         ],
         base="predicted serial epoch on one core of the cluster",
