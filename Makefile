@@ -14,5 +14,6 @@ include mk/build.mk
 include mk/data.mk
 include mk/test.mk
 include mk/bench.mk
+include mk/analysis.mk
 include mk/experiments.mk
 include mk/tools.mk

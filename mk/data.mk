@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Parts and data, and the demo that shows it all.
 
-deps: ## Install what is missing (apt as root or with sudo; else says what to install); more with DEPS='compare peers'
+deps: ## Install what is missing (apt as root or with sudo; else says what to install); more with DEPS='compare browser peers'
 	@BLAS=$(BLAS) mk/deps.sh $(DEPS)
 
 data: ## Fetch MNIST and Fashion-MNIST into data/, checked by SHA-256

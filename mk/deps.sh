@@ -4,7 +4,7 @@
 #   mk/deps.sh [GROUP...]          check all; install what is missing (apt), or say what to install; exit 1 if parts stay missing
 #   mk/deps.sh --check [GROUP...]  only check: quick, silent when all is there
 # Groups: build run test bench analysis, which are always meant; data and optional, installed if they can be; and those that
-# are only for who asks: compare peers slurm (a private Slurm for the tests)
+# are only for who asks: compare, browser (the test of the report's page; 110 MB), slurm (a private Slurm for the tests), peers
 # BLAS (openblas, blis, mkl), CXX and PYTHON in the environment mean what they mean to make.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -46,6 +46,9 @@ optional|libxsmm|pc:libxsmm|libxsmm-dev|libxsmm|libxsmm
 bench|Google Benchmark|pc:benchmark|libbenchmark-dev|benchmark|benchmark
 analysis|h5py|py:h5py|python3-h5py|py-h5py~mpi|h5py
 analysis|numpy|py:numpy|python3-numpy|py-numpy|numpy
+analysis|pandas|py:pandas|python3-pandas|py-pandas|pandas
+analysis|scipy|py:scipy|python3-scipy|py-scipy|scipy
+analysis|matplotlib|py:matplotlib|python3-matplotlib|py-matplotlib|matplotlib-base
 compare|Google Benchmark's compare.py|path:${GBENCH_COMPARE:-/usr/share/benchmark/compare.py} cmd:compare.py|libbenchmark-tools||
 compare|scipy|py:scipy|python3-scipy|py-scipy|scipy
 slurm|Slurm's controller|cmd:slurmctld path:/usr/sbin/slurmctld|slurm-wlm||
@@ -56,10 +59,11 @@ slurm|ip|cmd:ip|iproute2||
 slurm|nsenter|cmd:nsenter|util-linux||
 slurm|mount|cmd:mount|mount||
 slurm|hostname|cmd:hostname|hostname||
+browser|Chromium|cmd:chromium|chromium||
 peers|PyTorch|py:torch|python3-torch|py-torch~cuda|pytorch
 data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
 needed=(build run test bench analysis)
-on_request=(compare peers slurm)
+on_request=(compare browser peers slurm)
 
 # A python3 that stands first on PATH may be another one than the system's, for which the Debian packages are.
 python=${PYTHON:-/usr/bin/python3}

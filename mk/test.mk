@@ -21,7 +21,7 @@ test: ## Everything from nothing: parts, build, data, and all tests
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory $(all_cores) all $(unit_tests) $(mpi_tests)
 	@$(MAKE) --no-print-directory data
-	@$(MAKE) --no-print-directory check-layers test-unit test-mpi test-end-to-end
+	@$(MAKE) --no-print-directory check-layers test-unit test-mpi test-end-to-end test-analysis
 	@if why=$$(tests/slurm/lab impossible); then echo "== Slurm tests LEFT OUT: $$why"; else \
 	  $(MAKE) --no-print-directory deps DEPS='$(DEPS) slurm' && $(MAKE) --no-print-directory test-slurm; fi
 

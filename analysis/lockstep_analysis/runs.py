@@ -1,18 +1,63 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Reading of run files (docs/run_file.md)."""
+"""Reading of run files (docs/run_file.md), of every layout that was ever written."""
+
+from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Iterable
 
 import h5py
 import numpy as np
 
-NEWEST_SCHEMA = 1
+from lockstep_analysis.errors import NoRuns
 
+NEWEST_SCHEMA = 2  # 2 added the group /segments: the attempts that a run was made in
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-class NoRuns(Exception):
-    """There is nothing to analyse."""
+# Options that change neither the training nor its clock: runs that differ in these alone repeat each other.
+NOT_SETTINGS = ("seed", "experiment", "data_dir", "eval_acc", "checkpoint_epochs", "checkpoint_minutes")
+PROVENANCE = (
+    "git_sha",
+    "git_dirty",
+    "compiler",
+    "compiler_flags",
+    "build_config",
+    "lockstep_version",
+    "blas",
+    "blas_library",
+    "mpi_library",
+    "hostname",
+    "kernel",
+    "cpu_model",
+    "online_cpus",
+    "smt",
+    "governor",
+    "boost",
+    "nodes",
+    "bindings",
+    "requested_binding",
+    "binding_as_requested",
+    "command_line",
+    "dataset_sha256",
+    "parameter_count",
+    "startup_s",
+    "exchange_choice",
+    "allreduce_choice",
+    "gemm_choices",
+    "slurm_job_id",
+    "peak_rss_bytes",
+    "private_bytes",
+    "hdf5_version",
+    "eigen_version",
+    "l1d_bytes",
+    "l2_bytes",
+    "l3_bytes",
+    "memory_bytes",
+)
+PHASES = ("data", "compute", "exchange", "wait", "update")
 
 
 class NotARun(Exception):
@@ -25,76 +70,221 @@ class Run:
 
     path: Path
     run_id: str
-    config: dict
+    config: dict[str, Any]
     ranks: int
-    hosts: list
-    series: dict
+    hosts: list[str]
+    series: dict[str, np.ndarray]
+    status: str = "complete"
+    started: str = ""
+    finished: str = ""
+    schema: int = 1
+    model_text: str = "{}"
+    provenance: dict[str, Any] = field(default_factory=dict)
+    segments: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
-    def algorithm(self):
+    def algorithm(self) -> str:
         return self.config["algorithm"]
 
     @property
-    def final_accuracy(self):
+    def epochs(self) -> int:
+        return len(self.series["epochs/epoch_s"])
+
+    @property
+    def diverged(self) -> bool:
+        """The training failed because its loss was no number any more: a result, not an accident."""
+        loss = self.series.get("epochs/train_loss", np.zeros(1))
+        return self.status == "failed" and len(loss) > 0 and not np.isfinite(loss[-1])
+
+    @property
+    def final_accuracy(self) -> float:
         """Test accuracy after the last epoch; NaN when it was not evaluated."""
         return float(self.series["epochs/test_accuracy"][-1])
 
-    def settings(self):
+    @cached_property
+    def model(self) -> dict[str, Any]:
+        """The resolved description of the model, layer by layer."""
+        return json.loads(self.model_text)
+
+    @property
+    def lost_s(self) -> float:
+        """Seconds of work that interruptions cost (schema 2)."""
+        return float(np.nansum(self.segments.get("lost_s", [0.0])))
+
+    def settings(self) -> str:
         """All that makes runs repetitions of each other: the configuration but for the seed, and the ranks."""
-        kept = {key: value for key, value in self.config.items() if key not in ("seed", "experiment")}
+        unused = () if self.config.get("dataset") == "synthetic" else ("synthetic_train", "synthetic_test")
+        kept = {key: value for key, value in self.config.items() if key not in (*NOT_SETTINGS, *unused)}
         return json.dumps({**kept, "ranks": self.ranks}, sort_keys=True)
 
 
-def read_run(path):
-    """The Run in a file; raises NotARun."""
-    try:
-        file = h5py.File(path, "r")
-    except OSError:
-        raise NotARun("not a readable HDF5 file") from None
-    with file:
-        if "schema_version" not in file.attrs:
-            raise NotARun("HDF5, but not a run file (no schema_version)")
-        if file.attrs["schema_version"] > NEWEST_SCHEMA:
-            raise NotARun(f"schema {file.attrs['schema_version']} is newer than this analysis ({NEWEST_SCHEMA})")
-        status = text(file.attrs["status"])
-        if status != "complete":
-            raise NotARun(f"its status is {status}")
-        series = {f"{group}/{name}": values[()] for group in ("epochs", "exchange") if group in file
-                  for name, values in file[group].items()}
-        provenance = file["provenance"]
-        return Run(path=Path(path), run_id=text(file.attrs["run_id"]), config=json.loads(text(file["config"][()])),
-                   ranks=int(provenance["ranks"][()]), hosts=[text(h) for h in provenance["hosts"][()]], series=series)
-
-
-def text(value):
+def text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def load_runs(paths):
-    """(runs, left_out): all complete runs below the paths, and [(path, reason)] for the rest. Raises NoRuns."""
-    files = []
+def plain(value: Any) -> Any:
+    """Python's own types for what HDF5 holds."""
+    if isinstance(value, np.ndarray):
+        return [plain(v) for v in value.tolist()]
+    return value.decode() if isinstance(value, bytes) else value.item() if isinstance(value, np.generic) else value
+
+
+# By HDF5's own calls: h5py's convenient ones take several times as long, which is what a folder of a thousand runs waits for.
+_TEXT = h5py.h5t.py_create(h5py.string_dtype())  # Python objects, in memory
+
+
+def read_value(group: h5py.h5g.GroupID, name: bytes) -> Any:
+    """A data set in Python's own types: texts, numbers, or lists of them."""
+    data = h5py.h5d.open(group, name)
+    if data.get_type().get_class() == h5py.h5t.STRING:
+        texts = np.empty(data.shape, dtype=object)
+        data.read(h5py.h5s.ALL, h5py.h5s.ALL, texts, _TEXT)
+        return plain(texts) if texts.shape else text(texts[()])
+    values = np.empty(data.shape, dtype=data.dtype)
+    data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    return values.tolist()
+
+
+def read_group(file: h5py.File, name: str) -> dict[str, np.ndarray]:
+    """All series of a group."""
+    series: dict[str, np.ndarray] = {}
+    if name.encode() not in file.id:
+        return series
+    group = h5py.h5g.open(file.id, name.encode())
+    for member in group:
+        data = h5py.h5d.open(group, member)
+        values = np.empty(data.shape, dtype=np.float64)
+        data.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        series[f"{name}/{member.decode()}"] = values
+    return series
+
+
+def read_run(path: Path | str) -> Run:
+    """The Run in a file, whatever its status; raises NotARun."""
+    try:
+        file = h5py.File(path, "r")
+    except OSError:
+        raise NotARun(unreadable(Path(path))) from None
+    try:
+        with file:
+            return read_open_file(file, Path(path))
+    except KeyError as error:
+        raise NotARun(f"a run file that lacks something: {error.args[0]}") from None
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        raise NotARun(f"torn: its data cannot be read ({str(error).splitlines()[0]})") from None
+
+
+def unreadable(path: Path) -> str:
+    try:
+        with open(path, "rb") as raw:
+            is_hdf5 = raw.read(8) == SIGNATURE
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"
+    return "not a readable HDF5 file: " + ("torn, it ends before its data do" if is_hdf5 else "it is something else")
+
+
+def read_open_file(file: h5py.File, path: Path) -> Run:
+    if "schema_version" not in file.attrs:
+        raise NotARun("HDF5, but not a run file (no schema_version)")
+    schema = int(file.attrs["schema_version"])
+    if schema > NEWEST_SCHEMA:
+        raise NotARun(f"schema {schema} is newer than this analysis ({NEWEST_SCHEMA})")
+    if "provenance" not in file or "ranks" not in file["provenance"]:
+        raise NotARun("a run file that lacks something: /provenance/ranks")
+    provenance = file["provenance"].id
+    there = set(provenance)
+    kept = {key: read_value(provenance, key.encode()) for key in PROVENANCE if key.encode() in there}
+    segments = {key: values[()] for key, values in file["segments"].items()} if "segments" in file else {}
+    run = Run(
+        path=path,
+        run_id=text(file.attrs["run_id"]),
+        config=json.loads(text(file["config"][()])),
+        ranks=int(read_value(provenance, b"ranks")),
+        hosts=read_value(provenance, b"hosts"),
+        series=read_group(file, "epochs") | read_group(file, "exchange"),
+        status=text(file.attrs["status"]),
+        started=text(file.attrs.get("started", "")),
+        finished=text(file.attrs.get("finished", "")),
+        schema=schema,
+        model_text=text(file["model"][()]),
+        provenance=kept,
+        segments=segments,
+    )
+    for needed in ("epochs/epoch_s", "epochs/test_accuracy", "epochs/train_s"):
+        if needed not in run.series:
+            raise NotARun(f"a run file that lacks something: /{needed}")
+    if "algorithm" not in run.config:
+        raise NotARun("a run file whose configuration names no algorithm")
+    return run
+
+
+def run_files(paths: Iterable[Path | str]) -> list[Path]:
+    files: list[Path] = []
     for path in map(Path, paths):
         if not path.exists():
-            raise NoRuns(f"{path} does not exist")
+            raise NoRuns(f"{path} does not exist", "results of a sweep or of `train` are in results/<experiment>/")
         files += sorted(path.rglob("*.h5")) if path.is_dir() else [path]
-    runs, left_out = [], []
-    for file in files:
+    return files
+
+
+def load_runs(
+    paths: Iterable[Path | str], where: dict[str, str] | None = None, incomplete: bool = False
+) -> tuple[list[Run], list[tuple[Path, str]]]:
+    """(runs, left_out): all complete runs below the paths that agree with `where`, and [(path, reason)] for the rest. Runs
+    that diverged are among them: whoever leaves them out makes an algorithm look better than it is.
+    With `incomplete`, also runs that go on, were stopped or failed, as far as they came. Raises NoRuns."""
+    paths = list(paths)
+    runs: list[Run] = []
+    left_out: list[tuple[Path, str]] = []
+    for file in run_files(paths):
         try:
-            runs.append(read_run(file))
-        except NotARun as reason:
-            left_out.append((file, str(reason)))
+            run = read_run(file)
+        except NotARun as fault:
+            left_out.append((file, str(fault)))
+            continue
+        reason = refusal(run, where or {}, incomplete)
+        if reason:
+            left_out.append((file, reason))
+        else:
+            runs.append(run)
     if not runs:
         reasons = "".join(f"\n  {file}: {reason}" for file, reason in left_out)
-        raise NoRuns(f"no complete run file in {', '.join(map(str, paths))}{reasons}")
+        raise NoRuns(
+            f"no complete run file in {', '.join(map(str, paths))}{reasons}",
+            "" if left_out else "give the folder of a sweep, e.g. results/table2; `train` writes there with --experiment",
+        )
     return runs, left_out
 
 
-def epoch_seconds(runs):
+def refusal(run: Run, where: dict[str, str], incomplete: bool) -> str:
+    """Why a run is left out; empty when it is not."""
+    for key, wanted in where.items():
+        given = str(run.ranks) if key == "ranks" else as_text(run.config.get(key))
+        if given not in wanted.split(","):
+            return f"other configuration: {key} is {given}, not {wanted}"
+    if run.epochs == 0:
+        return f"its status is {run.status}, and it has no epoch yet"
+    if run.status != "complete" and not incomplete and not run.diverged:
+        return f"its status is {run.status} ({run.epochs} of {run.config.get('epochs', '?')} epochs)"
+    return ""
+
+
+def as_text(value: Any) -> str:
+    """A value of the configuration as a user would type it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "a described model" if isinstance(value, dict) else str(value)
+
+
+def epoch_seconds(runs: Iterable[Run]) -> np.ndarray:
     """Training time of every epoch of every run, slowest rank, in seconds."""
     return np.concatenate([run.series["epochs/epoch_s"] for run in runs])
 
 
-def phase_share(runs, phase):
+def phase_share(runs: Iterable[Run], phase: str) -> float:
     """Share of the ranks' training time that a phase took, over all epochs and ranks."""
+    runs = list(runs)
     in_phase = sum(run.series[f"epochs/{phase}_s"].sum() for run in runs)
     return in_phase / sum(run.series["epochs/train_s"].sum() for run in runs)

@@ -4,7 +4,7 @@
 import numpy as np
 
 from lockstep_analysis.statistics import median_interval
-from lockstep_analysis.table import layout
+from lockstep_analysis.tables import layout
 
 HEADER = ["contestant", "ranks", "epoch s (median)", "interval", "start+end s", "loss", "accuracy %"]
 

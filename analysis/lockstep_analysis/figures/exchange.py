@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What averaging algorithms tell of themselves: how far the ranks drift apart, how they are weighted, how often they meet."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from lockstep_analysis.chart import Figure, Panel, Series
+from lockstep_analysis.figures.common import NothingToShow, Options
+from lockstep_analysis.figures.learning import left_over, lines_of, most_telling
+from lockstep_analysis.points import Point
+
+SHOWN = (
+    ("drift", "Drift from the last average", "‖m − t‖ / (‖m‖ + ‖t‖)"),
+    ("gamma", "Weight of a rank in the average", "gamma"),
+    ("averages", "Averages", "averages an epoch"),
+)
+OPTIONAL = (
+    ("accuracy_before_average", "Accuracy before an average", "share"),
+    ("accuracy_after_average", "Accuracy after an average", "share"),
+)
+
+
+def by_epoch(point: Point, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(median, lowest, highest) over all ranks and runs, at each epoch."""
+    rows = [r.series[f"exchange/{name}"] for r in point.runs if f"exchange/{name}" in r.series]
+    n = min(map(len, rows))
+    values = np.concatenate([row[:n].reshape(n, -1) for row in rows], axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an epoch without an average is all NaN
+        return np.nanmedian(values, axis=1), np.nanmin(values, axis=1), np.nanmax(values, axis=1)
+
+
+def drift(points: list[Point], options: Options) -> Figure:
+    panels, rows = [], []
+    many = [p for p in points if p.ranks > 1]
+    lines = lines_of(most_telling(many))
+    for name, title, unit in (*SHOWN, *OPTIONAL):
+        series = []
+        for p, text, color, variant in lines:
+            if f"exchange/{name}" not in p.first.series:
+                continue
+            middle, low, high = by_epoch(p, name)
+            keep = ~np.isnan(middle)
+            if not keep.any():
+                continue
+            epoch = np.arange(1, len(middle) + 1)[keep]
+            series.append(
+                Series(text, color, epoch, middle[keep], low[keep], high[keep], "line", variant, "range over ranks and runs")
+            )
+            rows += [
+                {"what": name, "series": text, "epoch": int(e), "median": m, "lowest": lo, "highest": hi}
+                for e, m, lo, hi in zip(epoch, middle[keep], low[keep], high[keep])
+            ]
+        if series:
+            panels.append(Panel(title, "epoch", unit, series, y_from_zero=name != "gamma"))
+    if not panels:
+        raise NothingToShow("no run on several ranks tells of averages, drift or weights")
+    return Figure(
+        "exchange",
+        "How the ranks drift apart and meet again",
+        panels,
+        pd.DataFrame(rows),
+        [
+            "Lines: median over ranks and runs of each epoch's mean; bands: from the lowest to the highest rank. m is the last"
+            " average, t a rank's parameters. Epochs without an average have no value."
+            + left_over(many)
+        ],
+        about="learning",
+    )

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The performance model beside the measurement, and what it says of a larger machine. Whatever a model says is drawn as a line,
+whatever was measured as a mark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lockstep_analysis.chart import Figure, Panel, Series
+from lockstep_analysis.errors import AnalysisError
+from lockstep_analysis.figures.common import NothingToShow, Options, color_of, columns, estimates, variants
+from lockstep_analysis.model.benchmarks import read_benchmarks
+from lockstep_analysis.model.cluster import read_cluster
+from lockstep_analysis.model.epoch import KNOWN, EpochModel, rank_counts
+from lockstep_analysis.points import Point, label, varying
+
+
+def fitted(points: list[Point], options: Options) -> tuple[EpochModel, dict[str, list[Point]]]:
+    if options.bench is None or not options.bench.exists():
+        raise NothingToShow(
+            "the performance model wants microbenchmarks of the same machine: make bench, then --bench results/bench"
+        )
+    known = [p for p in points if p.algorithm in KNOWN]
+    try:
+        model = EpochModel(read_benchmarks(options.bench))
+        model.calibrate(points)
+        keys = [k for k in varying(known) if k != "ranks"]
+        groups: dict[str, list[Point]] = {}
+        for p in known:
+            model.predict(p, p.ranks)
+            groups.setdefault(label(p, keys), []).append(p)
+    except AnalysisError as error:
+        raise NothingToShow(str(error)) from None
+    if not groups:
+        raise NothingToShow(f"the performance model knows {', '.join(KNOWN)}")
+    return model, groups
+
+
+def same_machine(model: EpochModel, points: list[Point]) -> list[str]:
+    """A model of one machine says nothing of runs on another."""
+    there = {p.first.provenance.get("cpu_model") for p in points}
+    here = model.bench.context.get("cpu_model")
+    return (
+        []
+        if here in there or here is None
+        else [f"The benchmarks are of another CPU ({here}) than the runs: residuals mean little."]
+    )
+
+
+def model_beside_measurement(points: list[Point], options: Options) -> Figure:
+    model, groups = fitted(points, options)
+    names = variants((name, color_of(g[0], points)) for name, g in groups.items())
+    time, residuals, rows = [], [], []
+    for name, members in groups.items():
+        members.sort(key=lambda p: p.ranks)
+        color, ranks = color_of(members[0], points), [p.ranks for p in members]
+        predicted = [model.predict(p, p.ranks) for p in members]
+        time += [
+            estimates(name, color, ranks, [p.epoch_s for p in members], variant=names[name]),
+            Series(
+                f"{name}: model",
+                color,
+                ranks,
+                [q.epoch_s for q in predicted],
+                style="guide" if len(members) > 1 else "ticks",
+                variant=names[name],
+                predicted=True,
+                in_legend=False,
+            ),
+        ]
+        residuals.append(
+            Series(
+                name,
+                color,
+                ranks,
+                [p.epoch_s.value / q.epoch_s for p, q in zip(members, predicted)],
+                [p.epoch_s.low / q.epoch_s for p, q in zip(members, predicted)],
+                [p.epoch_s.high / q.epoch_s for p, q in zip(members, predicted)],
+                variant=names[name],
+            )
+        )
+        rows += [
+            {
+                "series": name,
+                "ranks": p.ranks,
+                **columns("measured s", p.epoch_s),
+                "model s": q.epoch_s,
+                "model compute s": q.compute_s,
+                "model exchange s": q.exchange_s,
+                "measured over model": p.epoch_s.value / q.epoch_s,
+            }
+            for p, q in zip(members, predicted)
+        ]
+    constants = "; ".join(
+        f"{row}: α {1e6 * c.alpha:.2g} µs, β {1e9 * c.beta:.2g} ns/B, γ {1e9 * c.gamma:.2g} ns/B (±{100 * c.residual:.0f}%)"
+        for row, c in model.rows.items()
+        if row in ("ring", "rabenseifner", "recursive_doubling", "shared_memory")
+    )
+    return Figure(
+        "model",
+        "Why: the performance model beside the measurement",
+        [
+            Panel("Time of an epoch", "ranks", "seconds", time, "log2", "log"),
+            Panel("Residual", "ranks", "measured over model", residuals, "log2", "log2", h_lines=[(1.0, "model")]),
+        ],
+        pd.DataFrame(rows),
+        [
+            (
+                "Marks: measured, with 95% intervals; dashed: model, from microbenchmarks alone but for "
+                f"the work besides matrix products, which is taken from {model.overhead_from}."
+            ),
+            f"Fitted on {model.bench.allreduce_ranks} ranks: {constants}.",
+            (
+                "What is above the model is waiting for stragglers, contention for memory and cores, and what the model does not"
+                " know."
+            ),
+            *same_machine(model, points),
+        ],
+        bound="model",
+    )
+
+
+def outlook(points: list[Point], options: Options) -> Figure:
+    """Prediction alone: the same training on a described cluster."""
+    model, groups = fitted(points, options)
+    cluster = read_cluster(options.cluster)
+    names = variants((name, color_of(g[0], points)) for name, g in groups.items())
+    time: list[Series] = []
+    speed: list[Series] = []
+    rows: list[dict[str, Any]] = []
+    serial = [p for p in points if p.algorithm == "serial"]
+    for name, members in groups.items():
+        point = members[0]
+        if point.algorithm == "serial":
+            continue
+        useful = min(cluster.most_ranks, point.batch if point.algorithm == "parallel_sgd" else point.samples)
+        counts = rank_counts(max(useful, 2))
+        base_point = next((p for p in serial if p.batch == point.batch), point)
+        base_s = model.predict(base_point, 1, cluster).epoch_s
+        predicted = [model.predict(point, n, cluster) for n in counts]
+        color = color_of(point, points)
+        for panel, values in ((time, [q.epoch_s for q in predicted]), (speed, [base_s / q.epoch_s for q in predicted])):
+            panel.append(Series(f"{name}: prediction", color, counts, values, style="guide", variant=names[name], predicted=True))
+        rows += [
+            {
+                "series": name,
+                "ranks": n,
+                "nodes": -(-n // cluster.cores_per_node),
+                "predicted s": q.epoch_s,
+                "compute s": q.compute_s,
+                "exchange s": q.exchange_s,
+                "predicted speed-up": base_s / q.epoch_s,
+            }
+            for n, q in zip(counts, predicted)
+        ]
+    if not rows:
+        raise NothingToShow("no algorithm on several ranks that the performance model knows")
+    everywhere = sorted({int(r["ranks"]) for r in rows})
+    ideal = Series("ideal", "bound", everywhere, np.array(everywhere, dtype=float), style="guide")
+    return Figure(
+        "outlook",
+        f"Prediction, not measurement: {cluster.name}",
+        [
+            Panel("Predicted time of an epoch", "ranks", "seconds", time, "log2", "log"),
+            Panel("Predicted speed-up", "ranks", "times the predicted serial epoch", [ideal, *speed], "log2", "log2"),
+        ],
+        pd.DataFrame(rows),
+        [
+            "Nothing here was measured. The model of the machine that the runs were made on, on nodes of"
+            f" {cluster.cores_per_node} cores with α {1e6 * cluster.alpha_s:g} µs and β {1e9 * cluster.beta_s_per_byte:g} ns/B"
+            " between them"
+            + (f" ({cluster.source})." if cluster.source else "."),
+            (
+                "parallel_sgd is predicted with an allreduce; it has no work for more ranks than the batch has samples: its line"
+                " ends there. An epoch of parameter averaging is quicker on more ranks, but teaches less: see the accuracies."
+            ),
+        ],
+        base="predicted serial epoch on one core of the cluster",
+        is_relative=True,
+        bound="ideal",
+    )

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A cluster to predict for, from a small JSON file; analysis/clusters/ has examples."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from lockstep_analysis.errors import AnalysisError
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Nodes of `cores_per_node` cores, alpha and beta between nodes. Cores and what is within a node are taken from the machine
+    that was measured, times `core_speed`."""
+
+    name: str
+    cores_per_node: int
+    alpha_s: float
+    beta_s_per_byte: float
+    core_speed: float = 1.0
+    most_ranks: int = 4096
+    source: str = ""
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "clusters"
+
+
+def read_cluster(path: Path | None) -> Cluster:
+    path = path or EXAMPLES / "infiniband_hdr100.json"
+    if not path.exists() and (EXAMPLES / f"{path}.json").exists():
+        path = EXAMPLES / f"{path}.json"
+    try:
+        given = json.loads(path.read_text())
+    except OSError as error:
+        raise AnalysisError(
+            f"{path}: {error.strerror}", f"there are: {', '.join(sorted(p.stem for p in EXAMPLES.glob('*.json')))}"
+        ) from None
+    except ValueError as error:
+        raise AnalysisError(f"{path} is not JSON: {error}") from None
+    known = {f.name for f in fields(Cluster)}
+    unknown, missing = set(given) - known, {"name", "cores_per_node", "alpha_s", "beta_s_per_byte"} - set(given)
+    if unknown or missing:
+        raise AnalysisError(
+            f"{path}: " + "; ".join([f"unknown key {k}" for k in sorted(unknown)] + [f"{k} is missing" for k in sorted(missing)]),
+            f"known keys: {', '.join(sorted(known))}",
+        )
+    cluster = Cluster(**given)
+    if cluster.cores_per_node < 1 or cluster.alpha_s <= 0 or cluster.beta_s_per_byte <= 0 or cluster.core_speed <= 0:
+        raise AnalysisError(f"{path}: cores_per_node, alpha_s, beta_s_per_byte and core_speed must be positive")
+    return cluster

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Predicts the time of an epoch of each algorithm on N ranks.
+
+    epoch = steps * (c * products + exchange a step) + averages * exchange of an average
+
+`products` are the matrix products of a step from gemm_bench. `c` is everything else of a step (batches, element-wise work,
+update) over them: epoch / floor of epoch_bench or, where that was not measured, the serial runs of the same folder over their
+products. The exchange is an allreduce of the measured or fitted cost. Waiting for stragglers is not in the model: it is in the
+residual."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lockstep_analysis.model import costs
+from lockstep_analysis.model.benchmarks import Benchmarks
+from lockstep_analysis.model.cluster import Cluster
+from lockstep_analysis.model.compute import Products, linear_layers, parameter_count, step_products
+from lockstep_analysis.points import Point
+
+KNOWN = ("serial", "parallel_sgd", "param_avg", "w_param_avg")
+
+
+@dataclass
+class Prediction:
+    compute_s: float
+    exchange_s: float
+
+    @property
+    def epoch_s(self) -> float:
+        return self.compute_s + self.exchange_s
+
+
+@dataclass
+class EpochModel:
+    """The model of one machine; `for_cluster` continues it."""
+
+    bench: Benchmarks
+    overhead: dict[str, float] = field(default_factory=dict)  # point key's backend/batch -> c
+    overhead_from: str = ""
+
+    def __post_init__(self) -> None:
+        self.rows = costs.fit_each(self.bench.allreduce_s, self.bench.allreduce_ranks)
+        self.memory = self.rows.get("shared_memory") or next(iter(self.rows.values()))
+
+    def calibrate(self, points: list[Point]) -> None:
+        """Takes `c` from the serial runs, for batch sizes that epoch_bench has not measured on this model."""
+        if self.bench.over_floor:
+            self.overhead_from = "epoch_bench (an epoch over its matrix products)"
+            return
+        for p in points:
+            if p.algorithm == "serial":
+                layers, products = linear_layers(p.first), Products(self.bench, str(p.config.get("gemm", "tiled")))
+                floor = p.samples / p.batch * step_products(layers, products, p.batch)
+                self.overhead[f"{p.problem} {p.batch}"] = p.epoch_s.value / floor
+        self.overhead_from = (
+            "the serial runs themselves (their epoch over its matrix products)"
+            if self.overhead
+            else "nothing: the prediction is a lower bound, matrix products alone"
+        )
+
+    def factor(self, point: Point, local: float) -> float:
+        """c at the nearest batch size that is known. Never below 1: an epoch costs no less than its products."""
+        model, backend = str(point.config.get("model")), str(point.config.get("gemm", "tiled"))
+        known = {b: v for (m, g, b), v in self.bench.over_floor.items() if m == model and g == backend} or {
+            b: v for (m, g, b), v in self.bench.over_floor.items() if g == backend
+        }
+        if not known:
+            known = {int(key.split()[-1]): v for key, v in self.overhead.items() if key.rsplit(" ", 1)[0] == point.problem}
+        if not known:
+            return 1.0
+        nearest = min(known, key=lambda b: abs(math.log(b / max(local, 1.0))))
+        return max(known[nearest], 1.0)
+
+    def predict(self, point: Point, ranks: int, cluster: Cluster | None = None, samples: int | None = None) -> Prediction:
+        layers = linear_layers(point.first)
+        products = Products(self.bench, str(point.config.get("gemm", "tiled")))
+        n_bytes = 4.0 * parameter_count(point.first, layers)
+        samples = samples or point.samples
+        speed = cluster.core_speed if cluster else 1.0
+        if point.algorithm in ("serial", "parallel_sgd"):
+            steps, local = math.ceil(samples / point.batch), point.batch / ranks
+            shares = point.algorithm == "parallel_sgd" and ranks > 1 and shares_parameters(point)
+            work = (
+                step_products(layers, products, local, point.batch, ranks)
+                if shares and not cluster
+                else step_products(layers, products, local)
+            )
+            exchange = steps * (
+                self.shared_step(layers, point.batch, ranks)
+                if shares and not cluster
+                else self.allreduce(row_of(point), n_bytes, ranks, cluster)
+            )
+        else:
+            local = min(point.batch, max(samples / ranks, 1.0))
+            steps = math.ceil(samples / ranks / point.batch)
+            work = step_products(layers, products, local)
+            exchange = averages(point, steps) * self.allreduce(row_of(point), n_bytes + 4.0, ranks, cluster)
+        return Prediction(steps * work * self.factor(point, local) / speed, exchange)
+
+    def allreduce(self, row: str, n_bytes: float, ranks: int, cluster: Cluster | None) -> float:
+        """Seconds of one allreduce: as measured where it was measured on as many ranks; else from the fitted constants. On
+        several nodes: reduce in the node, Rabenseifner or ring between nodes, whichever is faster, broadcast in the node."""
+        if ranks < 2:
+            return 0.0
+        inside = min(ranks, cluster.cores_per_node) if cluster else ranks
+        nodes = math.ceil(ranks / cluster.cores_per_node) if cluster else 1
+        measured = self.bench.allreduce_s.get(row) or self.bench.allreduce_s.get("auto") or {}
+        if cluster is None or nodes == 1:
+            if ranks == self.bench.allreduce_ranks and measured:
+                return costs.interpolate(measured, n_bytes)
+            constants = self.rows.get(row, self.memory)
+            return constants.seconds(costs.FORMULAS.get(row, costs.shared_memory), ranks, n_bytes)
+        network = costs.Constants(cluster.alpha_s, cluster.beta_s_per_byte, self.memory.gamma)
+        between = min(network.seconds(costs.rabenseifner, nodes, n_bytes), network.seconds(costs.ring, nodes, n_bytes))
+        within = self.memory.seconds(costs.shared_memory, inside, n_bytes) if inside > 1 else 0.0
+        return within + between
+
+    def shared_step(self, layers: list[tuple[int, int]], batch: int, ranks: int) -> float:
+        """Exchange of `exchange = shared`: two waits, and each rank reads the activations and output gradients of the others'
+        samples (docs/algorithms.md). The first layer's inputs are bytes that all ranks have."""
+        floats = sum(n_out + (n_in if i else 0) for i, (n_in, n_out) in enumerate(layers))
+        n_bytes = 4.0 * batch * floats * (ranks - 1) / ranks
+        return 2.0 * self.memory.alpha + n_bytes * (self.memory.beta + self.memory.gamma)
+
+
+def shares_parameters(point: Point) -> bool:
+    choice = point.first.provenance.get("exchange_choice", point.config.get("exchange", "auto"))
+    return choice == "shared" or (choice == "auto" and point.config.get("allreduce", "auto") == "auto")
+
+
+def row_of(point: Point) -> str:
+    return str(point.config.get("allreduce", "auto"))
+
+
+def averages(point: Point, steps: int) -> float:
+    """Averages an epoch: as the options say."""
+    if int(point.config.get("avg_steps", 0)) > 0:
+        return math.ceil(steps / int(point.config["avg_steps"]))
+    frequency = int(point.config.get("avg_freq", 1))
+    return 1.0 / frequency if frequency else 1.0 / max(int(point.config.get("epochs", 1)), 1)
+
+
+def rank_counts(most: int, least: int = 1) -> list[int]:
+    return [int(n) for n in 2 ** np.arange(int(np.log2(least)), int(np.log2(most)) + 1)]
