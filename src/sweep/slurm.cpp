@@ -67,14 +67,16 @@ ClusterSize cluster_size(const std::string& partition) {
   ClusterSize size;
   bool found = false;
   for (const std::string& line :
-       split(ask({"sinfo", "-h", "-e", "-o", "%P|%D|%c|%Z"}, "Slurm does not tell its nodes"), '\n')) {
+       split(ask({"sinfo", "-h", "-e", "-o", "%P|%D|%c|%Z|%l"}, "Slurm does not tell its nodes"), '\n')) {
     const std::vector<std::string> parts = split(line, '|');
-    if (parts.size() != 4) continue;
+    if (parts.size() != 5) continue;
     const bool is_default = parts[0].ends_with('*');
     if (partition.empty() ? !is_default : parts[0] != partition && parts[0] != partition + "*") continue;
     found = true;
     const std::size_t cores = number(parts[2]) / std::max<std::size_t>(number(parts[3]), 1);
     size.nodes += number(parts[1]);
+    if (parts[4] != "infinite" && parts[4] != "n/a")
+      size.longest_s = parse_duration("a partition's limit", parts[4]);
     size.cores_per_node = size.cores_per_node == 0 ? cores : std::min(size.cores_per_node, cores);
   }
   if (!found && !partition.empty())

@@ -21,6 +21,7 @@ void require_slurm();
 struct ClusterSize {
   std::size_t nodes = 0;
   std::size_t cores_per_node = 0;  ///< physical ones
+  double longest_s = 0.0;          ///< that a job may ask for
 };
 /// Of the partition, or of the default one if that is "". Throws ConfigError for one that does not exist.
 [[nodiscard]] ClusterSize cluster_size(const std::string& partition);

@@ -54,16 +54,22 @@ double whole_minutes(double seconds) { return 60.0 * std::max(2.0, std::ceil(sec
 
 // The time limit of a job that needs `estimate_s` by the estimate.
 double time_limit_s(double estimate_s, const SubmitOptions& options, const Site& site,
-                    const std::string& what) {
-  const double longest = parse_duration("time_limit", site.time_limit);
+                    const ClusterSize& size, const std::string& what) {
+  double longest = parse_duration("time_limit", site.time_limit);
+  if (size.longest_s > 0.0) longest = std::min(longest, size.longest_s);
   const bool given = !options.time.empty();
   const double time_s = given ? parse_duration("--time", options.time)
                               : std::min(longest, whole_minutes(margin * estimate_s + overhead_s));
+  if (time_s > longest)
+    throw ConfigError({"the time of " + what + " is too long", "at most " + duration_text(longest),
+                       duration_text(time_s),
+                       "another --partition or --site; or --split, and runs go on in the next job"});
   if (options.split || time_s >= estimate_s + signal_lead_s(time_s)) return time_s;
   throw ConfigError(
       {fmt::format("the time of {} is too short", what),
        fmt::format("{} and more, by the estimate", duration_text(estimate_s + signal_lead_s(time_s))),
-       duration_text(time_s) + (given ? "" : ", the time_limit of the site " + site.name),
+       duration_text(time_s) +
+           (given ? "" : ", the most that the site " + site.name + " or its partition gives"),
        "--split lets runs stop at the limit and go on in the next job; or a longer --time"});
 }
 
@@ -119,7 +125,8 @@ std::vector<Job> divide_spread(const Plan& plan, const std::vector<Point>& point
           .nodes = shape.nodes,
           .tasks = job.tasks.size(),
           .at_once = options.at_once,
-          .time_s = time_limit_s(longest_s, options, site, "the runs of " + job_name(plan, shape, part)),
+          .time_s =
+              time_limit_s(longest_s, options, site, size, "the runs of " + job_name(plan, shape, part)),
           .exclusive = false,
           .list_file = ""};
       jobs.push_back(std::move(job));
@@ -145,7 +152,7 @@ std::vector<Job> divide_packed(const Plan& plan, const std::vector<Point>& point
       .nodes = most.nodes,
       .tasks = 0,
       .at_once = 0,
-      .time_s = time_limit_s(estimate_of(points), options, site, "the sweep"),
+      .time_s = time_limit_s(estimate_of(points), options, site, size, "the sweep"),
       .exclusive = true,
       .list_file = ""};
   return {job};

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sweeps under Slurm: packed and spread, and complete whatever happens to their jobs."""
+
+import subprocess
+from collections import Counter
+
+from cluster import wait_until
+from sweeps import LONG, SMALL, Sweep, epochs_for
+
+MATRIX = {"algorithm": ["parallel_sgd", "param_avg", "w_param_avg"], "ranks": [1, 2, 4, 8]}
+
+
+def test_packed_and_spread_sweeps_are_made_at_the_same_time(cluster, tmp_path):
+    packed = Sweep(cluster, tmp_path, "packed", fixed=SMALL, matrix=MATRIX)
+    spread = Sweep(cluster, tmp_path, "spread", fixed=SMALL, matrix=MATRIX)
+    packed.submit("packed")
+    spread.submit("spread", "--at-once", 2, launcher="srun")
+    again = spread.submit("spread", launcher="srun")  # all of it is under way already
+    assert "12 runs, 0 to be submitted" in again.stdout
+
+    packed.wait()
+    spread.wait()
+    for sweep in (packed, spread):
+        assert sweep.states() == ["complete"] * 12
+        assert Counter(run["ranks"] for run in sweep.runs().values()) == {1: 3, 2: 3, 4: 3, 8: 3}
+        for run_id in sweep.runs():
+            assert sweep.segments(run_id) == 1
+
+    # Packed: one job, and smaller runs on a part of the nodes of larger ones.
+    assert len(packed.jobs()) == 1
+    nodes = {run["ranks"]: set(packed.hosts(run_id)) for run_id, run in packed.runs().items()}
+    assert nodes[1] == nodes[2] == nodes[4] and nodes[4] < nodes[8] and len(nodes[8]) == 2
+    # Spread: an array for each shape.
+    assert sorted(spread.jobs()) == ["spread-n1x1", "spread-n2x1", "spread-n4x1", "spread-n8x2"]
+
+    for sweep in (packed, spread):
+        scripts = sorted((sweep.folder / "sweep/jobs").glob("*.sbatch"))
+        checked = subprocess.run(["shellcheck", *map(str, scripts)], capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stdout
+        wait_for_summary(cluster, sweep)
+        assert "12 runs: 12 complete" in (sweep.folder / "sweep/summary.txt").read_text()
+
+
+def wait_for_summary(cluster, sweep):
+    """The job that collects comes by itself, after the others."""
+    job = max(number for number, job in cluster.jobs().items() if job["name"] == f"{sweep.folder.name}-collect")
+    assert cluster.wait_for(job)["job_state"] == "COMPLETED"
+
+
+def test_a_sweep_is_complete_after_its_jobs_were_cut_off_requeued_and_killed(cluster, tmp_path):
+    """24 runs: one job reaches its time limit, one is requeued by hand, and in one a rank is killed."""
+    sweep = Sweep(cluster, tmp_path, "faults", fixed={**SMALL, "eval_acc": False}, time="0:00:20",
+                  matrix={"algorithm": ["param_avg", "parallel_sgd", "w_param_avg"], "ranks": [2],
+                          "batch_size": [8, 12, 16, 24, 32, 48, 64]},
+                  include=[{"algorithm": "param_avg", "ranks": 1, **LONG, "epochs": epochs_for(45, tmp_path)},
+                           {"algorithm": "param_avg", "ranks": 3, **LONG},
+                           {"algorithm": "parallel_sgd", "ranks": 4, **LONG, "epochs": 100}])
+    sweep.submit("spread", "--time", "0:01:00", "--split")
+    requeued = sweep.wait_for_epochs(2, ranks=3)
+    cluster.exec("scontrol", "requeue", sweep.jobs()["faults-n3x1"])
+    killed = sweep.wait_for_epochs(2, ranks=4)
+    kill_a_rank(cluster, sweep, killed)
+    limited = next(run_id for run_id, run in sweep.runs().items() if run["ranks"] == 1)
+    sweep.wait(timeout=150)
+
+    broken = sweep.runs()[killed]
+    assert broken["state"] == "broken"
+    assert "process rank 1" in broken["why"] and "signal 9" in broken["why"]
+    assert sweep.states() == ["broken"] + ["complete"] * 23
+
+    resumed = sweep.do("resume")
+    assert "24 runs, 23 complete, 0 under way, 1 to be submitted" in resumed.stdout
+    sweep.wait()
+    assert sweep.states() == ["complete"] * 24
+    assert len(list(sweep.folder.glob("*.h5"))) == 24
+    for run_id in sweep.runs():
+        assert sweep.status(run_id) == "complete"
+        # No run is made twice: those that nothing happened to have one segment.
+        assert (sweep.segments(run_id) > 1) == (run_id in (requeued, killed, limited)), run_id
+
+
+def kill_a_rank(cluster, sweep, run_id):
+    node = sweep.hosts(run_id)[1]
+    pids = cluster.on(node, "pgrep", "-f", f"bin/train .*run-id={run_id}").stdout.split()
+    train = [pid for pid in pids if cluster.on(node, "readlink", f"/proc/{pid}/exe", check=False).stdout.strip().endswith("/train")]
+    assert len(train) == 4, train
+    rank_1 = [pid for pid in train
+              if "OMPI_COMM_WORLD_RANK=1" in cluster.on(node, "cat", f"/proc/{pid}/environ").stdout.split("\0")]
+    cluster.on(node, "kill", "-9", *rank_1)
+
+
+def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster, tmp_path):
+    sweep = Sweep(cluster, tmp_path, "lost", fixed={**SMALL, **LONG, "epochs": 150},
+                  matrix={"algorithm": ["param_avg", "w_param_avg"], "ranks": [5]})
+    sweep.submit("packed")
+    first = sweep.wait_for_epochs(2, ranks=5)
+    node = sweep.hosts(first)[-1]
+    cluster.crash(node)
+    try:
+        cluster.exec("scontrol", "update", f"nodename={node}", "state=down", "reason=crashed")
+        wait_until(lambda: sweep.segments(first) == 2, 60, "the job is not made again")
+        assert sweep.wait_for_epochs(1, ranks=5) == first
+        assert node not in sweep.hosts(first)
+        sweep.do("cancel")
+        sweep.wait()
+        assert sweep.runs()[first]["state"] in ("interrupted", "broken")
+        assert "missing" in sweep.states()
+        sweep.do("resume")
+        sweep.wait()
+        assert sweep.states() == ["complete"] * 2
+        assert sweep.segments(first) == 3
+    finally:
+        cluster.boot(node)
+        cluster.exec("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+        cluster.wait_idle()
+
+
+def test_what_slurm_would_not_take_is_told_before_anything_is_submitted(cluster, tmp_path):
+    sweep = Sweep(cluster, tmp_path, "wrong", fixed=SMALL, matrix={"algorithm": ["param_avg"], "ranks": [2, 64]})
+    before = set(cluster.jobs())
+    too_many = sweep.submit("packed", check=False)
+    assert too_many.returncode == 2
+    assert "64 ranks on 16 nodes" in too_many.stderr and "at most 4 nodes of 4 cores" in too_many.stderr
+
+    sweep = Sweep(cluster, tmp_path, "wrong", fixed=SMALL, matrix={"algorithm": ["param_avg"], "ranks": [2, 4]})
+    nowhere = sweep.submit("packed", "--partition", "nowhere", check=False)
+    assert nowhere.returncode == 2
+    assert "nowhere" in nowhere.stderr and "main" in nowhere.stderr
+    too_long = sweep.submit("packed", "--partition", "short", "--time", "1:00:00", check=False)
+    assert too_long.returncode == 2
+    assert "too long" in too_long.stderr and "0:05:00" in too_long.stderr
+
+    judged = sweep.submit("spread", "--test-only")
+    assert judged.stdout.count("to start at") == 2, judged.stdout
+    assert set(cluster.jobs()) == before
