@@ -89,9 +89,10 @@ void read_idx_values(const std::filesystem::path& path, std::span<std::uint8_t> 
 }
 
 std::filesystem::path find_idx_file(const std::filesystem::path& path) {
-  if (std::filesystem::exists(path)) return path;
+  std::error_code unreadable;  // a folder that may not be searched, a link to itself: no file either way
+  if (std::filesystem::exists(path, unreadable)) return path;
   const std::filesystem::path zipped = path.string() + ".gz";
-  if (std::filesystem::exists(zipped)) return zipped;
+  if (std::filesystem::exists(zipped, unreadable)) return zipped;
   throw Error({.what = "no data file " + path.string() + " (nor with .gz)",
                .hint =
                    "`make data` fetches the data sets; --data-dir says where they are; `--dataset synthetic` "

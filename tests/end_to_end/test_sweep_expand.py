@@ -122,6 +122,13 @@ def test_a_sweep_can_be_looked_at_where_the_data_are_not(tmp_path):
     assert "nowhere/mnist is not here" in done.stdout
 
 
+def test_a_data_folder_that_cannot_be_read_is_one_that_is_not_there(tmp_path):
+    (tmp_path / "mnist").symlink_to(tmp_path / "mnist")
+    done = expand(write(tmp_path / "loop.json", {"fixed": {"dataset": "mnist", "data_dir": str(tmp_path), "epochs": 3}}))
+    assert done.returncode == 0, done.stderr
+    assert "is not here" in done.stdout
+
+
 MISTAKES = {
     "no JSON": ('{"matrix": {"ranks": [1,]}}', ["line 1, column", "no comma before"]),
     "unknown setting": ({"matrix": {"bach_size": [1]}}, ["bach_size", "did you mean 'batch_size'"]),
