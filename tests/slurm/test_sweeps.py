@@ -52,9 +52,9 @@ def test_a_sweep_is_complete_after_its_jobs_were_cut_off_requeued_and_killed(clu
     sweep = Sweep(cluster, tmp_path, "faults", fixed={**SMALL, "eval_acc": False}, time="0:00:20",
                   matrix={"algorithm": ["param_avg", "parallel_sgd", "w_param_avg"], "ranks": [2],
                           "batch_size": [8, 12, 16, 24, 32, 48, 64]},
-                  include=[{"algorithm": "param_avg", "ranks": 1, **LONG, "epochs": epochs_for(45, tmp_path)},
-                           {"algorithm": "param_avg", "ranks": 3, **LONG},
-                           {"algorithm": "parallel_sgd", "ranks": 4, **LONG, "epochs": 100}])
+                  include=[{"algorithm": "param_avg", "ranks": 1, **LONG, "epochs": epochs_for(35, tmp_path)},
+                           {"algorithm": "param_avg", "ranks": 3, **LONG, "epochs": 200},
+                           {"algorithm": "parallel_sgd", "ranks": 4, **LONG, "epochs": 150}])
     sweep.submit("spread", "--time", "0:01:00", "--split")
     requeued = sweep.wait_for_epochs(2, ranks=3)
     cluster.exec("scontrol", "requeue", sweep.jobs()["faults-n3x1"])
