@@ -6,7 +6,6 @@
 #include <cassert>
 
 #include "core/names.hpp"
-#include "core/sha256.hpp"
 
 namespace lockstep::data {
 namespace {
@@ -54,10 +53,6 @@ Dataset view_dataset(const DatasetInfo& info, std::span<const std::uint8_t> bloc
     samples->features = features;
   }
   return dataset;
-}
-
-std::string sha256(std::span<const std::uint8_t> block) {
-  return lockstep::sha256(std::as_bytes(block));
 }
 
 }  // namespace lockstep::data

@@ -75,9 +75,6 @@ struct DatasetRow {
 /// Opens the set that the options name; throws Error when its files are missing or foreign.
 [[nodiscard]] std::unique_ptr<DatasetSource> open_dataset(const DataOptions& options);
 
-/// SHA-256 of a block, in hexadecimal.
-[[nodiscard]] std::string sha256(std::span<const std::uint8_t> block);
-
 // The sources, one file each.
 [[nodiscard]] std::unique_ptr<DatasetSource> open_idx_dataset(const DataOptions& options);
 [[nodiscard]] std::unique_ptr<DatasetSource> open_synthetic_dataset(const DataOptions& options);

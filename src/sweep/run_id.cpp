@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "data/dataset.hpp"
+#include "core/sha256.hpp"
 
 namespace lockstep::sweep {
 
@@ -22,7 +22,7 @@ std::string identity_text(const Resolved& resolved, std::size_t ranks, std::size
 std::string make_run_id(const Resolved& resolved, std::size_t ranks, std::size_t nodes, std::uint32_t seed) {
   constexpr std::size_t hash_digits = 12;
   const std::string text = identity_text(resolved, ranks, nodes, seed);
-  const std::string hash = data::sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  const std::string hash = sha256(std::as_bytes(std::span(text)));
   return fmt::format("{}-{}-n{}-b{}-s{}-{}", resolved.values["algorithm"].get<std::string>(),
                      resolved.values["dataset"].get<std::string>(), ranks,
                      resolved.values["batch_size"].get<std::size_t>(), seed, hash.substr(0, hash_digits));

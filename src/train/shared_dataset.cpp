@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "core/sha256.hpp"
+
 namespace lockstep::train {
 namespace {
 
@@ -37,7 +39,7 @@ SharedDataset::SharedDataset(const comm::Communicator& node, const data::DataOpt
           new (window.bytes().data()) data::DatasetInfo(opened.info);
           const auto block = as_bytes(window.bytes().subspan(header_bytes));
           opened.source->load(block.first(opened.info.total_bytes()));
-          sha256_ = data::sha256(block.first(opened.info.total_bytes()));
+          sha256_ = lockstep::sha256(std::as_bytes(block.first(opened.info.total_bytes())));
         }
         window.fence();
         return window;

@@ -140,12 +140,6 @@ TEST(Synthetic, DependsOnTheSeedAlone) {
   EXPECT_NE(generate(1), generate(2));
 }
 
-TEST(Sha256, OfABlockIsTheStandardOne) {
-  const std::string abc = "abc";  // FIPS 180-2, appendix B.1
-  EXPECT_EQ(sha256({reinterpret_cast<const std::uint8_t*>(abc.data()), abc.size()}),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-}
-
 TEST(Share, DividesAllWithoutGapsAndAsEquallyAsPossible) {
   for (const std::size_t total : {0U, 1U, 7U, 64U, 1000U})
     for (const std::size_t count : {1U, 2U, 3U, 5U, 8U, 64U}) {

@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data/dataset.hpp"
+#include "core/sha256.hpp"
 #include "sweep/resolver.hpp"
 #include "sweep/run_id.hpp"
 #include "sweep/spec.hpp"
@@ -237,7 +237,7 @@ TEST(RunIds, EndInTheHashOfWhatDiffersFromTheDefaults) {
   const Resolved& resolved = resolver.resolve(Json::parse(R"({"algorithm": "w_param_avg", "lambda": 10})"));
   const std::string text = identity_text(resolved, 4, 0, 3);
   EXPECT_EQ(text, R"({"algorithm":"w_param_avg","lambda":10.0,"ranks":4,"seed":3})");
-  const std::string hash = data::sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  const std::string hash = sha256(std::as_bytes(std::span(text)));
   EXPECT_EQ(make_run_id(resolved, 4, 0, 3), "w_param_avg-mnist-n4-b64-s3-" + hash.substr(0, 12));
   EXPECT_THAT(identity_text(resolved, 4, 2, 3), HasSubstr(R"("nodes":2)"));
 }
