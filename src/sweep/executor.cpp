@@ -16,7 +16,6 @@
 #include "record/progress.hpp"
 #include "record/provenance.hpp"
 #include "sweep/run_state.hpp"
-#include "sweep/until.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -166,7 +165,7 @@ Outcome make_runs(const Workplace& place, std::vector<Point> points, SignalWatch
     if (!runner.run(i + 1, points[i])) break;
     if (i + 1 < points.size()) continue;
     const std::vector<Point> more =
-        interleaved(more_repeats(place.spec, points, place.folder.root()), place.spec.name);
+        interleaved(due_repeats(place.spec, points, place.folder), place.spec.name);
     points.insert(points.end(), more.begin(), more.end());
     runner.expect(points.size());
   }

@@ -57,8 +57,7 @@ std::string job_script(const JobRequest& job, const Site& site, const SweepFolde
   Script script(job.comment);
   script.option("job-name", job.name);
   script.option("nodes", std::to_string(job.nodes));
-  script.option("ntasks", std::to_string(job.ranks));
-  script.option("ntasks-per-node", std::to_string((job.ranks + job.nodes - 1) / job.nodes));
+  script.option("ntasks-per-node", std::to_string(job.cores));
   script.option("cpus-per-task", "1");
   script.option("hint", "nomultithread");
   if (job.exclusive) script.line("#SBATCH --exclusive");
@@ -79,7 +78,9 @@ std::string job_script(const JobRequest& job, const Site& site, const SweepFolde
                                     "--site",
                                     site.file,
                                     "--list",
-                                    job.list_file};
+                                    job.list_file,
+                                    "--cores-per-node",
+                                    std::to_string(site.cores_per_node)};
   script.add_body(site, words, job.tasks > 0 ? " --task \"$SLURM_ARRAY_TASK_ID\"" : "");
   return script.text();
 }

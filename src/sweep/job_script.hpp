@@ -14,8 +14,8 @@ namespace lockstep::sweep {
 struct JobRequest {
   std::string name;
   std::string comment;  ///< what it is, one line
-  std::size_t ranks = 1;
   std::size_t nodes = 1;
+  std::size_t cores = 1;    ///< of each node
   std::size_t tasks = 0;    ///< of an array; 0: no array
   std::size_t at_once = 0;  ///< at most so many of them at the same time; 0: all
   double time_s = 0.0;

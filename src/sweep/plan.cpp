@@ -9,7 +9,6 @@
 
 #include "core/error.hpp"
 #include "sweep/estimate.hpp"
-#include "sweep/until.hpp"
 
 namespace lockstep::sweep {
 
@@ -44,14 +43,11 @@ Plan load_plan(const SweepFolder& folder) {
 
 std::vector<Point> points_so_far(const Plan& plan) {
   std::vector<Point> points = plan.manifest.points;
-  for (bool all_complete = true; all_complete;) {
-    const std::vector<Point> more = more_repeats(plan.spec, points, plan.folder.root());
-    if (more.empty()) break;
-    for (const Point& point : more)
-      all_complete = all_complete && status_of(plan.folder, point).state == RunState::complete;
+  for (;;) {
+    const std::vector<Point> more = due_repeats(plan.spec, points, plan.folder);
+    if (more.empty()) return points;
     points.insert(points.end(), more.begin(), more.end());
   }
-  return points;
 }
 
 std::vector<RunStatus> checked_states(const Plan& plan, const std::vector<Point>& points) {

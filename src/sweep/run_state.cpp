@@ -7,6 +7,8 @@
 #include <cmath>
 #include <deque>
 #include <fstream>
+#include <iterator>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -68,6 +70,18 @@ RunStatus status_of(const SweepFolder& folder, const Point& point) {
     status.why = what.substr(0, what.find('\n'));
   }
   return status;
+}
+
+std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& points,
+                               const SweepFolder& folder) {
+  if (spec.until.metric.empty()) return {};
+  std::set<std::string> open;
+  for (const Point& point : points)
+    if (status_of(folder, point).state != RunState::complete) open.insert(repeat_group(point));
+  std::vector<Point> settled;
+  std::ranges::copy_if(points, std::back_inserter(settled),
+                       [&](const Point& point) { return !open.contains(repeat_group(point)); });
+  return more_repeats(spec, settled, folder.root());
 }
 
 std::string reason_in(const fs::path& log) {

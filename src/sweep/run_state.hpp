@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sweep/folder.hpp"
 
@@ -26,6 +27,11 @@ struct RunStatus {
 };
 
 [[nodiscard]] RunStatus status_of(const SweepFolder& folder, const Point& point);
+
+/// With `until`: one more repeat for each of the points that needs it and whose repeats so far are all
+/// complete.
+[[nodiscard]] std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& points,
+                                             const SweepFolder& folder);
 
 /// Begins the line that heads each attempt in a run's log.
 inline constexpr std::string_view attempt_mark = "== ";

@@ -30,23 +30,21 @@ struct Shape {
   auto operator<=>(const Shape&) const = default;
 };
 
-Shape shape_of(const Point& point, const Site& site, const ClusterSize& size) {
-  const std::size_t cores =
-      std::max<std::size_t>(site.cores_per_node != 0 ? site.cores_per_node : size.cores_per_node, 1);
-  const std::size_t have = site.nodes != 0 ? site.nodes : size.nodes;
-  const std::size_t fitting = (point.ranks + cores - 1) / cores;
-  const std::size_t nodes = point.nodes != 0 ? point.nodes : fitting;
-  const auto too_much = [&](const std::string& got, const std::string& hint) {
+std::size_t ranks_a_node(const Shape& shape) { return (shape.ranks + shape.nodes - 1) / shape.nodes; }
+
+Shape shape_of(const Point& point, const Site& site) {
+  const std::size_t most = site.nodes != 0 ? site.nodes : point.ranks;
+  const std::size_t fitting = (point.ranks + site.cores_per_node - 1) / site.cores_per_node;
+  std::size_t nodes = point.nodes != 0 ? point.nodes : fitting;
+  if (point.nodes == 0 && site.oversubscribe) nodes = std::min(nodes, most);
+  const auto refuse = [&](const std::string& hint) {
     throw ConfigError({fmt::format("the run {} does not fit the site {}", point.run_id, site.name),
-                       fmt::format("at most {} nodes of {} cores", have, cores), got, hint});
+                       fmt::format("at most {} nodes of {} cores", most, site.cores_per_node),
+                       fmt::format("{} ranks on {} nodes", point.ranks, nodes), hint});
   };
-  if (nodes < fitting && !site.oversubscribe)
-    too_much(fmt::format("{} ranks on {} nodes", point.ranks, nodes), "more nodes, or fewer ranks");
-  if (have != 0 && nodes > have)
-    too_much(fmt::format("{} ranks on {} nodes", point.ranks, nodes),
-             "leave it out by \"exclude\", or another --partition");
-  if (nodes > point.ranks)
-    too_much(fmt::format("{} ranks on {} nodes", point.ranks, nodes), "at least one rank a node");
+  if (nodes < fitting && !site.oversubscribe) refuse("more nodes, or fewer ranks");
+  if (nodes > most) refuse("leave it out by \"exclude\", or another --partition");
+  if (nodes > point.ranks) refuse("at least one rank a node");
   return {.ranks = point.ranks, .nodes = nodes};
 }
 
@@ -54,9 +52,8 @@ double whole_minutes(double seconds) { return 60.0 * std::max(2.0, std::ceil(sec
 
 // The time limit of a job that needs `estimate_s` by the estimate.
 double time_limit_s(double estimate_s, const SubmitOptions& options, const Site& site,
-                    const ClusterSize& size, const std::string& what) {
-  double longest = parse_duration("time_limit", site.time_limit);
-  if (size.longest_s > 0.0) longest = std::min(longest, size.longest_s);
+                    const std::string& what) {
+  const double longest = parse_duration("time_limit", site.time_limit);
   const bool given = !options.time.empty();
   const double time_s = given ? parse_duration("--time", options.time)
                               : std::min(longest, whole_minutes(margin * estimate_s + overhead_s));
@@ -102,17 +99,17 @@ double estimate_of(const std::vector<Point>& points) {
 }
 
 std::vector<Job> divide_spread(const Plan& plan, const std::vector<Point>& points,
-                               const SubmitOptions& options, const Site& site, const ClusterSize& size,
-                               std::size_t largest_array) {
+                               const SubmitOptions& options, const Target& target) {
+  const Site& site = target.site;
   std::map<Shape, std::vector<Point>> shapes;
-  for (const Point& point : points) shapes[shape_of(point, site, size)].push_back(point);
+  for (const Point& point : points) shapes[shape_of(point, site)].push_back(point);
   std::vector<Job> jobs;
   for (const auto& [shape, of_shape] : shapes) {
     const auto tasks = into_tasks(of_shape, !plan.spec.until.metric.empty());
-    for (std::size_t begin = 0, part = 0; begin < tasks.size(); begin += largest_array, ++part) {
+    for (std::size_t begin = 0, part = 0; begin < tasks.size(); begin += target.largest_array, ++part) {
       Job job;
       double longest_s = 0.0;
-      for (std::size_t i = begin; i < std::min(begin + largest_array, tasks.size()); ++i) {
+      for (std::size_t i = begin; i < std::min(begin + target.largest_array, tasks.size()); ++i) {
         job.tasks.push_back(ids_of(tasks[i]));
         longest_s = std::max(longest_s, estimate_of(tasks[i]));
       }
@@ -121,12 +118,11 @@ std::vector<Job> divide_spread(const Plan& plan, const std::vector<Point>& point
           .comment = fmt::format("Sweep {}, spread: {} run{} of {} rank{} on {} node{}.", plan.manifest.name,
                                  job.tasks.size(), job.tasks.size() == 1 ? "" : "s", shape.ranks,
                                  shape.ranks == 1 ? "" : "s", shape.nodes, shape.nodes == 1 ? "" : "s"),
-          .ranks = shape.ranks,
           .nodes = shape.nodes,
+          .cores = std::min(ranks_a_node(shape), site.cores_per_node),
           .tasks = job.tasks.size(),
           .at_once = options.at_once,
-          .time_s =
-              time_limit_s(longest_s, options, site, size, "the runs of " + job_name(plan, shape, part)),
+          .time_s = time_limit_s(longest_s, options, site, "the runs of " + job_name(plan, shape, part)),
           .exclusive = false,
           .list_file = ""};
       jobs.push_back(std::move(job));
@@ -136,23 +132,24 @@ std::vector<Job> divide_spread(const Plan& plan, const std::vector<Point>& point
 }
 
 std::vector<Job> divide_packed(const Plan& plan, const std::vector<Point>& points,
-                               const SubmitOptions& options, const Site& site, const ClusterSize& size) {
-  Shape most;
+                               const SubmitOptions& options, const Site& site) {
+  std::size_t nodes = 1, cores = 1;
   for (const Point& point : points) {
-    const Shape shape = shape_of(point, site, size);
-    most = {.ranks = std::max(most.ranks, shape.ranks), .nodes = std::max(most.nodes, shape.nodes)};
+    const Shape shape = shape_of(point, site);
+    nodes = std::max(nodes, shape.nodes);
+    cores = std::max(cores, ranks_a_node(shape));
   }
   Job job;
   job.tasks = {ids_of(interleaved(points, plan.manifest.name))};
   job.request = {
       .name = plan.manifest.name,
       .comment = fmt::format("Sweep {}, packed: {} runs, one after another, on the first of {} node{}.",
-                             plan.manifest.name, points.size(), most.nodes, most.nodes == 1 ? "" : "s"),
-      .ranks = most.ranks,
-      .nodes = most.nodes,
+                             plan.manifest.name, points.size(), nodes, nodes == 1 ? "" : "s"),
+      .nodes = nodes,
+      .cores = std::min(cores, site.cores_per_node),
       .tasks = 0,
       .at_once = 0,
-      .time_s = time_limit_s(estimate_of(points), options, site, size, "the sweep"),
+      .time_s = time_limit_s(estimate_of(points), options, site, "the sweep"),
       .exclusive = true,
       .list_file = ""};
   return {job};
@@ -209,12 +206,27 @@ Site chosen_site(const SubmitOptions& options) {
   return site;
 }
 
+Target target_of(const SubmitOptions& options, bool ask_slurm) {
+  Target target{.site = chosen_site(options)};
+  Site& site = target.site;
+  if (ask_slurm) {
+    const ClusterSize size = cluster_size(site.partition);
+    if (site.nodes == 0) site.nodes = size.nodes;
+    if (site.cores_per_node == 0) site.cores_per_node = size.cores_per_node;
+    if (size.longest_s > 0.0 && size.longest_s < parse_duration("time_limit", site.time_limit))
+      site.time_limit = duration_text(size.longest_s);
+    target.largest_array = max_array_size();
+  }
+  if (site.cores_per_node == 0) site.cores_per_node = usable_cores();
+  return target;
+}
+
 std::vector<Job> divide(const Plan& plan, const std::vector<Point>& points, const SubmitOptions& options,
-                        const Site& site, const ClusterSize& size, std::size_t largest_array) {
+                        const Target& target) {
   if (points.empty()) return {};
   const std::vector<Point> all = with_other_repeats(plan, points);
-  return options.mode == "spread" ? divide_spread(plan, all, options, site, size, largest_array)
-                                  : divide_packed(plan, all, options, site, size);
+  return options.mode == "spread" ? divide_spread(plan, all, options, target)
+                                  : divide_packed(plan, all, options, target.site);
 }
 
 std::vector<SubmittedJob> load_jobs(const SweepFolder& folder) {
@@ -250,8 +262,9 @@ std::vector<std::string> write_scripts(const Plan& plan, std::vector<Job>& jobs,
 }
 
 void submit(Plan& plan, const std::vector<Point>& points, const SubmitOptions& options, bool extend) {
-  const Site site = chosen_site(options);
-  std::vector<Job> jobs = divide(plan, points, options, site, cluster_size(site.partition), max_array_size());
+  const Target target = target_of(options, true);
+  const Site& site = target.site;
+  std::vector<Job> jobs = divide(plan, points, options, target);
   save_manifest(plan.folder, plan.manifest, extend);
   const std::vector<std::string> scripts = write_scripts(plan, jobs, site, plan.folder.scripts());
   for (const std::string& script : scripts) sbatch_test(script);  // all or none

@@ -40,11 +40,18 @@ struct Job {
   std::vector<std::vector<std::string>> tasks;
 };
 
-/// The jobs that make these points. `largest_array` is Slurm's MaxArraySize. Throws ConfigError for runs that
-/// need more than the cluster has, or than the time allows.
+/// Where jobs go: the site, with what its file leaves open filled in.
+struct Target {
+  Site site;
+  std::size_t largest_array = 1001;  ///< Slurm's MaxArraySize
+};
+/// Filled in by what Slurm says, or, if it is not asked, by what this machine has.
+[[nodiscard]] Target target_of(const SubmitOptions& options, bool ask_slurm);
+
+/// The jobs that make these points. Throws ConfigError for runs that need more than the cluster has, or than
+/// the time allows.
 [[nodiscard]] std::vector<Job> divide(const Plan& plan, const std::vector<Point>& points,
-                                      const SubmitOptions& options, const Site& site, const ClusterSize& size,
-                                      std::size_t largest_array);
+                                      const SubmitOptions& options, const Target& target);
 
 /// A job that was submitted.
 struct SubmittedJob {

@@ -19,6 +19,8 @@ from run_file_checks import check_run_file
 RUN = ["--dataset", "synthetic", "--synthetic-train", "4001", "--synthetic-test", "100", "--model", "mlp:784-32-10",
        "--batch-size", "2", "--eval-acc", "0", "--checkpoint-minutes", "0"]
 INTERRUPTED = 75
+# Enough for a run to be caught at work on a fast machine.
+EPOCHS = 50
 
 
 class Job:
@@ -96,9 +98,9 @@ ALGORITHMS = [["--algorithm", "parallel_sgd"], ["--algorithm", "w_param_avg", "-
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda words: words[1])
 def test_a_signal_to_one_rank_stops_all_and_the_run_goes_on_to_the_same_end(lockstep, algorithm):
-    unbroken = Job(lockstep, "unbroken", *algorithm, "--epochs", 5)
+    unbroken = Job(lockstep, "unbroken", *algorithm, "--epochs", EPOCHS)
     assert unbroken.run()[0] == 0
-    job = Job(lockstep, "broken", *algorithm, "--epochs", 5)
+    job = Job(lockstep, "broken", *algorithm, "--epochs", EPOCHS)
     job.start().wait_for_epochs(1)
     os.kill(job.rank_pids()[-1], signal.SIGUSR1)
     status, _, err = job.end()
@@ -134,7 +136,7 @@ def test_stopping_the_launcher_leaves_a_checkpoint_in_time(lockstep, name):
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint_and_tells_what_was_lost(lockstep):
-    arguments = ["--algorithm", "param_avg", "--epochs", 9, "--checkpoint-epochs", 3]
+    arguments = ["--algorithm", "param_avg", "--epochs", EPOCHS, "--checkpoint-epochs", 3]
     unbroken = Job(lockstep, "unbroken", *arguments)
     assert unbroken.run()[0] == 0
     job = Job(lockstep, "killed", *arguments).start().wait_for_epochs(5)
@@ -165,7 +167,7 @@ def test_checkpoints_by_time_are_written_in_the_middle_of_epochs(lockstep):
 
 
 def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(lockstep):
-    job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", 6, "--checkpoint-epochs", 1).start().wait_for_epochs(4)
+    job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", EPOCHS, "--checkpoint-epochs", 1).start().wait_for_epochs(4)
     os.kill(job.rank_pids()[0], signal.SIGKILL)
     job.end()
     job.checkpoint.write_bytes(job.checkpoint.read_bytes()[:-100])
@@ -173,7 +175,7 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(lockstep):
     assert status == 0, err
     assert f"{job.checkpoint} is no whole checkpoint" in err
     assert ".ckpt.previous" in out
-    assert job.recorded_epochs() == 6
+    assert job.recorded_epochs() == EPOCHS
 
 
 def test_without_a_usable_checkpoint_the_run_starts_anew_in_its_file(lockstep):

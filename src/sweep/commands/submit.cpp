@@ -29,13 +29,10 @@ struct Options {
 // Writes what would be submitted, and prints it; with Slurm's judgement if that is asked for.
 int show(const Plan& plan, const std::vector<Point>& points, const Options& options,
          const std::filesystem::path& to) {
-  const Site site = chosen_site(options.submit);
-  const bool ask = options.test_only || have_slurm();
-  std::vector<Job> jobs =
-      divide(plan, points, options.submit, site, ask ? cluster_size(site.partition) : ClusterSize{},
-             ask ? max_array_size() : 1001);
+  const Target target = target_of(options.submit, options.test_only || have_slurm());
+  std::vector<Job> jobs = divide(plan, points, options.submit, target);
   std::filesystem::remove_all(to);
-  for (const std::string& script : write_scripts(plan, jobs, site, to)) {
+  for (const std::string& script : write_scripts(plan, jobs, target.site, to)) {
     if (options.test_only) {
       fmt::print("{}\n  {}\n", script, sbatch_test(script));
       continue;

@@ -21,6 +21,7 @@ namespace {
 struct Options {
   std::string folder, site, list;
   std::size_t task = 0;
+  std::size_t cores_per_node = 0;
 };
 
 std::vector<Point> points_of_task(const Plan& plan, const Options& options) {
@@ -44,7 +45,9 @@ std::vector<Point> points_of_task(const Plan& plan, const Options& options) {
 
 int work(const Options& options) {
   const Plan plan = load_plan(find_folder(options.folder, ""));
-  const Site site = read_site(options.site);
+  Site site = read_site(options.site);
+  // Slurm counts hardware threads in a job; the runs were divided by cores.
+  if (site.cores_per_node == 0) site.cores_per_node = options.cores_per_node;
   const Allocation allocation = current_allocation();
   if (allocation.job_id.empty())
     throw ConfigError(
@@ -64,6 +67,7 @@ std::function<int()> set_up_work(CLI::App& command) {
   command.add_option("folder", options->folder, "the sweep's folder")->required();
   command.add_option("--site", options->site, "site of jobs/sites/, or a file")->required();
   command.add_option("--list", options->list, "file with a line of run ids for each task")->required();
+  command.add_option("--cores-per-node", options->cores_per_node, "where the site does not say");
   command.add_option("--task", options->task, "the line that is to be made, from 0")->capture_default_str();
   return [options] { return work(*options); };
 }
