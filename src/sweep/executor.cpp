@@ -65,6 +65,7 @@ class Runner {
   // False: a signal has ended the list.
   bool run(std::size_t number, const Point& point);
   void expect(std::size_t count) { count_ = count; }
+  void leave(std::size_t count) { outcome_.open += count; }
   [[nodiscard]] const Outcome& outcome() const { return outcome_; }
 
  private:
@@ -118,26 +119,25 @@ bool Runner::run(std::size_t number, const Point& point) {
     std::ofstream(place_.folder.log(point.run_id), std::ios::app) << "error: " << error.what() << '\n';
     end.status = 2;
   }
-  if (end.told != 0) {
-    outcome_.told = end.told;
-    const bool kept = end.status == interrupted_status;
-    if (end.status == 0) ++outcome_.complete;
-    tell(title, end.status == 0 ? "  complete; stopped"
-                : kept          ? "  interrupted, to be resumed"
-                                : "  stopped");
+  if (end.told != 0) outcome_.told = end.told;
+  const bool kept = end.status == interrupted_status;
+  const bool too_early = end.status == 128 + SIGUSR1;  // before train could take signals
+  if (end.told != 0 && (kept || too_early)) {
+    ++outcome_.open;
+    tell(title, kept ? "  interrupted, to be resumed" : "  stopped before it began");
     return false;
   }
   const RunStatus after = status_of(place_.folder, point);
   if (end.status == 0 && after.state == RunState::complete) {
     ++outcome_.complete;
     tell(title, fmt::format("{}  {}", result_text(after), record::clock_text(now_s() - start_s)));
-    return true;
+    return end.told == 0;
   }
   ++outcome_.failed;
   const std::string reason = reason_in(place_.folder.log(point.run_id));
   tell(title, fmt::format("  FAILED with status {}: {}\n  log: {}", end.status,
                           reason.empty() ? "see the log" : reason, place_.folder.log(point.run_id).string()));
-  return true;
+  return end.told == 0;
 }
 
 }  // namespace
@@ -162,7 +162,10 @@ std::vector<Point> interleaved(std::vector<Point> points, const std::string& swe
 Outcome make_runs(const Workplace& place, std::vector<Point> points, SignalWatch& signals) {
   Runner runner(place, points.size(), signals);
   for (std::size_t i = 0; i < points.size(); ++i) {
-    if (!runner.run(i + 1, points[i])) break;
+    if (!runner.run(i + 1, points[i])) {
+      runner.leave(points.size() - i - 1);
+      break;
+    }
     if (i + 1 < points.size()) continue;
     const std::vector<Point> more =
         interleaved(due_repeats(place.spec, points, place.folder), place.spec.name);

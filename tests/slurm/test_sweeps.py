@@ -54,12 +54,12 @@ def test_a_sweep_is_complete_after_its_jobs_were_cut_off_requeued_and_killed(clu
                           "batch_size": [8, 12, 16, 24, 32, 48, 64]},
                   include=[{"algorithm": "param_avg", "ranks": 1, **LONG, "epochs": epochs_for(35, tmp_path)},
                            {"algorithm": "param_avg", "ranks": 3, **LONG, "epochs": 200},
-                           {"algorithm": "parallel_sgd", "ranks": 4, **LONG, "epochs": 150}])
+                           {"algorithm": "parallel_sgd", "ranks": 4, **LONG, "epochs": 200}])
     sweep.submit("spread", "--time", "0:01:00", "--split")
     requeued = sweep.wait_for_epochs(2, ranks=3)
     cluster.exec("scontrol", "requeue", sweep.jobs()["faults-n3x1"])
-    killed = sweep.wait_for_epochs(2, ranks=4)
-    kill_a_rank(cluster, sweep, killed)
+    killed = next(run_id for run_id, run in sweep.runs().items() if run["ranks"] == 4)
+    wait_until(lambda: kill_a_rank(cluster, sweep, killed), 60, "no rank to kill")
     limited = next(run_id for run_id, run in sweep.runs().items() if run["ranks"] == 1)
     sweep.wait(timeout=150)
 
@@ -80,13 +80,17 @@ def test_a_sweep_is_complete_after_its_jobs_were_cut_off_requeued_and_killed(clu
 
 
 def kill_a_rank(cluster, sweep, run_id):
+    """Kills rank 1 of a run that has recorded an epoch; False if it is not at work (its job may just be queued again)."""
+    run = sweep.runs()[run_id]
+    if run["state"] != "running" or run["epochs_done"] == 0:
+        return False
     node = sweep.hosts(run_id)[1]
-    pids = cluster.on(node, "pgrep", "-f", f"bin/train .*run-id={run_id}").stdout.split()
-    train = [pid for pid in pids if cluster.on(node, "readlink", f"/proc/{pid}/exe", check=False).stdout.strip().endswith("/train")]
-    assert len(train) == 4, train
-    rank_1 = [pid for pid in train
-              if "OMPI_COMM_WORLD_RANK=1" in cluster.on(node, "cat", f"/proc/{pid}/environ").stdout.split("\0")]
-    cluster.on(node, "kill", "-9", *rank_1)
+    for pid in cluster.on(node, "pgrep", "-f", f"bin/train .*run-id={run_id}", check=False).stdout.split():
+        program = cluster.on(node, "readlink", f"/proc/{pid}/exe", check=False).stdout.strip()
+        environment = cluster.on(node, "cat", f"/proc/{pid}/environ", check=False).stdout.split("\0")
+        if program.endswith("/train") and "OMPI_COMM_WORLD_RANK=1" in environment:
+            return cluster.on(node, "kill", "-9", pid, check=False).returncode == 0
+    return False
 
 
 def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster, tmp_path):

@@ -56,7 +56,7 @@ int work(const Options& options) {
   SignalWatch signals;
   const Outcome outcome = make_runs({site, allocation, plan.folder, plan.spec}, points, signals);
   // USR1 comes ahead of the time limit; who cancels a job sends TERM and does not want it again.
-  if (outcome.told == SIGUSR1) requeue_this_job(allocation);
+  if (outcome.told == SIGUSR1 && outcome.open > 0) requeue_this_job(allocation);
   return exit_status(outcome);
 }
 
