@@ -60,7 +60,7 @@ double time_limit_s(double estimate_s, const SubmitOptions& options, const Site&
   if (time_s > longest)
     throw ConfigError({"the time of " + what + " is too long", "at most " + duration_text(longest),
                        duration_text(time_s),
-                       "another --partition or --site; or --split, and runs go on in the next job"});
+                       "another --partition or --site; or that time with --split, and runs go on in the next job"});
   if (options.split || time_s >= estimate_s + signal_lead_s(time_s)) return time_s;
   throw ConfigError(
       {fmt::format("the time of {} is too short", what),

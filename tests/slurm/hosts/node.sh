@@ -11,7 +11,8 @@ mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 
 ip link set lo up
 in_login_network=(nsenter --net="/proc/self/fd/$network")
-"${in_login_network[@]}" ip link delete "$name" 2>/dev/null || true  # after a crash the kernel takes its time to do so
+# After a crash the kernel takes its time to delete the old link. Mostly there is none; one that stays makes the next line fail.
+"${in_login_network[@]}" ip link delete "$name" 2>/dev/null || true
 ip link add eth0 type veth peer name "$name" netns "/proc/self/fd/$network"
 "${in_login_network[@]}" ip link set "$name" master bridge0 up
 ip address add "$address/24" dev eth0
