@@ -58,9 +58,9 @@ double time_limit_s(double estimate_s, const SubmitOptions& options, const Site&
   const double time_s = given ? parse_duration("--time", options.time)
                               : std::min(longest, whole_minutes(margin * estimate_s + overhead_s));
   if (time_s > longest)
-    throw ConfigError({"the time of " + what + " is too long", "at most " + duration_text(longest),
-                       duration_text(time_s),
-                       "another --partition or --site; or that time with --split, and runs go on in the next job"});
+    throw ConfigError(
+        {"the time of " + what + " is too long", "at most " + duration_text(longest), duration_text(time_s),
+         "another --partition or --site; or that time with --split, and runs go on in the next job"});
   if (options.split || time_s >= estimate_s + signal_lead_s(time_s)) return time_s;
   throw ConfigError(
       {fmt::format("the time of {} is too short", what),
