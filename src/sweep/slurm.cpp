@@ -54,6 +54,8 @@ std::string value_of(const std::string& shown, const std::string& key) {
 
 bool have_slurm() { return std::ranges::all_of(commands, have_program); }
 
+bool slurm_answers() { return have_slurm() && capture({"sinfo", "-h", "-o", "%P"}).status == 0; }
+
 void require_slurm() {
   for (const char* name : commands)
     if (!have_program(name))

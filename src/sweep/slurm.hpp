@@ -13,6 +13,8 @@ namespace lockstep::sweep {
 
 /// True if this machine has Slurm's commands.
 [[nodiscard]] bool have_slurm();
+/// True if a controller answers them, too.
+[[nodiscard]] bool slurm_answers();
 
 /// Throws ConfigError unless this machine has Slurm's commands and its controller answers.
 void require_slurm();

@@ -29,7 +29,10 @@ struct Options {
 // Writes what would be submitted, and prints it; with Slurm's judgement if that is asked for.
 int show(const Plan& plan, const std::vector<Point>& points, const Options& options,
          const std::filesystem::path& to) {
-  const Target target = target_of(options.submit, options.test_only || have_slurm());
+  const bool ask = options.test_only || slurm_answers();
+  if (!ask)
+    fmt::print(stderr, "note: no Slurm answers here; nodes are taken to have the cores of this machine\n");
+  const Target target = target_of(options.submit, ask);
   std::vector<Job> jobs = divide(plan, points, options.submit, target);
   std::filesystem::remove_all(to);
   for (const std::string& script : write_scripts(plan, jobs, target.site, to)) {
