@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "core/build_info.hpp"
 #include "core/clock.hpp"
@@ -198,6 +199,14 @@ hdf5::Handle open_or_fail(const fs::path& path) {
   }
 }
 
+// Tells a file from those that had, or will have, its name. Empty: there is none. An inode's number may be
+// used again, hence the time.
+std::string identity(const fs::path& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0) return {};
+  return fmt::format("{}:{}.{:09}", found.st_ino, found.st_mtim.tv_sec, found.st_mtim.tv_nsec);
+}
+
 }  // namespace
 
 void write_run_file(const RunRecord& record, const fs::path& path, Durability durability) {
@@ -238,10 +247,22 @@ void RunFileWriter::save(const RunRecord& record) { write(record, Durability::su
 
 void RunFileWriter::write(const RunRecord& record, Durability durability) {
   const double start_s = now_s();
+  check_still_ours();
   write_run_file(record, path_, durability);
+  written_ = identity(path_);
   file_bytes_ = fs::file_size(path_);
   last_end_s_ = now_s();
   last_cost_s_ = last_end_s_ - start_s;
+}
+
+// A file that was removed is written again.
+void RunFileWriter::check_still_ours() const {
+  const std::string there = identity(path_);
+  if (written_.empty() || there.empty() || there == written_) return;
+  throw TakenOver(
+      {.what = "another process goes on with this run: " + path_.string() + " was written by somebody else",
+       .expected = "one process group at a time for a run",
+       .hint = "nothing was changed; this one has to end"});
 }
 
 void RunFileWriter::finish(RunRecord& record, std::string_view status) {
@@ -256,7 +277,7 @@ void RunFileWriter::finish(RunRecord& record, std::string_view status) {
     record.segments.back().status = status;
     record.segments.back().finished = record.finished;
   }
-  write_run_file(record, path_, Durability::survives_power_loss);
+  write(record, Durability::survives_power_loss);
 }
 
 }  // namespace lockstep::record

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
+#include "core/error.hpp"
 #include "record/atomic_file.hpp"
 #include "record/run_record.hpp"
 
@@ -23,8 +25,17 @@ void write_run_file(const RunRecord& record, const std::filesystem::path& path, 
 /// time since the last snapshot is at least 20 times what that one took.
 [[nodiscard]] bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_cost_s);
 
+/// Another process goes on with this run and has written its file since: this one must end, and write
+/// nothing.
+class TakenOver : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Keeps a run's file up to date: a snapshot after every epoch, a synced final state at the end. A run that
-/// ends without finish() leaves its last snapshot, with the status "running".
+/// ends without finish() leaves its last snapshot, with the status "running". Where the file is no longer the
+/// one that this writer left, its functions throw TakenOver: the process may be thought dead, e.g. by Slurm,
+/// which lost sight of its node and started the job elsewhere.
 class RunFileWriter {
  public:
   /// Creates the folders and tries the path, so that one that cannot be written is known before any work.
@@ -42,9 +53,11 @@ class RunFileWriter {
 
  private:
   void write(const RunRecord& record, Durability durability);
+  void check_still_ours() const;
 
   std::filesystem::path path_;
   Durability snapshots_;
+  std::string written_;  // tells the file that this writer has written from any other; empty: none yet
   std::uintmax_t file_bytes_ = 0;
   double last_end_s_ = 0.0;
   double last_cost_s_ = 0.0;

@@ -194,6 +194,21 @@ def test_without_a_usable_checkpoint_the_run_starts_anew_in_its_file(lockstep):
     np.testing.assert_allclose(job.segments()["lost_s"], [lost, 0])
 
 
+def test_of_two_that_go_on_with_one_run_the_older_ends(lockstep):
+    """As when Slurm thinks a node dead, and starts its job elsewhere."""
+    options = ["a", "--algorithm", "param_avg", "--epochs", 100000, "--checkpoint-epochs", 1]
+    orphan = Job(lockstep, *options).start().wait_for_epochs(1)
+    heir = Job(lockstep, *options).start("--resume")
+    status, _, err = orphan.end()
+    assert status == 1 and "another process goes on with this run" in err and str(orphan.run_file) in err
+    heir.wait_for_epochs(2)
+    os.kill(heir.rank_pids()[0], signal.SIGUSR1)
+    assert heir.end()[0] == INTERRUPTED
+    check_run_file(heir.run_file, status="interrupted")
+    assert heir.segments()["status"] == ["killed", "interrupted"]
+    assert heir.checkpoint.exists()
+
+
 def test_names_are_guarded(lockstep):
     job = Job(lockstep, "a", "--epochs", 1, "--algorithm", "param_avg")
     assert job.run()[0] == 0

@@ -305,6 +305,24 @@ TEST_F(RunFile, WriterSetsStatusAndEnd) {
   EXPECT_THROW(writer.finish(record, "finished"), Error);
 }
 
+TEST_F(RunFile, WriterEndsWhereAnotherGoesOnWithTheRun) {
+  RunRecord first = record_of(1, 1);
+  RunFileWriter thought_dead(path_);
+  thought_dead.snapshot(first);
+  thought_dead.snapshot(first);  // what it wrote itself is in nobody's way
+  RunRecord second = record_of(2, 1);
+  RunFileWriter other(path_);
+  other.save(second);
+  EXPECT_THROW(thought_dead.snapshot(first), TakenOver);
+  EXPECT_THROW(thought_dead.save(first), TakenOver);
+  EXPECT_THROW(thought_dead.finish(first, "complete"), TakenOver);
+  expect_same(read_run_file(path_), second);
+  other.finish(second, "complete");
+  // A file that is gone was removed by hand.
+  std::filesystem::remove(path_);
+  EXPECT_NO_THROW(thought_dead.save(first));
+}
+
 TEST(RunFileWriter, ThrottlesOnlyLargeFilesAndCheapEpochs) {
   constexpr std::uintmax_t small = 4 << 20, large = small + 1;
   EXPECT_TRUE(snapshot_due(0, 0.0, 0.0));
