@@ -18,7 +18,7 @@ NEWEST_SCHEMA = 2  # 2 added the group /segments: the attempts that a run was ma
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 # Options that change neither the training nor its clock: runs that differ in these alone repeat each other.
-NOT_SETTINGS = ("seed", "experiment", "data_dir", "eval_acc", "checkpoint_epochs", "checkpoint_minutes")
+NOT_SETTINGS = ("seed", "experiment", "data_dir", "eval_acc", "eval_ranks", "checkpoint_epochs", "checkpoint_minutes")
 PROVENANCE = (
     "git_sha",
     "git_dirty",

@@ -57,6 +57,8 @@ struct Worker {
   PhaseTimer& phases;  ///< the algorithm tells it what it is doing
   /// After every step. True: pause here, in the middle of the epoch; the same on all ranks.
   std::function<bool(const StepReport&)> on_step;
+  /// After an epoch's last step, before an average that may follow it: to look at the ranks' own parameters.
+  std::function<void()> on_last_step;
 };
 
 /// What this rank did in an epoch, so far.

@@ -85,6 +85,8 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
       return so_far_;
     }
   }
+  if (w.on_last_step) w.on_last_step();
+  w.phases.enter(Phase::update);
   after_epoch(epoch, epoch + 1 == w.options.epochs);
   return std::exchange(so_far_, {});
 }

@@ -47,6 +47,8 @@ void RunConfig::describe(Fields& fields) {
       .one_of(names_of(comm::allreduce_table()));
   fields.add("gemm", &gemm, "matrix product backend").one_of(math::gemm_names());
   fields.add("eval_acc", &eval_acc, "evaluate the test set after every epoch, off the training clock");
+  fields.add("eval_ranks", &eval_ranks,
+             "also evaluate each rank's own model after every epoch, before an average that ends it");
   fields.add("experiment", &experiment, "name of the group of runs: a folder of the results");
 }
 

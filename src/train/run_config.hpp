@@ -24,6 +24,7 @@ struct RunConfig {
   std::string allreduce = "auto";
   std::string gemm = "tiled";
   bool eval_acc = true;
+  bool eval_ranks = false;
   std::string experiment = "runs";
 
   void describe(Fields& fields);

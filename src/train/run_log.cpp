@@ -57,6 +57,10 @@ EpochOfRun RunLog::append(const EpochOfRank& mine) {
       {"epochs", "train_s", "s", "training time: data, compute, exchange, wait and update", true, train_s},
       {"epochs", "rank_samples", "samples", "samples trained by the rank", true,
        static_cast<double>(mine.stats.samples)}};
+  if (mine.own_accuracy)
+    of_rank.push_back({"epochs", "rank_test_accuracy", "1",
+                       "test accuracy of the rank's own model, before an average at the epoch's end", true,
+                       *mine.own_accuracy});
   for (std::size_t phase = 0; phase < phase_count; ++phase)
     of_rank.push_back({"epochs", std::string(phase_names[phase]) + "_s", "s", phase_descriptions[phase], true,
                        mine.phases[phase]});

@@ -21,8 +21,9 @@ namespace lockstep::train {
 struct EpochOfRank {
   algorithms::EpochStats stats;
   PhaseSeconds phases{};
-  double wall_clock_s = 0.0;         ///< since the first step
-  std::optional<TestResult> tested;  ///< the same on all ranks
+  double wall_clock_s = 0.0;           ///< since the first step
+  std::optional<TestResult> tested;    ///< the same on all ranks
+  std::optional<double> own_accuracy;  ///< of the rank's own model, where that is asked for
   std::vector<algorithms::Observation> observations;
 };
 

@@ -72,10 +72,15 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, cons
                             .samples = data_.train,
                             .options = config_.run.training,
                             .phases = phases_,
-                            .on_step = [this](const algorithms::StepReport& step) {
-                              show(step);
-                              return pauses_here();
-                            }});
+                            .on_step =
+                                [this](const algorithms::StepReport& step) {
+                                  show(step);
+                                  return pauses_here();
+                                },
+                            .on_last_step = [this] { evaluate_own(); }});
+  // Ranks that share each batch have one model.
+  if (config_.run.eval_ranks && !config_.algorithm->divides_batches())
+    alone_.emplace(ranks_.split(ranks_.rank()));
   choose_gemms();
   if (goes_on()) restore();
   open_record();

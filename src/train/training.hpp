@@ -51,6 +51,7 @@ class Training {
   void show(const algorithms::StepReport& step);
   bool pauses_here();
   TestResult evaluate();
+  void evaluate_own();
   EpochOfRun finish_epoch(const algorithms::EpochStats& stats);
   int end_complete();
   int end_diverged(double loss);
@@ -78,6 +79,8 @@ class Training {
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::unique_ptr<comm::Allreduce> allreduce_;
   Evaluator evaluator_;
+  std::optional<comm::Communicator> alone_;  // this rank, where the ranks' own models are evaluated
+  double own_accuracy_ = 0.0;                // of this rank's model after the epoch's last step
   PhaseTimer phases_;
   record::RunRecord record_;
   RunLog log_;

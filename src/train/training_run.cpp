@@ -54,14 +54,24 @@ TestResult Training::evaluate() {
   return result;
 }
 
+// The ranks leave it together: who has evaluated more slowly keeps nobody waiting on the training clock.
+void Training::evaluate_own() {
+  if (!alone_) return;
+  phases_.enter(Phase::evaluate);
+  own_accuracy_ = evaluator_.evaluate(*alone_, model_).accuracy;
+  ranks_.barrier();
+}
+
 EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
   EpochOfRank mine{.stats = stats,
                    .phases = {},
                    .wall_clock_s = 0.0,
                    .tested = {},
+                   .own_accuracy = {},
                    .observations = config_.algorithm->observations()};
   phases_.enter(Phase::evaluate);
   if (config_.run.eval_acc) mine.tested = evaluate();
+  if (alone_) mine.own_accuracy = own_accuracy_;
   mine.phases = phases_.stop();
   mine.wall_clock_s = now_s() - first_step_s_;
   const EpochOfRun run = log_.append(mine);
@@ -139,6 +149,8 @@ int Training::end_interrupted() {
   std::string failure;
   try {
     close_record("interrupted");
+  } catch (const record::TakenOver&) {
+    throw;
   } catch (const Error& error) {  // a full disk: an older checkpoint may still be good
     failure = error.what();
   }

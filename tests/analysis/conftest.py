@@ -14,7 +14,7 @@ def results(tmp_path_factory):
         train(folder, "small", 1, seed, "--algorithm", "serial", "--synthetic-train", "1003")
         for ranks in (1, 2):
             for algorithm in ("parallel_sgd", "param_avg", "w_param_avg"):
-                train(folder, "small", ranks, seed, "--algorithm", algorithm, "--synthetic-train", "1003")
+                train(folder, "small", ranks, seed, "--algorithm", algorithm, "--synthetic-train", "1003", "--eval-ranks")
         for ranks in (1, 2):
             train(folder, "weak", ranks, seed, "--algorithm", "param_avg", "--synthetic-train", 600 * ranks)
     return folder

@@ -128,6 +128,25 @@ def test_time_is_recorded_with_and_without_evaluation(lockstep):
     assert (series(without, "epochs/train_loss") == series(with_evaluation, "epochs/train_loss")).all()
 
 
+def test_the_ranks_own_models_are_evaluated_before_the_average(lockstep):
+    options = ["--algorithm", "param_avg", *SMALL]
+    without, looked = (lockstep.train(*options, *more, ranks=3) for more in ([], ["--eval-ranks"]))
+    own, average = series(looked, "epochs/rank_test_accuracy"), series(looked, "epochs/test_accuracy")
+    assert own.shape == (2, 3)
+    assert len(set(own[0])) > 1, "after the average all ranks would have the same"
+    # Looking does not change the training, nor its clock.
+    assert (series(without, "epochs/test_accuracy") == average).all()
+    phases = sum(series(looked, f"epochs/{p}_s") for p in ("data", "compute", "exchange", "wait", "update"))
+    np.testing.assert_allclose(phases, series(looked, "epochs/train_s"), rtol=1e-9)
+    with h5py.File(without) as file:
+        assert "rank_test_accuracy" not in file["epochs"]
+    # On one rank its own model is the average; ranks that share each batch have no models of their own.
+    alone = lockstep.train(*options, "--eval-ranks")
+    assert (series(alone, "epochs/rank_test_accuracy")[:, 0] == series(alone, "epochs/test_accuracy")).all()
+    with h5py.File(lockstep.train("--algorithm", "parallel_sgd", *SMALL, "--eval-ranks", ranks=2)) as file:
+        assert "rank_test_accuracy" not in file["epochs"]
+
+
 def test_a_run_file_can_be_run_again(lockstep):
     first = lockstep.train("--algorithm", "param_avg", *SMALL, "--learning-rate", "0.02", ranks=2)
     again = lockstep.train("--config", first, ranks=2)

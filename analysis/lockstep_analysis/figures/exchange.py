@@ -12,21 +12,32 @@ from lockstep_analysis.chart import Figure, Panel, Series
 from lockstep_analysis.figures.common import NothingToShow, Options
 from lockstep_analysis.figures.learning import left_over, lines_of, most_telling
 from lockstep_analysis.points import Point
+from lockstep_analysis.runs import Run
 
 SHOWN = (
     ("drift", "Drift from the last average", "‖m − t‖ / (‖m‖ + ‖t‖)"),
     ("gamma", "Weight of a rank in the average", "gamma"),
     ("averages", "Averages", "averages an epoch"),
-)
-OPTIONAL = (
-    ("accuracy_before_average", "Accuracy before an average", "share"),
-    ("accuracy_after_average", "Accuracy after an average", "share"),
+    ("own accuracy", "Accuracy before an average: the ranks' own models", "percent"),
+    ("gain", "What an average gains", "points over a rank's own model"),
 )
 
 
-def by_epoch(point: Point, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def values_of(run: Run, name: str) -> np.ndarray | None:
+    """[epoch] or [epoch, rank]; None where the run does not tell."""
+    own = run.series.get("epochs/rank_test_accuracy")
+    if name == "own accuracy":
+        return None if own is None else 100.0 * own
+    if name == "gain":
+        return None if own is None else 100.0 * (run.series["epochs/test_accuracy"][:, None] - own)
+    return run.series.get(f"exchange/{name}")
+
+
+def by_epoch(point: Point, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """(median, lowest, highest) over all ranks and runs, at each epoch."""
-    rows = [r.series[f"exchange/{name}"] for r in point.runs if f"exchange/{name}" in r.series]
+    rows = [v for r in point.runs if (v := values_of(r, name)) is not None]
+    if not rows:
+        return None
     n = min(map(len, rows))
     values = np.concatenate([row[:n].reshape(n, -1) for row in rows], axis=1)
     with warnings.catch_warnings():
@@ -38,12 +49,13 @@ def drift(points: list[Point], options: Options) -> Figure:
     panels, rows = [], []
     many = [p for p in points if p.ranks > 1]
     lines = lines_of(most_telling(many))
-    for name, title, unit in (*SHOWN, *OPTIONAL):
+    for name, title, unit in SHOWN:
         series = []
         for p, text, color, variant in lines:
-            if f"exchange/{name}" not in p.first.series:
+            found = by_epoch(p, name)
+            if found is None:
                 continue
-            middle, low, high = by_epoch(p, name)
+            middle, low, high = found
             keep = ~np.isnan(middle)
             if not keep.any():
                 continue
@@ -56,7 +68,7 @@ def drift(points: list[Point], options: Options) -> Figure:
                 for e, m, lo, hi in zip(epoch, middle[keep], low[keep], high[keep])
             ]
         if series:
-            panels.append(Panel(title, "epoch", unit, series, y_from_zero=name != "gamma"))
+            panels.append(Panel(title, "epoch", unit, series, y_from_zero=name in ("drift", "averages")))
     if not panels:
         raise NothingToShow("no run on several ranks tells of averages, drift or weights")
     return Figure(
