@@ -71,49 +71,56 @@ bool agrees(std::span<const float> found, std::span<const float> expected, std::
 }
 
 /// All backends at one shape. They take turns in every round, so that whatever disturbs the machine disturbs
-/// all, and their ratios are honest. Every benchmark of the shape then reports its part of that measurement.
+/// all, and their ratios are honest. Every benchmark of the shape then reports its part of that measurement:
+/// in its first repetition of the first one, and so on.
 class ShapeBench {
  public:
   ShapeBench(const GemmShape& shape, const std::vector<Backend>& backends)
-      : shape_(shape), backends_(backends), reported_(backends.size(), true) {}
+      : shape_(shape), backends_(backends), reported_(backends.size(), 0) {}
 
   [[nodiscard]] const GemmShape& shape() const { return shape_; }
 
   void report(benchmark::State& state, std::size_t backend) {
-    if (reported_[backend]) measure();  // the first benchmark of the shape, and repetitions
-    reported_[backend] = true;
+    const std::size_t repetition = reported_[backend]++;
+    if (repetition == measured_.size()) measured_.push_back(measure());
+    const Measurement& found = measured_[repetition];
+    const std::vector<double>& own_s = found.times_s[backend];
     std::size_t round = 0;
-    for (auto _ : state) state.SetIterationTime(times_s_[backend][round++ % rounds]);
-    if (wrong_[backend]) {
+    for (auto _ : state) state.SetIterationTime(own_s[round++ % rounds]);
+    if (found.wrong[backend]) {
       state.SkipWithError("the product is wrong");
       return;
     }
-    double best_s = median(times_s_[backend]);
-    for (const std::vector<double>& times_s : times_s_) best_s = std::min(best_s, median(times_s));
-    state.counters["FLOP/s"] = {shape_.flop() / median(times_s_[backend]), benchmark::Counter::kDefaults,
+    double best_s = median(own_s);
+    for (const std::vector<double>& times_s : found.times_s) best_s = std::min(best_s, median(times_s));
+    state.counters["FLOP/s"] = {shape_.flop() / median(own_s), benchmark::Counter::kDefaults,
                                 benchmark::Counter::kIs1000};
-    state.counters["of_best"] = best_s / median(times_s_[backend]);
+    state.counters["of_best"] = best_s / median(own_s);
   }
 
  private:
-  void measure() {
+  struct Measurement {
+    std::vector<bool> wrong;                   // [backend]
+    std::vector<std::vector<double>> times_s;  // [backend][round]
+  };
+
+  [[nodiscard]] Measurement measure() const {
     Operands operands(shape_);
     const std::vector<float> expected = operands.naive();
     std::vector<std::size_t> products;
-    wrong_.clear();
+    Measurement found{.wrong = {}, .times_s = std::vector<std::vector<double>>(backends_.size())};
     for (const Backend& backend : backends_) {
       backend.gemm->prepare(std::span(&shape_, 1));
       std::ranges::fill(operands.c, NAN);
       operands.multiply(*backend.gemm);
-      wrong_.push_back(!agrees(operands.c, expected, shape_.k));
+      found.wrong.push_back(!agrees(operands.c, expected, shape_.k));
       products.push_back(static_cast<std::size_t>(
           std::max(1.0, sample_s / std::max(product_s(operands, *backend.gemm, 1), 1e-9))));
     }
-    times_s_.assign(backends_.size(), {});
     for (std::size_t round = 0; round < rounds; ++round)
       for (std::size_t i = 0; i < backends_.size(); ++i)
-        times_s_[i].push_back(product_s(operands, *backends_[i].gemm, products[i]));
-    reported_.assign(backends_.size(), false);
+        found.times_s[i].push_back(product_s(operands, *backends_[i].gemm, products[i]));
+    return found;
   }
 
   static double product_s(Operands& operands, const math::Gemm& gemm, std::size_t products) {
@@ -127,8 +134,8 @@ class ShapeBench {
 
   GemmShape shape_;
   const std::vector<Backend>& backends_;
-  std::vector<bool> reported_, wrong_;
-  std::vector<std::vector<double>> times_s_;  // [backend][round]
+  std::vector<std::size_t> reported_;  // [backend]: its repetitions so far
+  std::vector<Measurement> measured_;  // [repetition]
 };
 
 bool contains(const std::vector<GemmShape>& shapes, const GemmShape& shape) {
