@@ -4,17 +4,24 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence
 
 from lockstep_analysis.errors import AnalysisError
 from lockstep_analysis.runs import Run, load_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lockstep_analysis.chart import Figure, Table
 
 FOUND, BAD_INPUT = 1, 2
 WORDS = {
     "table": "compare runs: accuracy, time per epoch, speed-up, where the time went; or a table of the old report",
     "figure": "draw one figure, as PDF and PNG with its numbers as CSV, Markdown and LaTeX",
+    "fill": "put tables and figures into a Markdown file, below the comments that name them",
     "report": "one page with everything, and all figures and tables beside it",
     "compare": "what changed between two sweeps, or a stored reference and a sweep",
     "check": "the twelve rules of Hoefler & Belli over a folder of runs",
@@ -46,6 +53,7 @@ def options_of_table(sub: argparse.ArgumentParser) -> None:
         "paths", nargs="+", help="run files, or folders of them; before them the name of a table of the old report, e.g. table2"
     )
     sub.add_argument("--format", choices=("text", "csv", "markdown", "latex"), default="text")
+    sub.add_argument("--columns", help="only these columns, in this order, separated by commas")
     drawing_options(sub)
 
 
@@ -54,6 +62,10 @@ def options_of_figure(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("paths", nargs="*", help="run files, or folders of them")
     sub.add_argument("--out", type=Path, help="folder for the files; figures/ in the first folder of runs when absent")
     drawing_options(sub)
+
+
+def options_of_fill(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("document", type=Path, help="a Markdown file with comments like <!-- lockstep: table table2 results/table2 -->")
 
 
 def options_of_report(sub: argparse.ArgumentParser) -> None:
@@ -146,41 +158,55 @@ def drawing(options: argparse.Namespace, paths: Sequence[str]):
 
 
 def table(options: argparse.Namespace) -> int:
-    paths = options.paths
-    name = None
-    if len(paths) > 1 and not Path(paths[0]).exists() or (len(paths) > 1 and is_named(paths[0])):
-        name, paths = paths[0], paths[1:]
-    if name is None and options.format == "text":
-        from lockstep_analysis.comparison import comparison_table
-
-        print(comparison_table(load(options, paths)[0]))
-        return 0
-    from lockstep_analysis.named import known, named_table
-    from lockstep_analysis.points import group_points, one_problem
-    from lockstep_analysis.report import comparison
     from lockstep_analysis.tables import FORMATS
 
-    if name is not None:
-        known(name, tables=True)
-    points = one_problem(group_points(load(options, paths)[0]))
-    made = named_table(name, points, drawing(options, paths)) if name else comparison(points)
+    if table_name(options) is None and options.format == "text" and options.columns is None:
+        from lockstep_analysis.comparison import comparison_table
+
+        print(comparison_table(load(options, options.paths)[0]))
+        return 0
+    made = made_table(options)
     print(FORMATS[options.format](made.frame))
     if options.format == "text":
         print(made.title, *made.caption(), sep="\n")
     return 0
 
 
-def is_named(name: str) -> bool:
+def table_name(options: argparse.Namespace) -> str | None:
+    """The first of the paths, where it is a name and no path."""
     from lockstep_analysis.named import NAMED
 
-    return name in NAMED
+    first = options.paths[0]
+    return first if len(options.paths) > 1 and (first in NAMED or not Path(first).exists()) else None
+
+
+def made_table(options: argparse.Namespace) -> Table:
+    from lockstep_analysis.named import known, named_table
+    from lockstep_analysis.points import group_points, one_problem
+    from lockstep_analysis.report import comparison
+
+    name = table_name(options)
+    paths = options.paths if name is None else options.paths[1:]
+    if name is not None:
+        known(name, tables=True)
+    points = one_problem(group_points(load(options, paths)[0]))
+    made = named_table(name, points, drawing(options, paths)) if name else comparison(points)
+    if options.columns is not None:
+        made.frame = with_columns(made.frame, [c.strip() for c in options.columns.split(",")])
+    return made
+
+
+def with_columns(frame: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
+    """Only these columns; an interval goes with its value."""
+    unknown = [c for c in wanted if c not in frame.columns]
+    if unknown:
+        raise AnalysisError(f"there is no column {unknown[0]}", f"there are: {', '.join(map(str, frame.columns))}")
+    return frame[[c for name in wanted for c in (name, f"{name} low", f"{name} high") if c in frame.columns]]
 
 
 def figure(options: argparse.Namespace) -> int:
-    from lockstep_analysis.check import caption_words, check_figure, check_points
     from lockstep_analysis.figures import FIGURES
-    from lockstep_analysis.named import NAMED, known, named_figure
-    from lockstep_analysis.points import group_points, one_problem
+    from lockstep_analysis.named import NAMED
     from lockstep_analysis.report import write_files
 
     if options.name == "list":
@@ -190,6 +216,20 @@ def figure(options: argparse.Namespace) -> int:
             if name.startswith("figure"):
                 print(f"{name:20} {definition['title']}")
         return 0
+    made = made_figure(options)
+    out = options.out or folder_of(options.paths[0]) / "figures"
+    for path in write_files(made, out / options.name, pictures=True):
+        print(path)
+    print("", made.title, *made.caption(), *made.warnings, sep="\n")
+    return 0
+
+
+def made_figure(options: argparse.Namespace) -> Figure:
+    from lockstep_analysis.check import caption_words, check_figure, check_points
+    from lockstep_analysis.figures import FIGURES
+    from lockstep_analysis.named import NAMED, known, named_figure
+    from lockstep_analysis.points import group_points, one_problem
+
     known(options.name, tables=False)
     if not options.paths:
         raise AnalysisError("no runs were named", f"lockstep-analysis figure {options.name} results/{options.name}")
@@ -197,10 +237,21 @@ def figure(options: argparse.Namespace) -> int:
     build: Callable = named_figure if options.name in NAMED else lambda name, p, o: FIGURES[name].build(p, o)
     made = build(options.name, points, drawing(options, options.paths))
     made.warnings = caption_words(check_figure(made, check_points(points)))
-    out = options.out or folder_of(options.paths[0]) / "figures"
-    for path in write_files(made, out / options.name, pictures=True):
-        print(path)
-    print("", made.title, *made.caption(), *made.warnings, sep="\n")
+    return made
+
+
+def fill(options: argparse.Namespace) -> int:
+    from lockstep_analysis.fill import fill_document
+
+    def build(command: str) -> Table | Figure:
+        """What a command line makes that begins with table or figure."""
+        words = shlex.split(command)
+        if not words or words[0] not in ("table", "figure"):
+            raise AnalysisError(f"'{command}' is neither a table nor a figure", "lockstep: table NAME PATH, or figure NAME PATH")
+        asked = parser().parse_args(words)
+        return made_table(asked) if words[0] == "table" else made_figure(asked)
+
+    print(f"{options.document}: {fill_document(options.document, build)} tables and figures")
     return 0
 
 

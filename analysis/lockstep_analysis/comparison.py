@@ -84,6 +84,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
+def sent_mb(point: Point) -> float:
+    """Megabytes that a rank sends in an epoch, mean over ranks, epochs and runs."""
+    sent = [r.series["exchange/sent_bytes"].mean() for r in point.runs if "exchange/sent_bytes" in r.series]
+    return float(np.mean(sent)) / 1e6 if sent else math.nan
+
+
 def frame(points: list[Point]) -> "pd.DataFrame":
     """The same with every interval, for pages and files."""
     import pandas as pd
@@ -101,10 +107,11 @@ def frame(points: list[Point]) -> "pd.DataFrame":
                 "batch": p.batch,
                 **{k: as_text(p.config.get(k, "")) for k in more},
                 "runs": len(p.runs),
-                "accuracy %": 100 * p.accuracy.value,
+                **{k: 100 * v for k, v in columns("accuracy %", p.accuracy).items()},
                 **columns("epoch s", p.epoch_s),
                 **(columns("speed-up", speed_up(p, base)) | columns("efficiency", efficiency(p, base)) if base else {}),
                 **{f"{phase} %": 100 * phase_share(p.runs, phase) for phase in ("compute", "exchange", "wait")},
+                **({} if p.ranks == 1 else {"MB sent": sent_mb(p)}),
             }
         )
     return pd.DataFrame(rows)

@@ -288,6 +288,14 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     return written
 
 
+def save_png(figure: Figure, path: Path, dpi: int = 110) -> None:
+    """A small picture, for a page that is kept in git."""
+    with plt.rc_context(STYLE):
+        picture = compose(figure)
+        picture.savefig(path, dpi=dpi)
+        plt.close(picture)
+
+
 def compose(figure: Figure) -> Any:
     columns = (
         min(2, len(figure.panels))

@@ -33,6 +33,7 @@ FIGURES = {
         Row("exchange", "drift, gamma and averages over epochs", exchange.drift),
         Row("model", "the performance model beside the measurement", prediction.model_beside_measurement),
         Row("outlook", "the model's prediction for a described cluster", prediction.outlook),
+        Row("race_outlook", "the time to an accuracy that it predicts for a described cluster", prediction.race_outlook),
         Row("epoch_times", "every single epoch time", distribution.epoch_times),
     )
 }

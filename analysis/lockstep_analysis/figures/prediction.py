@@ -12,6 +12,7 @@ import pandas as pd
 from lockstep_analysis.chart import Figure, Panel, Series
 from lockstep_analysis.errors import AnalysisError
 from lockstep_analysis.figures.common import NothingToShow, Options, color_of, columns, estimates, variants
+from lockstep_analysis.figures.learning import default_target, evaluated
 from lockstep_analysis.model.benchmarks import read_benchmarks
 from lockstep_analysis.model.cluster import read_cluster
 from lockstep_analysis.model.epoch import KNOWN, EpochModel, rank_counts
@@ -181,4 +182,70 @@ def outlook(points: list[Point], options: Options) -> Figure:
         base="predicted serial epoch on one core of the cluster",
         is_relative=True,
         bound="ideal",
+    )
+
+
+def epochs_to(point: Point, target: float) -> float:
+    """Median over the runs of the first epoch that reaches the accuracy; infinite where half of them or more never do."""
+    firsts = []
+    for run in (*point.runs, *point.diverged):
+        there = np.flatnonzero(run.series["epochs/test_accuracy"] >= target)
+        firsts.append(float(there[0] + 1) if len(there) else np.inf)
+    return float(np.sort(firsts)[len(firsts) // 2])
+
+
+def race_outlook(points: list[Point], options: Options) -> Figure:
+    """Prediction: epochs to an accuracy as they were seen, times the model's epoch on a described cluster."""
+    model, groups = fitted(points, options)
+    cluster = read_cluster(options.cluster)
+    shown = evaluated([p for members in groups.values() for p in members])
+    target = options.target if options.target is not None else default_target(shown)
+    names = variants((name, color_of(g[0], points)) for name, g in groups.items())
+    series, rows = [], []
+    for name, members in groups.items():
+        point, times = members[0], {}
+        if point.algorithm == "parallel_sgd":  # on any number of ranks the same parameters: any run tells its epochs
+            chosen = [(n, point) for n in rank_counts(min(cluster.most_ranks, point.batch), 2)]
+        else:
+            chosen = [(p.ranks, p) for p in sorted(members, key=lambda p: p.ranks) if p.ranks <= cluster.most_ranks]
+        for ranks, p in chosen:
+            epochs, epoch_s = epochs_to(p, target), model.predict(p, ranks, cluster).epoch_s
+            if np.isfinite(epochs):
+                times[ranks] = epochs * epoch_s
+            rows.append(
+                {
+                    "series": name,
+                    "ranks": ranks,
+                    "runs": len(p.runs) + len(p.diverged),
+                    "epochs seen": epochs if np.isfinite(epochs) else np.nan,
+                    "predicted s an epoch": epoch_s,
+                    "predicted s": times.get(ranks, np.nan),
+                }
+            )
+        if times:
+            style = "guide" if len(times) > 1 else "ticks"
+            color = color_of(point, points)
+            series.append(
+                Series(
+                    f"{name}: prediction", color, list(times), list(times.values()), style=style, variant=names[name], predicted=True
+                )
+            )
+    if not series:
+        raise NothingToShow(f"no run reaches {100 * target:g}%")
+    quickest = min((r for r in rows if np.isfinite(r["predicted s"])), key=lambda r: r["predicted s"])
+    return Figure(
+        "race_outlook",
+        f"Prediction, not measurement: time to {100 * target:g}% on {cluster.name}",
+        [Panel(f"Predicted time to {100 * target:g}%", "ranks", "seconds", series, "log2", "log", wide=True)],
+        pd.DataFrame(rows),
+        [
+            f"First: {quickest['series']} on {quickest['ranks']} ranks, {quickest['predicted s']:.2g} s.",
+            (
+                "Epochs until the accuracy: seen, median over the runs, on as many ranks (which may have shared cores);"
+                " parallel_sgd trains the same parameters on any number of ranks, so that its epochs hold for all. Without a value:"
+                " half of the runs or more never got there."
+            ),
+            f"Time of an epoch: predicted, α {1e6 * cluster.alpha_s:g} µs and β {1e9 * cluster.beta_s_per_byte:g} ns/B between nodes"
+            + (f" ({cluster.source})." if cluster.source else "."),
+        ],
     )
