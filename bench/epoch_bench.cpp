@@ -89,7 +89,8 @@ class Training {
                        .samples = samples(),
                        .options = options_,
                        .phases = phases_,
-                       .on_step = {}});
+                       .on_step = {},
+                       .on_last_step = {}});
     for (const math::GemmShape& shape : model_.gemms(batch))
       flop_ += shape.flop() * static_cast<double>(steps_);
     run_epoch();

@@ -123,7 +123,8 @@ class Rig {
             .samples = dataset_.train,
             .options = options_,
             .phases = phases_,
-            .on_step = {}};
+            .on_step = {},
+            .on_last_step = {}};
   }
   PhaseTimer& phases() { return phases_; }
   const std::vector<float>& parameters() const { return parameters_; }

@@ -132,6 +132,48 @@ def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster
         cluster.wait_idle()
 
 
+def test_a_sweep_that_more_urgent_work_pushes_aside_goes_on_afterwards(cluster, tmp_path):
+    sweep = Sweep(cluster, tmp_path, "preempted", fixed={**SMALL, **LONG, "epochs": 100, "checkpoint_epochs": 1},
+                  matrix={"algorithm": ["param_avg"], "ranks": [5]})
+    sweep.submit("packed", launcher="srun")
+    run_id = sweep.wait_for_epochs(2, ranks=5)
+    urgent = cluster.sbatch("--partition", "urgent", "--nodes", 4, "--exclusive", "--wrap", "sleep 1")
+    assert cluster.wait_for(urgent)["job_state"] == "COMPLETED"
+    sweep.wait()
+    assert sweep.states() == ["complete"]
+    assert sweep.segments(run_id) == 2
+    # SIGTERM at first, and time enough to keep all work.
+    assert_nothing_is_made_twice(sweep, run_id, but_after_a_kill=False)
+
+
+def test_a_sweep_whose_node_is_lost_sight_of_goes_on_elsewhere_and_once(cluster, tmp_path):
+    """A dead slurmd: its node's ranks go on, while Slurm starts the job again without it."""
+    sweep = Sweep(cluster, tmp_path, "unseen", fixed={**SMALL, **LONG, "epochs": 300, "checkpoint_epochs": 1},
+                  matrix={"algorithm": ["param_avg"], "ranks": [5]})
+    sweep.submit("packed")
+    run_id = sweep.wait_for_epochs(2, ranks=5)
+    node = sweep.hosts(run_id)[0]
+    cluster.kill_slurmd(node)
+    try:
+        cluster.exec("scontrol", "update", f"nodename={node}", "state=down", "reason=unseen")
+        wait_until(lambda: sweep.segments(run_id) == 2, 60, "the job is not made again")
+        assert sweep.wait_for_epochs(1, ranks=5) == run_id
+        assert node not in sweep.hosts(run_id)
+        wait_until(lambda: not trainers(cluster, node, run_id), 30, "two process groups make one run")
+        sweep.wait(timeout=150)
+        assert sweep.states() == ["complete"]
+        assert sweep.segments(run_id) == 2
+        assert_nothing_is_made_twice(sweep, run_id, but_after_a_kill=True)
+    finally:
+        cluster.start_slurmd(node)
+        cluster.exec("scontrol", "update", f"nodename={node}", "state=resume", check=False)
+        cluster.wait_idle()
+
+
+def trainers(cluster, node, run_id):
+    return cluster.on(node, "pgrep", "-f", f"bin/train .*run-id={run_id}", check=False).stdout.split()
+
+
 def test_what_slurm_would_not_take_is_told_before_anything_is_submitted(cluster, tmp_path):
     sweep = Sweep(cluster, tmp_path, "wrong", fixed=SMALL, matrix={"algorithm": ["param_avg"], "ranks": [2, 64]})
     before = set(cluster.jobs())
