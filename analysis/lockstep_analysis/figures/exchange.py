@@ -18,7 +18,7 @@ SHOWN = (
     ("drift", "Drift from the last average", "‖m − t‖ / (‖m‖ + ‖t‖)"),
     ("gamma", "Weight of a rank in the average", "gamma"),
     ("averages", "Averages", "averages an epoch"),
-    ("own accuracy", "Accuracy before an average: the ranks' own models", "percent"),
+    ("own accuracy", "Accuracy before an average", "percent, a rank's own model"),
     ("gain", "What an average gains", "points over a rank's own model"),
 )
 
