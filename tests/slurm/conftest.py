@@ -77,5 +77,5 @@ class RunFile:
 
 @pytest.fixture
 def lockstep(cluster, tmp_path):
-    cluster.wait_idle()  # whatever of the test before still runs, Slurm would place the jobs of this one around it
+    cluster.wait_idle(timeout=60)  # whatever of the test before still runs, Slurm would place the jobs of this one around it
     return Lockstep(cluster, tmp_path)
