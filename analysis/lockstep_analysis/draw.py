@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import matplotlib
 
@@ -275,25 +275,17 @@ def inline(svg: str, label: str) -> str:
     return with_variables(re.sub(r"\n\s*", "\n", svg)).strip()
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """PDF and PNG of the whole figure, panels beside each other and one legend below."""
+def save(figure: Figure, stem: Path, suffixes: Sequence[str] = ("pdf", "png"), dpi: int = 200) -> list[Path]:
+    """Pictures of the whole figure, panels beside each other and one legend below."""
     written = []
     with plt.rc_context(STYLE):
         picture = compose(figure)
-        for suffix in ("pdf", "png"):
+        for suffix in suffixes:
             path = stem.with_suffix(f".{suffix}")
-            picture.savefig(path, dpi=200, metadata={"CreationDate": None} if suffix == "pdf" else None)
+            picture.savefig(path, dpi=dpi, metadata={"CreationDate": None} if suffix == "pdf" else None)
             written.append(path)
         plt.close(picture)
     return written
-
-
-def save_png(figure: Figure, path: Path, dpi: int = 110) -> None:
-    """A small picture, for a page that is kept in git."""
-    with plt.rc_context(STYLE):
-        picture = compose(figure)
-        picture.savefig(path, dpi=dpi)
-        plt.close(picture)
 
 
 def compose(figure: Figure) -> Any:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Callable
 
 from lockstep_analysis.chart import Figure, Table
-from lockstep_analysis.draw import save_png
+from lockstep_analysis.draw import save
 from lockstep_analysis.errors import AnalysisError
 from lockstep_analysis.report import slug
 from lockstep_analysis.tables import to_markdown
 
 BEGIN = re.compile(r"^<!-- lockstep: (.+) -->$")
 END = "<!-- end -->"
+SMALL_DPI = 110  # documents are kept in git
 
 
 def fill_document(path: Path, build: Callable[[str], Table | Figure]) -> int:
@@ -53,7 +54,7 @@ def fill_document(path: Path, build: Callable[[str], Table | Figure]) -> int:
         at += 1
     for picture, figure in pictures.items():
         picture.parent.mkdir(exist_ok=True)
-        save_png(figure, picture)
+        save(figure, picture, ("png",), SMALL_DPI)
     path.write_text("\n".join(filled) + "\n", encoding="utf-8")
     return count
 

@@ -86,7 +86,6 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
     }
   }
   if (w.on_last_step) w.on_last_step();
-  w.phases.enter(Phase::update);
   after_epoch(epoch, epoch + 1 == w.options.epochs);
   return std::exchange(so_far_, {});
 }

@@ -259,10 +259,8 @@ void RunFileWriter::write(const RunRecord& record, Durability durability) {
 void RunFileWriter::check_still_ours() const {
   const std::string there = identity(path_);
   if (written_.empty() || there.empty() || there == written_) return;
-  throw TakenOver(
-      {.what = "another process goes on with this run: " + path_.string() + " was written by somebody else",
-       .expected = "one process group at a time for a run",
-       .hint = "nothing was changed; this one has to end"});
+  throw TakenOver("another process goes on with this run, and has written " + path_.string() +
+                  " since; this one ends, and has changed nothing");
 }
 
 void RunFileWriter::finish(RunRecord& record, std::string_view status) {

@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
-#include "core/error.hpp"
 #include "record/atomic_file.hpp"
 #include "record/run_record.hpp"
 
@@ -26,10 +26,10 @@ void write_run_file(const RunRecord& record, const std::filesystem::path& path, 
 [[nodiscard]] bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_cost_s);
 
 /// Another process goes on with this run and has written its file since: this one must end, and write
-/// nothing.
-class TakenOver : public Error {
+/// nothing. No Error, so that whoever can do without a file that cannot be written does not go on.
+class TakenOver : public std::runtime_error {
  public:
-  using Error::Error;
+  using std::runtime_error::runtime_error;
 };
 
 /// Keeps a run's file up to date: a snapshot after every epoch, a synced final state at the end. A run that

@@ -127,6 +127,11 @@ bool Runner::run(std::size_t number, const Point& point) {
     tell(title, kept ? "  interrupted, to be resumed" : "  stopped before it began");
     return false;
   }
+  if (end.status == taken_over_status) {  // and with what comes after it, too
+    ++outcome_.failed;
+    tell(title, "  another job goes on with this sweep; this one ends");
+    return false;
+  }
   const RunStatus after = status_of(place_.folder, point);
   if (end.status == 0 && after.state == RunState::complete) {
     ++outcome_.complete;

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdio>
+#include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -15,6 +17,17 @@ namespace {
 constexpr double look_s = 0.5;
 // A training that is cut off at each start for the same reason would be queued for ever.
 constexpr std::size_t most_restarts = 1000;
+
+// True when this job's nodes are wanted for more urgent work and it has a time of grace to stop in. Slurm
+// tells the ranks, and not the batch shell.
+bool is_preempted() {
+  const std::string job = current_allocation().job_id;
+  if (job.empty()) return false;
+  const std::string told = capture({"scontrol", "show", "job", "--oneliner", job}).out;
+  const std::string_view key = " PreemptTime=";
+  const std::size_t at = told.find(key);
+  return at != std::string::npos && !std::string_view(told).substr(at + key.size()).starts_with("None");
+}
 
 }  // namespace
 
@@ -28,6 +41,7 @@ JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, Sig
     const int number = signals.next(look_s);
     if (const auto status = child.ended()) {
       end.status = *status;
+      if (end.status != 0 && end.told == 0 && is_preempted()) return {interrupted_status, SIGUSR1};
       return end;
     }
     if (number == SIGINT || number == SIGTERM || number == SIGUSR1) {

@@ -12,6 +12,9 @@ namespace lockstep::sweep {
 /// train's exit status when it was told to stop and has left a checkpoint (EX_TEMPFAIL: try again).
 inline constexpr int interrupted_status = 75;
 
+/// train's exit status when another process has gone on with its run.
+inline constexpr int taken_over_status = 4;
+
 /// How a launch ended.
 struct JobEnd {
   int status = 0;  ///< exit status of the launcher
@@ -20,7 +23,9 @@ struct JobEnd {
 
 /// Starts the line and waits for its end. SIGINT, SIGTERM and SIGUSR1 that come meanwhile are handed on to
 /// all ranks as SIGUSR1, which asks train for a checkpoint; the second one as SIGTERM, the third as SIGKILL.
-/// `idle` is called about twice a second.
+/// `idle` is called about twice a second. A launch that ends early because Slurm preempts this job is told of
+/// as one that was interrupted by SIGUSR1: such a job is not queued again by Slurm if it ends by itself, and
+/// not always if it waits for the end of its grace.
 [[nodiscard]] JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log,
                                  SignalWatch& signals, const std::function<void()>& idle = {});
 

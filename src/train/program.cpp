@@ -14,6 +14,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "record/provenance.hpp"
+#include "record/run_file.hpp"
 #include "train/check.hpp"
 #include "train/resume.hpp"
 #include "train/run_config.hpp"
@@ -24,6 +25,7 @@ namespace lockstep::train {
 namespace {
 
 constexpr int failed = 1;
+constexpr int taken_over = 4;
 constexpr int bad_input = 2;
 
 std::string host_name() {
@@ -148,6 +150,10 @@ int run_program(const Program& program, int argc, char** argv) {
   const comm::Communicator ranks = comm::Communicator::world();
   try {
     return run(program, {argv, argv + argc}, ranks, at_start);
+  } catch (const record::TakenOver& notice) {
+    fmt::print(stderr, "error: {}\n", notice.what());
+    std::fflush(nullptr);
+    comm::abort_job(taken_over);
   } catch (const std::exception& error) {
     // Whatever reaches this place may be known to this rank alone: end the others too.
     fmt::print(stderr, "[rank {} of {}, {}] error: {}\n", ranks.rank(), ranks.size(), host_name(),

@@ -62,8 +62,6 @@ void Training::save_and_go_on() {
   if (file_) {
     try {
       file_->save(record_);
-    } catch (const record::TakenOver&) {
-      throw;
     } catch (const Error& error) {
       failure = error.what();
     }
@@ -89,8 +87,6 @@ void Training::snapshot() {
   if (!file_) return;
   try {
     file_->snapshot(record_);
-  } catch (const record::TakenOver&) {
-    throw;
   } catch (const Error& error) {
     fmt::print(stderr, "warning: the run file could not be brought up to date: {}\n", error.what());
   }

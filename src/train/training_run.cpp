@@ -60,6 +60,7 @@ void Training::evaluate_own() {
   phases_.enter(Phase::evaluate);
   own_accuracy_ = evaluator_.evaluate(*alone_, model_).accuracy;
   ranks_.barrier();
+  phases_.enter(Phase::update);
 }
 
 EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
@@ -149,8 +150,6 @@ int Training::end_interrupted() {
   std::string failure;
   try {
     close_record("interrupted");
-  } catch (const record::TakenOver&) {
-    throw;
   } catch (const Error& error) {  // a full disk: an older checkpoint may still be good
     failure = error.what();
   }

@@ -67,6 +67,10 @@ class Sweep:
     def run_file(self, run_id):
         return h5py.File(self.folder / f"{run_id}.h5")
 
+    def log(self, run_id):
+        """What train has said, in all attempts."""
+        return next(self.folder.glob(f"**/{run_id}.log")).read_text()
+
     def segments(self, run_id):
         with self.run_file(run_id) as file:
             return len(file["segments/started"])

@@ -4,6 +4,7 @@
 import subprocess
 from collections import Counter
 
+import pytest
 from cluster import wait_until
 from sweeps import LONG, SMALL, Sweep, epochs_for
 
@@ -98,7 +99,7 @@ def kill_a_rank(cluster, sweep, run_id):
     if run["state"] != "running" or run["epochs_done"] == 0:
         return False
     node = sweep.hosts(run_id)[1]
-    for pid in cluster.on(node, "pgrep", "-f", f"bin/train .*run-id={run_id}", check=False).stdout.split():
+    for pid in trainers(cluster, node, run_id):
         program = cluster.on(node, "readlink", f"/proc/{pid}/exe", check=False).stdout.strip()
         environment = cluster.on(node, "cat", f"/proc/{pid}/environ", check=False).stdout.split("\0")
         if program.endswith("/train") and "OMPI_COMM_WORLD_RANK=1" in environment:
@@ -114,10 +115,7 @@ def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster
     node = sweep.hosts(first)[-1]
     cluster.crash(node)
     try:
-        cluster.exec("scontrol", "update", f"nodename={node}", "state=down", "reason=crashed")
-        wait_until(lambda: sweep.segments(first) == 2, 60, "the job is not made again")
-        assert sweep.wait_for_epochs(1, ranks=5) == first
-        assert node not in sweep.hosts(first)
+        goes_on_without(cluster, sweep, node, first)
         sweep.do("cancel")
         sweep.wait()
         assert sweep.runs()[first]["state"] in ("interrupted", "broken")
@@ -134,29 +132,53 @@ def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster
 
 def test_a_sweep_whose_node_is_lost_sight_of_goes_on_elsewhere_and_once(cluster, tmp_path):
     """A dead slurmd: its node's ranks go on, while Slurm starts the job again without it."""
-    sweep = Sweep(cluster, tmp_path, "unseen", fixed={**SMALL, **LONG, "epochs": 150},
-                  matrix={"algorithm": ["param_avg"], "ranks": [5]})
+    sweep = Sweep(cluster, tmp_path, "unseen", fixed={**SMALL, "algorithm": "param_avg"}, matrix={"ranks": [2]},
+                  include=[{"ranks": 3, **LONG, "epochs": epochs_for(30, tmp_path)}])
     sweep.submit("packed")
-    run_id = sweep.wait_for_epochs(2, ranks=5)
+    run_id = sweep.wait_for_epochs(2, ranks=3)
     node = sweep.hosts(run_id)[0]
     cluster.kill_slurmd(node)
     try:
-        cluster.exec("scontrol", "update", f"nodename={node}", "state=down", "reason=unseen")
-        wait_until(lambda: sweep.segments(run_id) == 2, 60, "the job is not made again")
-        assert sweep.wait_for_epochs(1, ranks=5) == run_id
-        assert node not in sweep.hosts(run_id)
+        goes_on_without(cluster, sweep, node, run_id)
         wait_until(lambda: not trainers(cluster, node, run_id), 30, "two process groups make one run")
+        assert sweep.runs()[run_id]["state"] == "running", "the older one ended by itself"
+        assert "another process goes on with this run" in sweep.log(run_id)
         sweep.wait(timeout=150)
-        assert sweep.states() == ["complete"]
-        assert sweep.segments(run_id) == 2
-        assert_nothing_is_made_twice(sweep, run_id, but_after_a_kill=True)
+        assert sweep.states() == ["complete"] * 2
+        for made in sweep.runs():
+            assert sweep.segments(made) == (2 if made == run_id else 1)
+            assert_nothing_is_made_twice(sweep, made, but_after_a_kill=True)
     finally:
         cluster.start_slurmd(node)
         cluster.exec("scontrol", "update", f"nodename={node}", "state=resume", check=False)
         cluster.wait_idle()
 
 
+def goes_on_without(cluster, sweep, node, run_id):
+    """The node is said to be down, which the controller would find out by itself after a while."""
+    cluster.exec("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    wait_until(lambda: sweep.segments(run_id) == 2, 60, "the job is not made again")
+    assert sweep.wait_for_epochs(1, ranks=sweep.runs()[run_id]["ranks"]) == run_id
+    assert node not in sweep.hosts(run_id)
+
+
+@pytest.mark.parametrize("launcher", ["srun", "mpirun"])
+def test_a_sweep_that_more_urgent_work_pushes_aside_goes_on_afterwards(cluster, tmp_path, launcher):
+    sweep = Sweep(cluster, tmp_path, "preempted", fixed={**SMALL, **LONG, "epochs": 100},
+                  matrix={"algorithm": ["param_avg"], "ranks": [5]})
+    sweep.submit("packed", launcher=launcher)
+    run_id = sweep.wait_for_epochs(2, ranks=5)
+    urgent = cluster.sbatch("--partition", "urgent", "--nodes", 4, "--exclusive", "--output", "/dev/null", "--wrap", "sleep 1")
+    assert cluster.wait_for(urgent)["job_state"] == "COMPLETED"
+    sweep.wait()
+    assert sweep.states() == ["complete"]
+    assert sweep.segments(run_id) == 2
+    # srun's ranks have the whole time of grace for their checkpoint, mpirun's a second.
+    assert_nothing_is_made_twice(sweep, run_id, but_after_a_kill=launcher == "mpirun")
+
+
 def trainers(cluster, node, run_id):
+    """Processes of a run on a node, and those that have started them."""
     return cluster.on(node, "pgrep", "-f", f"bin/train .*run-id={run_id}", check=False).stdout.split()
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from lockstep_analysis.chart import Figure, Panel, Series
 from lockstep_analysis.figures.common import NothingToShow, Options, color_of, columns, estimates, over_runs, span, variants
 from lockstep_analysis.points import Point, label, variant_key, varying
+from lockstep_analysis.runs import Run
 from lockstep_analysis.statistics import Survival, kaplan_meier
 
 MOST_LINES = 10
@@ -205,14 +206,19 @@ def default_target(points: list[Point]) -> float:
     return np.floor(200.0 * min(best.values())) / 200.0
 
 
+def first_reaching(run: Run, target: float) -> int | None:
+    """Index of the first epoch whose accuracy reaches the target; None where none does."""
+    there = np.flatnonzero(run.series["epochs/test_accuracy"] >= target)
+    return int(there[0]) if len(there) else None
+
+
 def race(point: Point, target: float, clock: str = "train_clock_s") -> tuple[list[float], list[bool]]:
     """For each run: when it reached the target or, where it never did, how long it was watched (then it is censored)."""
     times, reached = [], []
     for run in (*point.runs, *point.diverged):
-        accuracy, time = run.series["epochs/test_accuracy"], run.series[f"epochs/{clock}"]
-        there = np.flatnonzero(accuracy >= target)
-        times.append(float(time[there[0]] if len(there) else time[-1]))
-        reached.append(len(there) > 0)
+        time, first = run.series[f"epochs/{clock}"], first_reaching(run, target)
+        times.append(float(time[-1 if first is None else first]))
+        reached.append(first is not None)
     return times, reached
 
 

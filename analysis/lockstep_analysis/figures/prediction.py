@@ -12,9 +12,9 @@ import pandas as pd
 from lockstep_analysis.chart import Figure, Panel, Series
 from lockstep_analysis.errors import AnalysisError
 from lockstep_analysis.figures.common import NothingToShow, Options, color_of, columns, estimates, variants
-from lockstep_analysis.figures.learning import default_target, evaluated
+from lockstep_analysis.figures.learning import default_target, evaluated, first_reaching
 from lockstep_analysis.model.benchmarks import read_benchmarks
-from lockstep_analysis.model.cluster import read_cluster
+from lockstep_analysis.model.cluster import Cluster, read_cluster
 from lockstep_analysis.model.epoch import KNOWN, EpochModel, rank_counts
 from lockstep_analysis.points import Point, label, varying
 
@@ -124,6 +124,13 @@ def model_beside_measurement(points: list[Point], options: Options) -> Figure:
     )
 
 
+def network_words(cluster: Cluster) -> str:
+    return (
+        f"on nodes of {cluster.cores_per_node} cores with α {1e6 * cluster.alpha_s:g} µs and"
+        f" β {1e9 * cluster.beta_s_per_byte:g} ns/B between them" + (f" ({cluster.source})." if cluster.source else ".")
+    )
+
+
 def outlook(points: list[Point], options: Options) -> Figure:
     """Prediction alone: the same training on a described cluster."""
     model, groups = fitted(points, options)
@@ -170,10 +177,7 @@ def outlook(points: list[Point], options: Options) -> Figure:
         ],
         pd.DataFrame(rows),
         [
-            "Nothing here was measured. The model of the machine that the runs were made on, on nodes of"
-            f" {cluster.cores_per_node} cores with α {1e6 * cluster.alpha_s:g} µs and β {1e9 * cluster.beta_s_per_byte:g} ns/B"
-            " between them"
-            + (f" ({cluster.source})." if cluster.source else "."),
+            f"Nothing here was measured. The model of the machine that the runs were made on, {network_words(cluster)}",
             (
                 "parallel_sgd is predicted with an allreduce; it has no work for more ranks than the batch has samples: its line"
                 " ends there. An epoch of parameter averaging is quicker on more ranks, but teaches less: see the accuracies."
@@ -187,11 +191,9 @@ def outlook(points: list[Point], options: Options) -> Figure:
 
 def epochs_to(point: Point, target: float) -> float:
     """Median over the runs of the first epoch that reaches the accuracy; infinite where half of them or more never do."""
-    firsts = []
-    for run in (*point.runs, *point.diverged):
-        there = np.flatnonzero(run.series["epochs/test_accuracy"] >= target)
-        firsts.append(float(there[0] + 1) if len(there) else np.inf)
-    return float(np.sort(firsts)[len(firsts) // 2])
+    firsts = [first_reaching(run, target) for run in (*point.runs, *point.diverged)]
+    epochs = sorted(np.inf if first is None else first + 1.0 for first in firsts)
+    return epochs[len(epochs) // 2]
 
 
 def race_outlook(points: list[Point], options: Options) -> Figure:
@@ -223,7 +225,8 @@ def race_outlook(points: list[Point], options: Options) -> Figure:
                 }
             )
         if times:
-            style = "guide" if len(times) > 1 else "ticks"
+            # Between rank counts that were not run nothing is known of the epochs.
+            style = "guide" if point.algorithm == "parallel_sgd" else "ticks"
             color = color_of(point, points)
             series.append(
                 Series(
@@ -245,7 +248,6 @@ def race_outlook(points: list[Point], options: Options) -> Figure:
                 " parallel_sgd trains the same parameters on any number of ranks, so that its epochs hold for all. Without a value:"
                 " half of the runs or more never got there."
             ),
-            f"Time of an epoch: predicted, α {1e6 * cluster.alpha_s:g} µs and β {1e9 * cluster.beta_s_per_byte:g} ns/B between nodes"
-            + (f" ({cluster.source})." if cluster.source else "."),
+            f"Time of an epoch: predicted, {network_words(cluster)}",
         ],
     )
