@@ -138,8 +138,8 @@ def draw_series(axes: Axes, s: Series, offset: float = 0.0) -> None:
     if s.end_label and len(s.x):
         axes.annotate(
             s.end_label,
-            (s.x[-1], s.y[-1]),
-            xytext=(5, 0),
+            (x[-1], s.y[-1]),
+            xytext=(8 if s.style == "ticks" else 5, 0),
             textcoords="offset points",
             va="center",
             fontsize=8.5,

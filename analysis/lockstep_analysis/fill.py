@@ -60,4 +60,5 @@ def fill_document(path: Path, build: Callable[[str], Table | Figure]) -> int:
 
 
 def caption(made: Table | Figure) -> list[str]:
-    return [f"*{made.title}.* " + " ".join([*made.caption(), *made.warnings])]
+    checks = [f"Checks: {'; '.join(made.warnings)}."] if made.warnings else []
+    return [" ".join([f"*{made.title}.*", *made.caption(), *checks])]

@@ -78,7 +78,8 @@ def drift(points: list[Point], options: Options) -> Figure:
         pd.DataFrame(rows),
         [
             "Lines: median over ranks and runs of each epoch's mean; bands: from the lowest to the highest rank. m is the last"
-            " average, t a rank's parameters. Epochs without an average have no value."
+            " average, t a rank's parameters. Epochs without an average have no value. A rank's own model: its parameters after an"
+            " epoch's last step, before an average that is due then."
             + left_over(many)
         ],
         about="learning",

@@ -225,12 +225,19 @@ def race_outlook(points: list[Point], options: Options) -> Figure:
                 }
             )
         if times:
-            # Between rank counts that were not run nothing is known of the epochs.
-            style = "guide" if point.algorithm == "parallel_sgd" else "ticks"
-            color = color_of(point, points)
+            # Between rank counts that were not run nothing is known of the epochs. Levels all look alike: they are numbered.
+            is_line = point.algorithm == "parallel_sgd"
+            number = "" if is_line else str(1 + sum(s.style == "ticks" for s in series))
             series.append(
                 Series(
-                    f"{name}: prediction", color, list(times), list(times.values()), style=style, variant=names[name], predicted=True
+                    f"{number}{': ' if number else ''}{name}",
+                    color_of(point, points),
+                    list(times),
+                    list(times.values()),
+                    style="guide" if is_line else "ticks",
+                    variant=names[name],
+                    predicted=True,
+                    end_label=number,
                 )
             )
     if not series:
