@@ -247,7 +247,7 @@ void RunFileWriter::save(const RunRecord& record) { write(record, Durability::su
 
 void RunFileWriter::write(const RunRecord& record, Durability durability) {
   const double start_s = now_s();
-  check_still_ours();
+  check_still_ours(record);
   write_run_file(record, path_, durability);
   written_ = identity(path_);
   file_bytes_ = fs::file_size(path_);
@@ -255,10 +255,12 @@ void RunFileWriter::write(const RunRecord& record, Durability durability) {
   last_cost_s_ = last_end_s_ - start_s;
 }
 
-// A file that was removed is written again.
-void RunFileWriter::check_still_ours() const {
+// A file that was removed is written again, and so is one of an older attempt at the run, which had looked
+// before this one began and wrote after that. So of two it is always the older that ends.
+void RunFileWriter::check_still_ours(const RunRecord& record) const {
   const std::string there = identity(path_);
   if (written_.empty() || there.empty() || there == written_) return;
+  if (read_run_file(path_).segments.size() < record.segments.size()) return;
   throw TakenOver("another process goes on with this run, and has written " + path_.string() +
                   " since; this one ends, and has changed nothing");
 }

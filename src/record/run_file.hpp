@@ -53,7 +53,7 @@ class RunFileWriter {
 
  private:
   void write(const RunRecord& record, Durability durability);
-  void check_still_ours() const;
+  void check_still_ours(const RunRecord& record) const;
 
   std::filesystem::path path_;
   Durability snapshots_;

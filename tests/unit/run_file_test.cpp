@@ -317,6 +317,12 @@ TEST_F(RunFile, WriterEndsWhereAnotherGoesOnWithTheRun) {
   EXPECT_THROW(thought_dead.save(first), TakenOver);
   EXPECT_THROW(thought_dead.finish(first, "complete"), TakenOver);
   expect_same(read_run_file(path_), second);
+  // The older one may have looked just before, and write after that.
+  second.segments.push_back(second.segments.back());
+  other.save(second);
+  write_run_file(first, path_, Durability::survives_kill);
+  EXPECT_NO_THROW(other.save(second));
+  expect_same(read_run_file(path_), second);
   other.finish(second, "complete");
   // A file that is gone was removed by hand.
   std::filesystem::remove(path_);
