@@ -108,6 +108,7 @@ class Training {
   }
   [[nodiscard]] bool learns() const { return std::isfinite(last_loss_) && last_loss_ < first_loss_; }
   [[nodiscard]] double flop() const { return flop_; }
+  [[nodiscard]] std::size_t steps() const { return steps_; }
 
  private:
   std::size_t steps_;
@@ -144,6 +145,7 @@ void serial_epoch(benchmark::State& state, Training& training) {
   if (!training.learns()) state.SkipWithError("the training does not learn");
   state.counters["floor_s"] = median(floor_s);
   state.counters["over_floor"] = median(ratio);
+  state.counters["steps"] = static_cast<double>(training.steps());
   state.counters["GFLOP/s"] = training.flop() / median(epoch_s) * 1e-9;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What follows a sweep's jobs by itself: where its runs stand, and the table of those that are complete.
+# What follows a sweep by itself: where its runs stand, the table of those that are complete, and the report's page.
 #   jobs/collect.sh results/SWEEP
 set -euo pipefail
 cd "${LOCKSTEP_HOME:-$(dirname "$0")/..}"
@@ -10,4 +10,6 @@ folder=${1:?usage: jobs/collect.sh FOLDER}
   build/bin/sweep status "$folder"
   echo
   analysis/lockstep-analysis table "$folder"
+  echo
+  analysis/lockstep-analysis report "$folder"
 } | tee "$folder/sweep/summary.txt"

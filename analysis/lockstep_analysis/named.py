@@ -77,6 +77,15 @@ def settings(point: Point, keys: list[str]) -> dict[str, Any]:
     return {k: point.config[k] for k in SHOWN_KEYS if k in keys and k in point.config}
 
 
+def beside(row: dict[str, Any], old: dict[str, Any], keys: tuple[str, ...], ours: str | None = None) -> dict[str, Any]:
+    """Columns of what the old report says under these keys, and by how much our number (the column `ours`, or else the one of
+    the same name) differs from the first of them."""
+    found = {f"old {k}": old[k] for k in keys if k in old}
+    if keys[0] in old and (ours or keys[0]) in row:
+        found["difference"] = row[ours or keys[0]] - old[keys[0]]
+    return found
+
+
 def speedup_table(name: str, points: list[Point], options: Options) -> Table:
     shown = [p for p in chosen(name, points) if p.ranks > 1]
     rows: list[dict[str, Any]] = []
@@ -93,7 +102,7 @@ def speedup_table(name: str, points: list[Point], options: Options) -> Table:
         if base:
             bases[base.text()] = None
             row |= columns("speed-up", speed_up(p, base)) | columns("efficiency", efficiency(p, base))
-        rows.append(row | {f"old {k}": old[k] for k in ("speed-up", "efficiency") if k in old})
+        rows.append(row | beside(row, old, ("speed-up", "efficiency")))
     if not rows:
         raise NothingToShow(f"{name} needs runs on several ranks")
     says = [in_words(shown)] + ([] if bases else ["No speed-up can be stated: no serial run of this batch size is here."])
@@ -115,19 +124,17 @@ def accuracy_table(name: str, points: list[Point], options: Options) -> Table:
         old = old_row(name, p)
         percent = {k: 100 * v for k, v in columns("accuracy %", p.accuracy).items()}
         finals = 100 * np.array([r.final_accuracy for r in p.runs])
-        rows.append(
-            {
-                "algorithm": p.algorithm,
-                "ranks": p.ranks,
-                **settings(p, keys),
-                "runs": len(p.runs),
-                **percent,
-                "interval is": p.accuracy.of,
-                "mean": finals.mean(),
-                "± (s.e.)": finals.std(ddof=1) / np.sqrt(len(finals)) if len(finals) > 1 else np.nan,
-            }
-            | {f"old {k}": old[k] for k in ("accuracy %", "±") if k in old}
-        )
+        row = {
+            "algorithm": p.algorithm,
+            "ranks": p.ranks,
+            **settings(p, keys),
+            "runs": len(p.runs),
+            **percent,
+            "interval is": p.accuracy.of,
+            "mean": finals.mean(),
+            "± (s.e.)": finals.std(ddof=1) / np.sqrt(len(finals)) if len(finals) > 1 else np.nan,
+        }
+        rows.append(row | beside(row, old, ("accuracy %", "±"), "mean"))
     says = [
         "Final test accuracy: median over the runs, with the 95% interval between order statistics or, below 6 runs, the range."
         " Mean and standard error beside it, as the old report gave them."
@@ -141,10 +148,8 @@ def epoch_time_table(name: str, points: list[Point], options: Options) -> Table:
     for p in shown:
         ms = {k.replace(" s", ""): 1e3 * v for k, v in columns("ms an epoch", p.epoch_s).items()}
         old = old_row(name, p)
-        rows.append(
-            {"algorithm": p.algorithm, "batch_size": p.batch, "runs": len(p.runs), **ms}
-            | {f"old {k}": old[k] for k in ("ms an epoch", "±") if k in old}
-        )
+        row = {"algorithm": p.algorithm, "batch_size": p.batch, "runs": len(p.runs), **ms}
+        rows.append(row | beside(row, old, ("ms an epoch", "±")))
     return Table(name, NAMED[name]["title"], pd.DataFrame(rows), [in_words(shown), *notes(name, points)])
 
 

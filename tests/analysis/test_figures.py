@@ -146,7 +146,9 @@ def test_each_table_and_figure_of_the_old_report_can_be_made(small, tmp_path, na
         old = [c for c in table.frame.columns if c.startswith("old ")]
         assert old and table.frame[old[0]].notna().any() and any("Google Cloud" in s for s in table.says)
         row = table.frame[table.frame[old[0]].notna()].iloc[0]
-        assert row[old[0]] in [v[old[0].removeprefix("old ")] for v in OLD[name]["values"]]
+        key = old[0].removeprefix("old ")
+        assert row[old[0]] in [v[key] for v in OLD[name]["values"]]
+        assert row["difference"] == pytest.approx(row["mean" if "mean" in row else key] - row[old[0]])
     else:
         figure = named_figure(name, points, Options())
         assert figure.name == name and figure.title == NAMED[name]["title"] and len(figure.table) > 0

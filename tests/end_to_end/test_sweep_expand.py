@@ -35,6 +35,13 @@ def test_every_table_and_figure_of_the_old_report_is_there():
     assert names >= {*OLD_REPORT, "first", "scaling_strong", "scaling_weak"}
 
 
+def test_every_table_and_figure_of_the_old_report_has_its_place_in_the_study():
+    places = re.findall(r"^<!-- lockstep: .*", (ROOT / "docs/study.md").read_text(), re.MULTILINE)
+    shown = {name for place in places for name in re.findall(r"results/(\w+)", place)}
+    assert shown >= set(OLD_REPORT)
+    assert shown <= {path.stem for path in EXPERIMENTS}, "make study knows how to make these"
+
+
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("scale", ["full", "smoke"])
 def test_experiments_expand(path, scale):

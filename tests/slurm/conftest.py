@@ -59,6 +59,10 @@ class Lockstep:
     def log(self, number):
         return self.log_path(number).read_text()
 
+    def epochs(self, run_id):
+        """How many epochs a run has recorded so far."""
+        return self.run_file(run_id).epochs if (self.results / "runs" / f"{run_id}.h5").exists() else 0
+
     def run_file(self, run_id, experiment="runs"):
         return RunFile(self.results / experiment / f"{run_id}.h5")
 
@@ -73,6 +77,8 @@ class RunFile:
             self.hosts = list(file["provenance/hosts"].asstr()[()])
             self.environment = json.loads(file["provenance/environment"].asstr()[()])
             self.epochs = file["epochs/epoch_s"].shape[0]
+            self.segments = list(file["segments/status"].asstr()[()])
+            self.lost_s = file["segments/lost_s"][()].sum()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from cluster import ROOT
+from cluster import ROOT, wait_until
 from conftest import SITES, TINY
 
 
@@ -54,6 +54,22 @@ def test_a_run_id_of_ones_own_is_kept(lockstep):
     job = lockstep.run("train.sbatch", "--algorithm", "serial", *TINY, "--run-id=mine", sbatch=["-n", 1])
     assert job.state == "COMPLETED", job.log
     assert lockstep.run_file("mine").status == "complete"
+
+
+@pytest.mark.parametrize("launcher", SITES)
+def test_a_job_told_that_its_time_ends_keeps_a_checkpoint_and_goes_on_by_itself(lockstep, launcher):
+    """The signal is the one that the script asks Slurm for, sent at once."""
+    number = lockstep.submit("train.sbatch", "--algorithm", "param_avg", *TINY, "--synthetic-train", 4000, "--batch-size", 4,
+                             "--epochs", 150, sbatch=["-n", 5], launcher=launcher)
+    run_id = f"train-job{number}"
+    wait_until(lambda: lockstep.epochs(run_id) >= 2, 60, "the run does not come on", lambda: lockstep.log(number))
+    lockstep.cluster.exec("scancel", "--signal", "USR1", "--batch", number)
+    job = lockstep.wait(number)
+    assert job.state == "COMPLETED", job.log
+    assert lockstep.cluster.job(number)["restart_cnt"] == 1
+    run = lockstep.run_file(run_id)
+    assert (run.status, run.epochs, run.segments) == ("complete", 150, ["interrupted", "complete"])
+    assert run.lost_s == 0
 
 
 def test_the_checkout_is_found_through_lockstep_home(lockstep, tmp_path):

@@ -25,7 +25,8 @@ class Benchmarks:
     gemm_s: dict[str, dict[Shape, float]] = field(default_factory=dict)  # backend -> shape -> seconds
     allreduce_s: dict[str, dict[int, float]] = field(default_factory=dict)  # row -> bytes -> seconds
     allreduce_ranks: int = 0
-    over_floor: dict[tuple[str, str, int], float] = field(default_factory=dict)  # (model, backend, batch) -> epoch / products
+    step_s: dict[tuple[str, str, int], float] = field(default_factory=dict)  # (model, backend, batch) -> a serial step, in epochs
+    over_floor: dict[tuple[str, str, int], float] = field(default_factory=dict)  # the same over its products, timed beside it
     context: dict[str, Any] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
 
@@ -66,7 +67,7 @@ def medians(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
         if row.get("run_type") == "aggregate" or row.get("error_occurred"):
             continue
         values[row["name"]]["time_s"].append(row["real_time"] * SECONDS[row["time_unit"]])
-        for key in ("over_floor", "floor_s"):
+        for key in ("over_floor", "steps"):
             if key in row:
                 values[row["name"]][key].append(row[key])
     return result.get("context", {}), {name: {k: float(np.median(v)) for k, v in row.items()} for name, row in values.items()}
@@ -89,5 +90,8 @@ def take_allreduce(found: Benchmarks, rows: dict[str, dict[str, float]], context
 
 def take_epochs(found: Benchmarks, rows: dict[str, dict[str, float]], _: dict[str, Any]) -> None:
     for name, row in rows.items():
-        if (match := re.match(r"serial_epoch/(\w+)/(\w+)/batch:(\d+)", name)) and "over_floor" in row:
-            found.over_floor[match[1], match[2], int(match[3])] = row["over_floor"]
+        if (match := re.match(r"serial_epoch/([^/]+)/(\w+)/batch:(\d+)", name)) and "over_floor" in row:
+            key = match[1], match[2], int(match[3])
+            found.over_floor[key] = row["over_floor"]
+            if "steps" in row:
+                found.step_s[key] = row["time_s"] / row["steps"]

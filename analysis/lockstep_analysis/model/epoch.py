@@ -3,10 +3,10 @@
 
     epoch = steps * (c * products + exchange a step) + averages * exchange of an average
 
-`products` are the matrix products of a step from gemm_bench. `c` is everything else of a step (batches, element-wise work,
-update) over them: epoch / floor of epoch_bench or, where that was not measured, the serial runs of the same folder over their
-products. The exchange is an allreduce of the measured or fitted cost. Waiting for stragglers is not in the model: it is in the
-residual."""
+`products` are the matrix products of a step from gemm_bench, each timed over and over, its operands in the caches. `c` is what a
+step costs over them: the rest of its work (batches, element-wise work, update), and what products lose when they take turns. It
+comes from epoch_bench's serial epochs or, where these were not measured, from the serial runs of the same folder. The exchange
+is an allreduce of the measured or fitted cost. Waiting for stragglers is not in the model: it is in the residual."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EpochModel:
     def calibrate(self, points: list[Point]) -> None:
         """Takes `c` from the serial runs, for batch sizes that epoch_bench has not measured on this model."""
         if self.bench.over_floor:
-            self.overhead_from = "epoch_bench (an epoch over its matrix products)"
+            self.overhead_from = "the serial epochs of epoch_bench (over their matrix products)"
             return
         for p in points:
             if p.algorithm == "serial":
@@ -62,12 +62,14 @@ class EpochModel:
             else "nothing: the prediction is a lower bound, matrix products alone"
         )
 
-    def factor(self, point: Point, local: float) -> float:
+    def factor(self, point: Point, local: float, layers: list[tuple[int, int]], products: Products) -> float:
         """c at the nearest batch size that is known. Never below 1: an epoch costs no less than its products."""
         model, backend = str(point.config.get("model")), str(point.config.get("gemm", "tiled"))
-        known = {b: v for (m, g, b), v in self.bench.over_floor.items() if m == model and g == backend} or {
-            b: v for (m, g, b), v in self.bench.over_floor.items() if g == backend
+        known = {
+            b: s / step_products(layers, products, b) for (m, g, b), s in self.bench.step_s.items() if (m, g) == (model, backend)
         }
+        if not known:  # another model's, or nothing
+            known = {b: v for (_, g, b), v in self.bench.over_floor.items() if g == backend}
         if not known:
             known = {int(key.split()[-1]): v for key, v in self.overhead.items() if key.rsplit(" ", 1)[0] == point.problem}
         if not known:
@@ -90,7 +92,7 @@ class EpochModel:
                 else step_products(layers, products, local)
             )
             exchange = steps * (
-                self.shared_step(layers, point.batch, ranks)
+                self.shared_step(layers, n_bytes, point.batch, ranks)
                 if shares and not cluster
                 else self.allreduce(row_of(point), n_bytes, ranks, cluster)
             )
@@ -99,7 +101,7 @@ class EpochModel:
             steps = math.ceil(samples / ranks / point.batch)
             work = step_products(layers, products, local)
             exchange = averages(point, steps) * self.allreduce(row_of(point), n_bytes + 4.0, ranks, cluster)
-        return Prediction(steps * work * self.factor(point, local) / speed, exchange)
+        return Prediction(steps * work * self.factor(point, local, layers, products) / speed, exchange)
 
     def allreduce(self, row: str, n_bytes: float, ranks: int, cluster: Cluster | None) -> float:
         """Seconds of one allreduce: as measured where it was measured on as many ranks; else from the fitted constants. On
@@ -119,12 +121,13 @@ class EpochModel:
         within = self.memory.seconds(costs.shared_memory, inside, n_bytes) if inside > 1 else 0.0
         return within + between
 
-    def shared_step(self, layers: list[tuple[int, int]], batch: int, ranks: int) -> float:
-        """Exchange of `exchange = shared`: two waits, and each rank reads the activations and output gradients of the others'
-        samples (docs/algorithms.md). The first layer's inputs are bytes that all ranks have."""
+    def shared_step(self, layers: list[tuple[int, int]], parameter_bytes: float, batch: int, ranks: int) -> float:
+        """Exchange of `exchange = shared`: two waits, and each rank reads what the others have just written: activations and
+        output gradients of their samples, and their parts of the parameters (docs/algorithms.md). The first layer's inputs are
+        bytes that all ranks have."""
         floats = sum(n_out + (n_in if i else 0) for i, (n_in, n_out) in enumerate(layers))
-        n_bytes = 4.0 * batch * floats * (ranks - 1) / ranks
-        return 2.0 * self.memory.alpha + n_bytes * (self.memory.beta + self.memory.gamma)
+        read = (4.0 * batch * floats + parameter_bytes) * (ranks - 1) / ranks
+        return 2.0 * self.memory.alpha + read * (self.memory.beta + self.memory.gamma)
 
 
 def shares_parameters(point: Point) -> bool:
