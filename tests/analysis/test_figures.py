@@ -99,7 +99,9 @@ def test_runs_that_never_reach_the_target_stay_in_the_race(serial_run, tmp_path)
             file["epochs/train_clock_s"][...] = np.arange(1.0, 8.0) * (1 + i)
     points = group_points(load_runs([tmp_path])[0])
     assert race(points[0], 0.85) == ([7.0, 10.0, 15.0, 20.0], [False, True, True, True])
-    table = FIGURES["time_to_accuracy"].build(points, Options(target=0.85)).table
+    figure = FIGURES["time_to_accuracy"].build(points, Options(target=0.85))
+    assert "Half of the runs are there after 15 s (serial)." in figure.says
+    table = figure.table
     assert (table["runs"][0], table["reached"][0], table["censored"][0]) == (4, 3, 1)
 
 

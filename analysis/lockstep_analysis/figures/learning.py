@@ -261,6 +261,7 @@ def time_to_accuracy(points: list[Point], options: Options) -> Figure:
                     "95%",
                 )
             )
+    arrived = sorted((row["median s"], row["series"]) for row in rows if np.isfinite(row["median s"]))
     bands = "bands: 95% (Greenwood, log-log). " if any(s.low is not None for s in series) else "each step is one run or more. "
     return Figure(
         "time_to_accuracy",
@@ -282,6 +283,7 @@ def time_to_accuracy(points: list[Point], options: Options) -> Figure:
             "Runs that never got there are censored when they end, not dropped: a curve that stops"
             " below 100% is one whose runs were not all seen to arrive, and it ends where half of them are no longer watched."
             " Evaluation happens after each epoch, so times are rounded up to an epoch."
-            + left_over(shown)
+            + left_over(shown),
+            *([f"Half of the runs are there after {'; '.join(f'{s:.3g} s ({who})' for s, who in arrived)}."] if arrived else []),
         ],
     )
