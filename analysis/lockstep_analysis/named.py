@@ -127,6 +127,7 @@ def accuracy_table(name: str, points: list[Point], options: Options) -> Table:
         row = {
             "algorithm": p.algorithm,
             "ranks": p.ranks,
+            **{k: None for k in SHOWN_KEYS if k in keys},  # one order of columns, also where the first point lacks one
             **settings(p, keys),
             "runs": len(p.runs),
             **percent,

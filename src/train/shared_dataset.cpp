@@ -29,6 +29,15 @@ std::span<std::uint8_t> as_bytes(std::span<std::byte> memory) {
   return {reinterpret_cast<std::uint8_t*>(memory.data()), memory.size()};
 }
 
+// Maps all pages into this process now. Otherwise a rank that has not written them meets each for the first
+// time in the first epoch, on the training clock: for MNIST that took 80 ms, as long as half an epoch on two
+// ranks.
+void touch_pages(std::span<const std::uint8_t> block) {
+  constexpr std::size_t page_bytes = 4096;  // larger pages are touched more often than needed
+  for (std::size_t at = 0; at < block.size(); at += page_bytes)
+    (void)*static_cast<const volatile std::uint8_t*>(&block[at]);
+}
+
 }  // namespace
 
 SharedDataset::SharedDataset(const comm::Communicator& node, const data::DataOptions& options)
@@ -45,7 +54,9 @@ SharedDataset::SharedDataset(const comm::Communicator& node, const data::DataOpt
         return window;
       }()) {
   const data::DatasetInfo info = *reinterpret_cast<const data::DatasetInfo*>(window_.bytes().data());
-  dataset_ = data::view_dataset(info, as_bytes(window_.bytes().subspan(header_bytes)));
+  const auto block = as_bytes(window_.bytes().subspan(header_bytes));
+  touch_pages(block);
+  dataset_ = data::view_dataset(info, block);
 }
 
 }  // namespace lockstep::train
