@@ -110,8 +110,8 @@ def model_beside_measurement(points: list[Point], options: Options) -> Figure:
         pd.DataFrame(rows),
         [
             (
-                "Marks: measured, with 95% intervals; dashed: model, from microbenchmarks alone but for "
-                f"the work besides matrix products, which is taken from {model.overhead_from}."
+                "Marks: measured, with 95% intervals; dashed: model, from microbenchmarks alone but for what a step costs over its"
+                f" matrix products, which is taken from {model.overhead_from}."
             ),
             f"Fitted on {model.bench.allreduce_ranks} ranks: {constants}.",
             (

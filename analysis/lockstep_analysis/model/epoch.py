@@ -5,8 +5,9 @@
 
 `products` are the matrix products of a step from gemm_bench, each timed over and over, its operands in the caches. `c` is what a
 step costs over them: the rest of its work (batches, element-wise work, update), and what products lose when they take turns. It
-comes from epoch_bench's serial epochs or, where these were not measured, from the serial runs of the same folder. The exchange
-is an allreduce of the measured or fitted cost. Waiting for stragglers is not in the model: it is in the residual."""
+comes from the serial runs of the same folder, which took turns with the others so that whatever the machine did hit both, or
+else from epoch_bench's serial epochs. The exchange is an allreduce of the measured or fitted cost. Waiting for stragglers is not
+in the model: it is in the residual."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class EpochModel:
     """The model of one machine; `for_cluster` continues it."""
 
     bench: Benchmarks
-    overhead: dict[str, float] = field(default_factory=dict)  # point key's backend/batch -> c
+    overhead: dict[str, dict[int, float]] = field(default_factory=dict)  # problem -> batch size -> c
+    gather_s: dict[str, dict[int, float]] = field(default_factory=dict)  # the same -> seconds to make a batch, a sample
     overhead_from: str = ""
 
     def __post_init__(self) -> None:
@@ -47,35 +49,33 @@ class EpochModel:
         self.memory = self.rows.get("shared_memory") or next(iter(self.rows.values()))
 
     def calibrate(self, points: list[Point]) -> None:
-        """Takes `c` from the serial runs, for batch sizes that epoch_bench has not measured on this model."""
-        if self.bench.over_floor:
-            self.overhead_from = "the serial epochs of epoch_bench (over their matrix products)"
-            return
+        """Takes `c`, and the time to make a batch, from the serial runs among these."""
         for p in points:
             if p.algorithm == "serial":
                 layers, products = linear_layers(p.first), Products(self.bench, str(p.config.get("gemm", "tiled")))
                 floor = p.samples / p.batch * step_products(layers, products, p.batch)
-                self.overhead[f"{p.problem} {p.batch}"] = p.epoch_s.value / floor
+                self.overhead.setdefault(p.problem, {})[p.batch] = p.epoch_s.value / floor
+                self.gather_s.setdefault(p.problem, {})[p.batch] = p.phases_s["data"] / p.samples
         self.overhead_from = (
-            "the serial runs themselves (their epoch over its matrix products)"
+            "the serial runs here, which took turns with the others"
             if self.overhead
-            else "nothing: the prediction is a lower bound, matrix products alone"
+            else (
+                "the serial epochs of epoch_bench"
+                if self.bench.over_floor
+                else "nothing: the prediction is a lower bound, matrix products alone"
+            )
         )
 
     def factor(self, point: Point, local: float, layers: list[tuple[int, int]], products: Products) -> float:
         """c at the nearest batch size that is known. Never below 1: an epoch costs no less than its products."""
         model, backend = str(point.config.get("model")), str(point.config.get("gemm", "tiled"))
-        known = {
-            b: s / step_products(layers, products, b) for (m, g, b), s in self.bench.step_s.items() if (m, g) == (model, backend)
-        }
-        if not known:  # another model's, or nothing
-            known = {b: v for (_, g, b), v in self.bench.over_floor.items() if g == backend}
-        if not known:
-            known = {int(key.split()[-1]): v for key, v in self.overhead.items() if key.rsplit(" ", 1)[0] == point.problem}
-        if not known:
-            return 1.0
-        nearest = min(known, key=lambda b: abs(math.log(b / max(local, 1.0))))
-        return max(known[nearest], 1.0)
+        steps = {b: s for (m, g, b), s in self.bench.step_s.items() if (m, g) == (model, backend)}
+        known = (
+            self.overhead.get(point.problem)
+            or {b: s / step_products(layers, products, b) for b, s in steps.items()}
+            or {b: v for (_, g, b), v in self.bench.over_floor.items() if g == backend}  # another model's
+        )
+        return max(at_nearest(known, local, 1.0), 1.0)
 
     def predict(self, point: Point, ranks: int, cluster: Cluster | None = None, samples: int | None = None) -> Prediction:
         layers = linear_layers(point.first)
@@ -92,7 +92,7 @@ class EpochModel:
                 else step_products(layers, products, local)
             )
             exchange = steps * (
-                self.shared_step(layers, n_bytes, point.batch, ranks)
+                self.shared_step(point, layers, n_bytes, ranks)
                 if shares and not cluster
                 else self.allreduce(row_of(point), n_bytes, ranks, cluster)
             )
@@ -121,13 +121,20 @@ class EpochModel:
         within = self.memory.seconds(costs.shared_memory, inside, n_bytes) if inside > 1 else 0.0
         return within + between
 
-    def shared_step(self, layers: list[tuple[int, int]], parameter_bytes: float, batch: int, ranks: int) -> float:
-        """Exchange of `exchange = shared`: two waits, and each rank reads what the others have just written: activations and
-        output gradients of their samples, and their parts of the parameters (docs/algorithms.md). The first layer's inputs are
-        bytes that all ranks have."""
+    def shared_step(self, point: Point, layers: list[tuple[int, int]], parameter_bytes: float, ranks: int) -> float:
+        """Exchange of `exchange = shared`: two waits; each rank reads what the others have just written, activations and output
+        gradients of their samples and their parts of the parameters; and it makes the others' inputs too, for its part of the
+        first layer's gradient (docs/algorithms.md)."""
         floats = sum(n_out + (n_in if i else 0) for i, (n_in, n_out) in enumerate(layers))
-        read = (4.0 * batch * floats + parameter_bytes) * (ranks - 1) / ranks
-        return 2.0 * self.memory.alpha + read * (self.memory.beta + self.memory.gamma)
+        others = (ranks - 1) / ranks
+        read = (4.0 * point.batch * floats + parameter_bytes) * others
+        gather = at_nearest(self.gather_s.get(point.problem, {}), point.batch, 0.0) * point.batch * others
+        return 2.0 * self.memory.alpha + read * (self.memory.beta + self.memory.gamma) + gather
+
+
+def at_nearest(known: dict[int, float], batch: float, otherwise: float) -> float:
+    """The value at the batch size that is nearest, by its ratio."""
+    return known[min(known, key=lambda b: abs(math.log(b / max(batch, 1.0))))] if known else otherwise
 
 
 def shares_parameters(point: Point) -> bool:
