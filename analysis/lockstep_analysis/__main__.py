@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from lockstep_analysis.errors import AnalysisError
-from lockstep_analysis.runs import Run, load_runs
+from lockstep_analysis.runs import Run, as_text, load_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def options_of_table(sub: argparse.ArgumentParser) -> None:
         "paths", nargs="+", help="run files, or folders of them; before them the name of a table of the old report, e.g. table2"
     )
     sub.add_argument("--format", choices=("text", "csv", "markdown", "latex"), default="text")
-    sub.add_argument("--columns", help="only these columns, in this order, separated by commas")
+    sub.add_argument("--columns", help="only these columns, in this order, separated by commas; any setting can be one")
     drawing_options(sub)
 
 
@@ -192,7 +192,12 @@ def made_table(options: argparse.Namespace) -> Table:
     points = one_problem(group_points(load(options, paths)[0]))
     made = named_table(name, points, drawing(options, paths)) if name else comparison(points)
     if options.columns is not None:
-        made.frame = with_columns(made.frame, [c.strip() for c in options.columns.split(",")])
+        wanted = [c.strip() for c in options.columns.split(",")]
+        if name is None:  # a row a point: settings that are the same in all can be asked for too
+            for key in wanted:
+                if key not in made.frame.columns and any(key in p.config for p in points):
+                    made.frame[key] = [as_text(p.config.get(key, "")) for p in points]
+        made.frame = with_columns(made.frame, wanted)
     return made
 
 

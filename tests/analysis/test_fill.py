@@ -8,7 +8,7 @@ DOCUMENT = """# Study
 
 Before.
 
-<!-- lockstep: table {small} --columns "algorithm,ranks,accuracy %" -->
+<!-- lockstep: table {small} --columns "algorithm,ranks,momentum,accuracy %" -->
 an old table
 <!-- end -->
 
@@ -35,7 +35,7 @@ def test_places_are_filled_and_prose_is_kept(document, small):
         assert kept in text
     assert "an old table" not in text
     header = next(line for line in text.splitlines() if line.startswith("|"))
-    assert [c.strip() for c in header.strip("|").split("|")] == ["algorithm", "ranks", "accuracy %", "interval"]
+    assert [c.strip() for c in header.strip("|").split("|")] == ["algorithm", "ranks", "momentum", "accuracy %", "interval"]
     assert text.count("| param_avg |") == 2
     picture = next(line for line in text.splitlines() if line.startswith("![")).split("(")[1].rstrip(")")
     assert (document.parent / picture).read_bytes().startswith(b"\x89PNG")
