@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The study: the benchmarks and experiments that docs/study.md shows, in its order, then its tables and figures. What is complete
+# The study: the experiments that docs/study.md shows, in its order, and benchmarks; then its tables and figures. What is complete
 # in results/ is not made again. At another scale than full the document is a copy, in results/.
 #   jobs/study.sh full|smoke
 set -euo pipefail
@@ -10,11 +10,11 @@ scale=$1
 document=docs/study.md
 mapfile -t names < <(grep '^<!-- lockstep:' "$document" | grep -o 'results/[a-z0-9_]*' | cut -d/ -f2 | awk '!seen[$0]++')
 
-for name in gemm allreduce epoch; do  # what the performance model is made of
-  [ -e "results/bench/${name}_bench.json" ] || make --no-print-directory bench BENCHES="${name}_bench"
-done
 for name in "${names[@]}"; do
   build/bin/sweep run "jobs/experiments/$name.json" --scale "$scale"
+done
+for name in gemm allreduce epoch; do  # what the performance model is made of
+  [ -e "results/bench/${name}_bench.json" ] || make --no-print-directory bench BENCHES="${name}_bench"
 done
 if [ "$scale" != full ]; then
   mkdir -p results/study

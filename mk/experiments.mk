@@ -25,5 +25,9 @@ experiments: ## List the experiments; make NAME runs one
 	  done | sort -V
 	@echo '  scaling             scaling_strong, then scaling_weak'
 
+# Under Slurm there is no waiting for it: submit its experiments one by one; when they are complete this makes the document alone.
 study: all ## All experiments of docs/study.md and, from their runs, its tables and figures (hours; SCALE=smoke: minutes)
+	@$(if $(filter local,$(LAUNCH)),,echo "make study runs here, not under LAUNCH=$(LAUNCH): make EXPERIMENT LAUNCH=slurm submits one; when \
+	all are complete, make study makes the document" >&2; exit 2)
+	@PYTHON=$(python) mk/deps.sh --check run analysis bench
 	@PYTHON=$(python) jobs/study.sh '$(SCALE)'

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from lockstep_analysis.errors import AnalysisError
-from lockstep_analysis.runs import Run, as_text, load_runs
+from lockstep_analysis.runs import Run, load_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,13 +190,9 @@ def made_table(options: argparse.Namespace) -> Table:
     if name is not None:
         known(name, tables=True)
     points = one_problem(group_points(load(options, paths)[0]))
-    made = named_table(name, points, drawing(options, paths)) if name else comparison(points)
-    if options.columns is not None:
-        wanted = [c.strip() for c in options.columns.split(",")]
-        if name is None:  # a row a point: settings that are the same in all can be asked for too
-            for key in wanted:
-                if key not in made.frame.columns and any(key in p.config for p in points):
-                    made.frame[key] = [as_text(p.config.get(key, "")) for p in points]
+    wanted = [c.strip() for c in options.columns.split(",")] if options.columns is not None else []
+    made = named_table(name, points, drawing(options, paths)) if name else comparison(points, wanted)
+    if wanted:
         made.frame = with_columns(made.frame, wanted)
     return made
 

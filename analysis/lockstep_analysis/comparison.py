@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Sequence
 
 import numpy as np
 
@@ -90,13 +90,15 @@ def sent_mb(point: Point) -> float:
     return float(np.mean(sent)) / 1e6 if sent else math.nan
 
 
-def frame(points: list[Point]) -> "pd.DataFrame":
-    """The same with every interval, for pages and files."""
+def frame(points: list[Point], settings: Sequence[str] = ()) -> "pd.DataFrame":
+    """The same with every interval, for pages and files. Settings that are alike in all points have a column when they are asked
+    for."""
     import pandas as pd
 
     from lockstep_analysis.figures.common import columns
 
     more = [k for k in varying(points) if k not in PLAIN]
+    more += [k for k in settings if k not in (*more, "algorithm", "ranks") and any(k in p.config for p in points)]
     rows = []
     for p in points:
         base = find_base(p, points)

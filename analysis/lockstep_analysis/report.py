@@ -7,7 +7,7 @@ import re
 import shlex
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 from lockstep_analysis import page
 from lockstep_analysis.chart import Figure, Table
@@ -166,12 +166,12 @@ def named_of(points: list[Point]) -> str | None:
     return name if name in NAMED else None
 
 
-def comparison(points: list[Point]) -> Table:
+def comparison(points: list[Point], settings: Sequence[str] = ()) -> Table:
     bases = {b.text(): None for p in points if (b := find_base(p, points))}
     return Table(
         "comparison",
         "All configurations",
-        frame(points),
+        frame(points, settings),
         [
             how_summarised(points, "Times: medians", "below them"),
             "Accuracy: median over the runs. Compute, exchange and wait: shares of all ranks' training time.",

@@ -40,8 +40,8 @@ class EpochModel:
     """The model of one machine; `for_cluster` continues it."""
 
     bench: Benchmarks
-    overhead: dict[str, dict[int, float]] = field(default_factory=dict)  # problem -> batch size -> c
-    gather_s: dict[str, dict[int, float]] = field(default_factory=dict)  # the same -> seconds to make a batch, a sample
+    overhead: dict[tuple[str, str], dict[int, float]] = field(default_factory=dict)  # (problem, backend) -> batch size -> c
+    gather_s: dict[str, dict[int, float]] = field(default_factory=dict)  # problem -> batch size -> seconds a sample, to make it
     overhead_from: str = ""
 
     def __post_init__(self) -> None:
@@ -52,9 +52,9 @@ class EpochModel:
         """Takes `c`, and the time to make a batch, from the serial runs among these."""
         for p in points:
             if p.algorithm == "serial":
-                layers, products = linear_layers(p.first), Products(self.bench, str(p.config.get("gemm", "tiled")))
+                layers, products = linear_layers(p.first), Products(self.bench, backend_of(p))
                 floor = p.samples / p.batch * step_products(layers, products, p.batch)
-                self.overhead.setdefault(p.problem, {})[p.batch] = p.epoch_s.value / floor
+                self.overhead.setdefault((p.problem, backend_of(p)), {})[p.batch] = p.epoch_s.value / floor
                 self.gather_s.setdefault(p.problem, {})[p.batch] = p.phases_s["data"] / p.samples
         self.overhead_from = (
             "the serial runs here, which took turns with the others"
@@ -68,10 +68,10 @@ class EpochModel:
 
     def factor(self, point: Point, local: float, layers: list[tuple[int, int]], products: Products) -> float:
         """c at the nearest batch size that is known. Never below 1: an epoch costs no less than its products."""
-        model, backend = str(point.config.get("model")), str(point.config.get("gemm", "tiled"))
+        model, backend = str(point.config.get("model")), backend_of(point)
         steps = {b: s for (m, g, b), s in self.bench.step_s.items() if (m, g) == (model, backend)}
         known = (
-            self.overhead.get(point.problem)
+            self.overhead.get((point.problem, backend))
             or {b: s / step_products(layers, products, b) for b, s in steps.items()}
             or {b: v for (_, g, b), v in self.bench.over_floor.items() if g == backend}  # another model's
         )
@@ -79,7 +79,7 @@ class EpochModel:
 
     def predict(self, point: Point, ranks: int, cluster: Cluster | None = None, samples: int | None = None) -> Prediction:
         layers = linear_layers(point.first)
-        products = Products(self.bench, str(point.config.get("gemm", "tiled")))
+        products = Products(self.bench, backend_of(point))
         n_bytes = 4.0 * parameter_count(point.first, layers)
         samples = samples or point.samples
         speed = cluster.core_speed if cluster else 1.0
@@ -130,6 +130,10 @@ class EpochModel:
         read = (4.0 * point.batch * floats + parameter_bytes) * others
         gather = at_nearest(self.gather_s.get(point.problem, {}), point.batch, 0.0) * point.batch * others
         return 2.0 * self.memory.alpha + read * (self.memory.beta + self.memory.gamma) + gather
+
+
+def backend_of(point: Point) -> str:
+    return str(point.config.get("gemm", "tiled"))
 
 
 def at_nearest(known: dict[int, float], batch: float, otherwise: float) -> float:
