@@ -121,7 +121,9 @@ bool Runner::run(std::size_t number, const Point& point) {
   }
   if (end.told != 0) outcome_.told = end.told;
   const bool kept = end.status == interrupted_status;
-  const bool too_early = end.status == 128 + SIGUSR1;  // before train could take signals
+  // Before train could take signals; whatever the launcher says of that, nothing is known against the run.
+  const bool too_early =
+      end.status == 128 + SIGUSR1 || status_of(place_.folder, point).state == RunState::waiting;
   if (end.told != 0 && (kept || too_early)) {
     ++outcome_.open;
     tell(title, kept ? "  interrupted, to be resumed" : "  stopped before it began");

@@ -39,13 +39,14 @@ JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, Sig
   std::size_t told = 0;
   for (;;) {
     const int number = signals.next(look_s);
+    const bool is_told = number == SIGINT || number == SIGTERM || number == SIGUSR1;
+    if (is_told && end.told == 0) end.told = number;  // also by a signal that comes as the program ends
     if (const auto status = child.ended()) {
       end.status = *status;
       if (end.status != 0 && end.told == 0 && is_preempted()) return {interrupted_status, SIGUSR1};
       return end;
     }
-    if (number == SIGINT || number == SIGTERM || number == SIGUSR1) {
-      if (told == 0) end.told = number;
+    if (is_told) {
       child.signal(escalation[std::min(told, escalation.size() - 1)]);
       ++told;
     }

@@ -72,6 +72,7 @@ std::string job_script(const JobRequest& job, const Site& site, const SweepFolde
   script.option("output",
                 absolute_path(folder.state() / "log" / (job.tasks > 0 ? "slurm-%A_%a.out" : "slurm-%j.out")));
   script.add_site(site);
+  script.line("trap 'exec scontrol requeue \"$SLURM_JOB_ID\"' USR1  # until sweep takes the signal over");
   std::vector<std::string> words = {absolute_path(sibling_program("sweep")),
                                     "work",
                                     absolute_path(folder.root()),

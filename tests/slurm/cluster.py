@@ -141,10 +141,11 @@ class Cluster:
     # Waiting
 
     def wait_idle(self, timeout=30):
-        """Until every node that is up is idle."""
+        """Until every node that is up is idle and no job waits, such as one that depended on those that have ended."""
         names = ",".join(name for name in self.hosts if name != "login")
-        wait_until(lambda: set(self.exec("sinfo", "-h", "-N", "-o", "%T", "-n", names).stdout.split()) == {"idle"},
-                   timeout, "the nodes are not idle", lambda: self.exec("sinfo", "-N", "-l").stdout)
+        wait_until(lambda: set(self.exec("sinfo", "-h", "-N", "-o", "%T", "-n", names).stdout.split()) == {"idle"}
+                   and not self.exec("squeue", "-h").stdout,
+                   timeout, "the cluster is not idle", lambda: self.exec("sinfo", "-N", "-l").stdout + self.exec("squeue").stdout)
 
     def jobs(self):
         """All jobs since the start, as `squeue --json` tells them, by number."""

@@ -76,7 +76,7 @@ class RunFile:
             self.config = json.loads(file["config"].asstr()[()])
             self.hosts = list(file["provenance/hosts"].asstr()[()])
             self.environment = json.loads(file["provenance/environment"].asstr()[()])
-            self.epochs = file["epochs/epoch_s"].shape[0]
+            self.epochs = len(file["epochs"].get("epoch_s", ()))  # none in the file that a run begins with
             self.segments = list(file["segments/status"].asstr()[()])
             self.lost_s = file["segments/lost_s"][()].sum()
 

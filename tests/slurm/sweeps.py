@@ -37,8 +37,8 @@ class Sweep:
         words += [self.spec, "--results", self.results] if command == "submit" else [self.folder]
         return self.cluster.exec(*words, *arguments, check=check)
 
-    def submit(self, mode, *arguments, launcher="mpirun", check=True):
-        return self.do("submit", "--site", SITES[launcher], "--mode", mode, *arguments, check=check)
+    def submit(self, mode, *arguments, launcher="mpirun", site=None, check=True):
+        return self.do("submit", "--site", site or SITES[launcher], "--mode", mode, *arguments, check=check)
 
     def runs(self):
         """What status says of each run, by the part of its name before the seed."""
@@ -54,14 +54,19 @@ class Sweep:
     def wait(self, timeout=90):
         """Until nothing is under way."""
         wait_until(lambda: not {"running", "waiting"} & set(self.states()), timeout, "the sweep does not end",
-                   evidence=lambda: self.do("status", "--all").stdout)
+                   evidence=self.evidence)
+
+    def evidence(self):
+        """What a user would look at when it is not as wanted: the status, and what its jobs have said."""
+        logs = [f"{path.name}:\n{path.read_text()}" for path in sorted((self.folder / "sweep/log").glob("*.out"))]
+        return "\n".join([self.do("status", "--all").stdout, *logs])
 
     def wait_for_epochs(self, epochs, ranks):
         """Until the run on so many ranks is running and has recorded so many epochs; returns its id."""
         def found():
             return [r["run_id"] for r in self.runs().values()
                     if r["ranks"] == ranks and r["state"] == "running" and r["epochs_done"] >= epochs]
-        wait_until(found, 60, f"no run on {ranks} ranks comes on", evidence=lambda: self.do("status", "--all").stdout)
+        wait_until(found, 60, f"no run on {ranks} ranks comes on", evidence=self.evidence)
         return found()[0]
 
     def run_file(self, run_id):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Sweeps under Slurm: packed and spread, and complete whatever happens to their jobs."""
 
+import json
 import subprocess
 from collections import Counter
 
 import pytest
 from cluster import wait_until
+from conftest import SITES
 from sweeps import LONG, SMALL, Sweep, epochs_for
 
 MATRIX = {"algorithm": ["parallel_sgd", "param_avg", "w_param_avg"], "ranks": [1, 2, 4, 8]}
@@ -67,7 +69,7 @@ def test_a_sweep_is_complete_after_its_jobs_were_cut_off_requeued_and_killed(clu
     broken = sweep.runs()[killed]
     assert broken["state"] == "broken"
     assert "process rank 1" in broken["why"] and "signal 9" in broken["why"]
-    assert sweep.states() == ["broken"] + ["complete"] * 23
+    assert sweep.states() == ["broken"] + ["complete"] * 23, sweep.evidence()
 
     resumed = sweep.do("resume")
     assert "24 runs, 23 complete, 0 under way, 1 to be submitted" in resumed.stdout
@@ -91,6 +93,17 @@ def assert_nothing_is_made_twice(sweep, run_id, but_after_a_kill):
     assert set(earlier) <= ({"interrupted", "killed"} if but_after_a_kill else {"interrupted"}), run_id
     assert begins[0] == (0, 0) and begins == sorted(begins), run_id
     assert but_after_a_kill or not lost.any(), run_id
+
+
+def test_a_job_told_that_its_time_ends_before_its_work_has_begun_is_queued_again(cluster, tmp_path):
+    site = json.loads(SITES["mpirun"].read_text())
+    site["setup"] = [*site.get("setup", []), '[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] || kill -USR1 $$']
+    (tmp_path / "site.json").write_text(json.dumps(site))
+    sweep = Sweep(cluster, tmp_path, "early", fixed={**SMALL, "algorithm": "param_avg"}, matrix={"ranks": [2]})
+    sweep.submit("packed", site=tmp_path / "site.json")
+    sweep.wait()
+    assert sweep.states() == ["complete"], sweep.evidence()
+    assert cluster.job(sweep.jobs()["early"])["restart_cnt"] == 1
 
 
 def kill_a_rank(cluster, sweep, run_id):

@@ -25,6 +25,7 @@ struct Options {
 };
 
 int launch(const Options& options) {
+  SignalWatch signals;  // first of all: a signal that nobody watches for ends the job
   const Allocation allocation = current_allocation();
   const bool in_job = !allocation.job_id.empty();
   const Site site = read_site(!options.site.empty() ? options.site : in_job ? "slurm" : "local");
@@ -40,7 +41,6 @@ int launch(const Options& options) {
     fmt::print("{}\n", shell_line(line.words));
     return 0;
   }
-  SignalWatch signals;
   const JobEnd end = run_watched(line, {}, signals);
   if (options.requeue && end.status == interrupted_status && end.told == SIGUSR1)
     requeue_this_job(allocation);

@@ -44,6 +44,7 @@ std::vector<Point> points_of_task(const Plan& plan, const Options& options) {
 }
 
 int work(const Options& options) {
+  SignalWatch signals;  // first of all: a signal that nobody watches for ends the job
   const Plan plan = load_plan(find_folder(options.folder, ""));
   Site site = read_site(options.site);
   // Slurm counts hardware threads in a job; the runs were divided by cores.
@@ -53,7 +54,6 @@ int work(const Options& options) {
     throw ConfigError(
         {.what = "sweep work is for jobs of Slurm's", .hint = "sweep resume goes on with a sweep"});
   const std::vector<Point> points = points_of_task(plan, options);
-  SignalWatch signals;
   const Outcome outcome = make_runs({site, allocation, plan.folder, plan.spec}, points, signals);
   // USR1 comes ahead of the time limit; who cancels a job sends TERM and does not want it again.
   if (outcome.told == SIGUSR1 && outcome.open > 0) requeue_this_job(allocation);
