@@ -86,6 +86,10 @@ class ParallelSgd final : public StepwiseAlgorithm {
     hidden_share_.reset();
   }
 
+  void settle() override {
+    if (shared_) shared_->settle(worker());
+  }
+
   double train_step(const Step& step) override {
     if (shared_) return train_shared(step);
     if (!overlapped_) return StepwiseAlgorithm::train_step(step);
@@ -127,8 +131,8 @@ class ParallelSgd final : public StepwiseAlgorithm {
   }
 
   double train_shared(const Step& step) {
-    const SharedStep::Rows rows = shared_->rows(plan(), step.index);
-    const Gathered batch = gather(step, shared_->pixels(rows));
+    const Rows rows = shared_->rows(plan(), step.index);
+    const Gathered batch = gather(step, shared_->pixels(rows), shared_->own_columns());
     shared_->gather_others(worker(), plan(), step.index);
     sent_bytes_ += shared_->sent_bytes(rows);
     return shared_->train(worker(), batch.pass, rows, batch.labels,
@@ -143,7 +147,7 @@ class ParallelSgd final : public StepwiseAlgorithm {
       std::ranges::fill(w.gradients, 0.0F);
       w.model.announce(ready_);
     } else {
-      const Gathered batch = gather(step, pixels());
+      const Gathered batch = gather(step, pixels(), {0, w.samples.features});
       w.phases.enter(Phase::compute);
       loss_sum = w.model.train(batch.pass, batch.pixels, batch.labels,
                                w.options.gradient_scale(step.batch.gradient_samples),

@@ -22,10 +22,25 @@ std::vector<std::size_t> members_of(const comm::Communicator& node, std::size_t 
   return {ranks.begin(), ranks.end()};
 }
 
-std::vector<nn::ParameterBlock> undivided_blocks(const nn::Model& model) {
-  auto blocks = model.parameter_blocks();
-  std::erase_if(blocks, [](const nn::ParameterBlock& block) { return block.gradient_divides; });
-  return blocks;
+// What a rank owns of a block: of those that are divided whole groups of rows, of others whole cache lines.
+Part part_of(const nn::Model& model, const nn::ParameterBlock& block, std::size_t rank, std::size_t ranks) {
+  const auto begin = [&](std::size_t index) {
+    const std::size_t at = block.begin + block.count * index / ranks;
+    return block.is_divided ? model.part_begin(at) : std::min(whole_lines(at), block.begin + block.count);
+  };
+  const std::size_t first = rank == 0 ? block.begin : begin(rank);
+  const std::size_t end = rank + 1 == ranks ? block.begin + block.count : begin(rank + 1);
+  return {first, end - first};
+}
+
+Part undivided_part(const std::vector<nn::ParameterBlock>& blocks) {
+  std::size_t begin = 0, end = 0;
+  for (const nn::ParameterBlock& block : blocks) {
+    if (block.is_divided) continue;
+    if (end == 0) begin = block.begin;
+    end = block.begin + block.count;
+  }
+  return {begin, end - begin};
 }
 
 }  // namespace
@@ -42,37 +57,54 @@ SharedStep::SharedStep(const Worker& worker, const data::BatchPlan& plan, comm::
       across_(worker.ranks.split(node_.rank())),
       members_(members_of(node_, worker.ranks.rank())),
       features_(worker.samples.features),
-      undivided_(undivided_blocks(worker.model)),
-      part_begin_(worker.model.part_begin(worker.parameters.size() * node_.rank() / node_.size())),
-      part_end_(worker.model.part_begin(worker.parameters.size() * (node_.rank() + 1) / node_.size())),
       largest_rows_(rows(plan, 0).all),
+      owned_([&] {
+        worker.model.divide(largest_rows_, node_.size());
+        std::vector<Owned> owned;
+        std::size_t place = 0;
+        for (const nn::ParameterBlock& block : worker.model.parameter_blocks()) {
+          owned.push_back({block, part_of(worker.model, block, node_.rank(), node_.size()), place});
+          place += owned.back().part.count;
+        }
+        return owned;
+      }()),
+      owned_count_(owned_.back().place + owned_.back().part.count),
+      summed_(undivided_part(worker.model.parameter_blocks())),
       published_bytes_(worker.model.published_floats(line_floats) / line_floats * sizeof(float)),
       pixels_(largest_rows_ * features_),
       barrier_(node_),
       window_([&] {
         const std::size_t count = whole_lines(worker.parameters.size());
         const std::size_t published = worker.model.published_floats(largest_rows_);
-        const std::size_t gradients = undivided_.empty() ? 0 : node_.size() * count;
-        comm::SharedWindow window(node_, (count + published + gradients) * sizeof(float));
+        const std::size_t gradients = whole_lines(summed_.count);
+        comm::SharedWindow window(node_, (count + published + node_.size() * gradients) * sizeof(float));
         const std::span<float> all(reinterpret_cast<float*>(window.bytes().data()),
                                    window.bytes().size() / sizeof(float));
         parameters_ = all.first(worker.parameters.size());
         published_ = all.subspan(count, published);
-        all_gradients_ = all.subspan(count + published, gradients);
-        if (gradients > 0) own_gradients_ = all_gradients_.subspan(node_.rank() * count, parameters_.size());
+        all_gradients_ = all.subspan(count + published, node_.size() * gradients);
+        own_gradients_ = all_gradients_.subspan(node_.rank() * gradients, summed_.count);
         return window;
       }()) {
-  const auto [first, last] = worker.model.input_columns(part_begin_, part_end_ - part_begin_);
-  columns_ = {first, last};
-  if (across_.size() > 1) allreduce_ = comm::make_allreduce("rabenseifner", across_, part_end_ - part_begin_);
-  // Pages lie near the rank that writes them in training.
-  std::ranges::copy(worker.parameters.subspan(part_begin_, part_end_ - part_begin_),
-                    parameters_.subspan(part_begin_).begin());
+  for (const Owned& owned : owned_) {
+    const auto [first, last] = worker.model.input_columns(owned.part.begin, owned.part.count);
+    if (first < last) columns_ = {first, last};
+    // Pages lie near the rank that writes them in training.
+    std::ranges::copy(worker.parameters.subspan(owned.part.begin, owned.part.count),
+                      parameters_.subspan(owned.part.begin).begin());
+  }
+  if (across_.size() > 1) allreduce_ = comm::make_allreduce("rabenseifner", across_, owned_count_);
+  if (worker.model.contribution_width() > 0) {
+    std::vector<Part> parts;
+    for (std::size_t rank = 0; rank < node_.size(); ++rank)
+      parts.push_back(part_of(worker.model, owned_.front().block, rank, node_.size()));
+    forward_.emplace(worker.model, node_, parts, largest_rows_);
+  }
   std::ranges::fill(own_gradients_, 0.0F);
   window_.fence();
 }
 
-SharedStep::Rows SharedStep::rows(const data::BatchPlan& plan, std::size_t step) const {
+Rows SharedStep::rows(const data::BatchPlan& plan, std::size_t step) const {
   Rows rows;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const std::size_t count = plan.samples_of(step, members_[i]).size();
@@ -106,74 +138,97 @@ void SharedStep::wait(const Worker& worker) {
 
 double SharedStep::train(const Worker& worker, const nn::Pass& pass, const Rows& rows,
                          std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate) {
-  worker.phases.enter(Phase::compute);
   const double start_s = now_s();
   const math::Stores stores = streams_.second_way() ? math::Stores::streamed : math::Stores::cached;
+  if (forward_) {
+    forward_->contribute(worker, {pixels_.data(), rows.all, features_}, rows, stores);
+    wait(worker);
+  }
+  worker.phases.enter(Phase::compute);
   double loss_sum = 0.0;
   if (rows.own > 0) {
-    loss_sum = worker.model.backpropagate(pass, {pixels(rows), rows.own, features_}, labels, gradient_scale,
-                                          {.first = 0, .values = own_gradients_});
+    loss_sum = worker.model.backpropagate(
+        pass, {pixels(rows), rows.own, features_}, labels, gradient_scale,
+        {.first = summed_.begin, .values = own_gradients_},
+        forward_ ? forward_->contributions(rows) : std::span<const math::ConstMatrix>());
     worker.phases.enter(Phase::exchange);
     worker.model.publish(published_, largest_rows_, rows.first, rows.own, stores);
   } else {
     std::ranges::fill(own_gradients_, 0.0F);
   }
   wait(worker);
-  update_part(worker, rows, learning_rate, stores);
-  wait(worker);
+  update_parts(worker, rows, learning_rate, stores);
+  if (!forward_) wait(worker);
   streams_.add(node_, now_s() - start_s);
   return loss_sum;
 }
 
-void SharedStep::update_part(const Worker& worker, const Rows& rows, float learning_rate,
-                             math::Stores stores) {
-  worker.phases.enter(Phase::compute);
-  const std::size_t length = part_end_ - part_begin_;
-  const std::span<float> parameters = parameters_.subspan(part_begin_, length);
-  const std::span<float> gradients = worker.gradients.subspan(part_begin_, length);
+void SharedStep::settle(const Worker& worker) {
+  if (forward_) wait(worker);
+}
+
+void SharedStep::update_parts(const Worker& worker, const Rows& rows, float learning_rate,
+                              math::Stores stores) {
   const auto plain = worker.optimizer.plain_step(learning_rate);
-  const bool at_once = plain && !allreduce_ && undivided_.empty();
-  worker.model.add_divided_gradients({pixels_.data(), rows.all, features_}, published_, largest_rows_,
-                                     at_once ? nn::GradientTarget{.first = part_begin_,
-                                                                  .values = parameters,
-                                                                  .scale = -plain->rate,
-                                                                  .keep = plain->keep,
-                                                                  .stores = stores}
-                                             : nn::GradientTarget{.first = part_begin_, .values = gradients});
-  if (at_once) return;
+  const auto parameters = [&](const Owned& owned) {
+    return parameters_.subspan(owned.part.begin, owned.part.count);
+  };
+  const auto gradients = [&](const Owned& owned) {
+    return worker.gradients.subspan(owned.place, owned.part.count);
+  };
+  // A gradient that need not be kept goes into the parameters as it is computed.
+  const auto at_once = [&](const Owned& owned) { return plain && !allreduce_ && owned.block.is_divided; };
+
+  worker.phases.enter(Phase::compute);
+  for (const Owned& owned : owned_) {
+    if (!owned.block.is_divided) continue;
+    const nn::GradientTarget target =
+        at_once(owned) ? nn::GradientTarget{.first = owned.part.begin,
+                                            .values = parameters(owned),
+                                            .scale = -plain->rate,
+                                            .keep = plain->keep,
+                                            .stores = stores}
+                       : nn::GradientTarget{.first = owned.part.begin, .values = gradients(owned)};
+    worker.model.add_divided_gradients({pixels_.data(), rows.all, features_}, published_, largest_rows_,
+                                       target);
+  }
   worker.phases.enter(Phase::exchange);
-  sum_own_gradients(worker.gradients);
+  for (const Owned& owned : owned_)
+    if (!owned.block.is_divided) sum_own_gradients(owned.part, gradients(owned));
   if (allreduce_) {
     worker.phases.enter(Phase::wait);
     across_.barrier();
     worker.phases.enter(Phase::exchange);
-    allreduce_->sum(gradients);
+    allreduce_->sum(worker.gradients.first(owned_count_));
   }
   worker.phases.enter(Phase::update);
   worker.optimizer.begin_step();
-  worker.optimizer.update(part_begin_, parameters, gradients, learning_rate);
+  for (const Owned& owned : owned_)
+    if (!at_once(owned))
+      worker.optimizer.update(owned.part.begin, parameters(owned), gradients(owned), learning_rate);
 }
 
-void SharedStep::sum_own_gradients(std::span<float> gradients) const {
-  const std::size_t stride = all_gradients_.size() / node_.size();
-  for (const nn::ParameterBlock& block : undivided_) {
-    const std::size_t begin = std::max(block.begin, part_begin_);
-    const std::size_t end = std::min(block.begin + block.count, part_end_);
-    if (begin >= end) continue;
-    float* __restrict sum = gradients.data();
-    std::copy_n(all_gradients_.data() + begin, end - begin, sum + begin);
-    for (std::size_t rank = 1; rank < node_.size(); ++rank) {
-      const float* __restrict from = all_gradients_.data() + rank * stride;
-      for (std::size_t i = begin; i < end; ++i) sum[i] += from[i];
-    }
+void SharedStep::sum_own_gradients(const Part& part, std::span<float> sum) const {
+  const float* const first = all_gradients_.data() + (part.begin - summed_.begin);
+  std::copy_n(first, part.count, sum.data());
+  for (std::size_t rank = 1; rank < node_.size(); ++rank) {
+    const float* __restrict from = first + rank * whole_lines(summed_.count);
+    float* __restrict to = sum.data();
+    for (std::size_t i = 0; i < part.count; ++i) to[i] += from[i];
   }
 }
 
+Holding SharedStep::holding() const {
+  Holding holding{.kind = Holding::Kind::divided};
+  for (const Owned& owned : owned_)
+    holding.blocks.push_back({owned.block.begin, owned.block.count, owned.part.begin, owned.part.count});
+  return holding;
+}
+
 std::size_t SharedStep::sent_bytes(const Rows& rows) const {
-  const std::size_t part = part_end_ - part_begin_;
-  const std::size_t gradients = undivided_.empty() ? 0 : parameters_.size();
-  return rows.own * published_bytes_ + (gradients + part) * sizeof(float) +
-         (allreduce_ ? allreduce_->sent_bytes(part) : 0);
+  return rows.own * published_bytes_ + (summed_.count + owned_count_) * sizeof(float) +
+         (forward_ ? forward_->sent_bytes(rows) : 0) +
+         (allreduce_ ? allreduce_->sent_bytes(owned_count_) : 0);
 }
 
 }  // namespace lockstep::algorithms

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "algorithms/algorithm.hpp"
+#include "algorithms/divided_forward.hpp"
 #include "algorithms/trial.hpp"
 #include "comm/node_barrier.hpp"
 #include "comm/shared_window.hpp"
@@ -16,20 +18,23 @@ namespace lockstep::algorithms {
 
 /// What gradient averaging computes, with less traffic: the ranks of a node share one copy of the parameters,
 /// of which each rank owns a part, and see the activations of each other's samples. A step is
-///   1. forward and backward of the rank's own samples, up to the gradients of the activations, which are
-///   published;
-///   2. wait;
-///   3. for the rank's part of the parameters: the gradient over all the node's samples. Fully connected
-///   layers
+///   1. where the model divides it (nn::Model::divide), the forward pass of the first layer: what the rank's
+///   part
+///      contributes for all the node's samples; wait;
+///   2. forward and backward of the rank's own samples, up to the gradients of the activations, which are
+///      published; wait;
+///   3. for the rank's part of each layer's parameters: the gradient over all the node's samples. Large fully
+///   connected layers
 ///      compute it at once out of the published activations (after Krizhevsky, "One weird trick for
 ///      parallelizing convolutional neural networks", 2014, which divides such layers among workers too); for
 ///      other layers the ranks' own gradients are summed. With several nodes, an allreduce of the part among
 ///      the ranks that own it;
-///   4. the update of that part, which a plain step makes while the gradient is computed;
-///   5. wait.
-/// So no gradient of a fully connected layer is sent, or even stored, within a node. What others read is
-/// written past the caches: a line that lies in another core's cache would have to be taken away from it
-/// first. The sums are those of serial SGD at the global batch.
+///   4. the update of that part, which a plain step makes while the gradient is computed; wait, unless the
+///   next step's
+///      first wait does.
+/// So no gradient of a large fully connected layer is sent, or even stored, within a node. What others read
+/// is written past the caches: a line that lies in another core's cache would have to be taken away from it
+/// first. The sums are those of serial SGD at the global batch, up to rounding.
 class SharedStep {
  public:
   /// Collective over the ranks of `worker`. Takes the parameters' present values. `node` holds the ranks that
@@ -40,53 +45,57 @@ class SharedStep {
   [[nodiscard]] std::span<float> parameters() const { return parameters_; }
   [[nodiscard]] std::size_t nodes() const { return across_.size(); }
 
-  /// The part of the parameters that this rank owns.
-  [[nodiscard]] Holding holding() const {
-    return {.kind = Holding::Kind::divided, .begin = part_begin_, .count = part_end_ - part_begin_};
-  }
+  /// The parts of the parameters that this rank owns.
+  [[nodiscard]] Holding holding() const;
   void describe_state(State& state) { streams_.describe_state(state, "streams_trial"); }
 
-  /// Where this rank's samples of a step lie among the node's.
-  struct Rows {
-    std::size_t first = 0, own = 0, all = 0;
-  };
   [[nodiscard]] Rows rows(const data::BatchPlan& plan, std::size_t step) const;
-  /// [rows.own, features]: where this rank gathers its samples.
+  /// [rows.own, features]: where this rank gathers its samples, and which columns of them it needs.
   [[nodiscard]] float* pixels(const Rows& rows) { return pixels_.data() + rows.first * features_; }
+  [[nodiscard]] data::Range own_columns() const { return forward_ ? columns_ : data::Range{0, features_}; }
   /// Gathers what the rank's part needs of the other ranks' samples.
   void gather_others(const Worker& worker, const data::BatchPlan& plan, std::size_t step);
 
   /// Trains on the gathered samples and updates the parameters; returns the summed loss of the rank's
-  /// samples. Collective.
+  /// samples. Until settle() or the next wait a rank may see its own part alone updated. Collective.
   double train(const Worker& worker, const nn::Pass& pass, const Rows& rows,
                std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate);
+  /// Waits until all parameters are updated, if the last step did not. Collective.
+  void settle(const Worker& worker);
   /// Bytes that this rank writes for others in such a step.
   [[nodiscard]] std::size_t sent_bytes(const Rows& rows) const;
 
  private:
+  /// What this rank owns of a layer's parameters.
+  struct Owned {
+    nn::ParameterBlock block;
+    Part part;
+    std::size_t place = 0;  // of its gradients among those of all parts
+  };
+
   void wait(const Worker& worker);
-  void update_part(const Worker& worker, const Rows& rows, float learning_rate, math::Stores stores);
-  void sum_own_gradients(std::span<float> gradients) const;
+  void update_parts(const Worker& worker, const Rows& rows, float learning_rate, math::Stores stores);
+  void sum_own_gradients(const Part& part, std::span<float> sum) const;
 
   comm::Communicator node_;
-  comm::Communicator across_;         // the ranks of all nodes that own the same part
+  comm::Communicator across_;         // the ranks of all nodes that own the same parts
   std::vector<std::size_t> members_;  // of the node: their ranks in the job
   std::size_t features_;
-  std::vector<nn::ParameterBlock> undivided_;  // blocks whose gradients are summed over the ranks
-  std::size_t part_begin_, part_end_;
-  data::Range columns_;          // of the samples, that the part depends on
   std::size_t largest_rows_;     // of a batch of the node
+  std::vector<Owned> owned_;     // one a block
+  std::size_t owned_count_;      // of parameters
+  Part summed_;                  // from the first block whose gradients are summed over the ranks to the last
+  data::Range columns_;          // of the samples, that the parts depend on
   std::size_t published_bytes_;  // a row
-  AlignedVector<float>
-      pixels_;  // [largest_rows_, features]: own samples, and the part's columns of the others
+  AlignedVector<float> pixels_;  // [largest_rows_, features]
   comm::NodeBarrier barrier_;
   std::unique_ptr<comm::Allreduce> allreduce_;  // with several nodes
+  std::optional<DividedForward> forward_;       // where the model divides it
   Trial streams_;                               // the second way: streamed stores
   // In the window, whose making sets them.
   std::span<float> parameters_;
-  std::span<float> published_;  // activations
-  std::span<float>
-      all_gradients_;  // [rank of the node, parameters] of the undivided blocks; empty without such
+  std::span<float> published_;      // activations
+  std::span<float> all_gradients_;  // [rank of the node, summed_]
   std::span<float> own_gradients_;  // this rank's row of it
   comm::SharedWindow window_;
 };

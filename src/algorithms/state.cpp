@@ -2,7 +2,7 @@
 // Numbers as doubles, and the valid parts of arrays.
 #include "algorithms/state.hpp"
 
-#include <utility>
+#include <type_traits>
 
 namespace lockstep::algorithms {
 
@@ -16,13 +16,20 @@ void StateNumber::set(double value) const {
       place);
 }
 
-void State::add(std::string name, std::span<float> values, const Holding& holding) {
-  const bool divided = holding.kind == Holding::Kind::divided;
-  arrays_.push_back({.name = std::move(name),
-                     .values = divided ? values.subspan(holding.begin, holding.count) : values,
-                     .kind = holding.kind,
-                     .begin = divided ? holding.begin : 0,
-                     .length = values.size()});
+void State::add(const std::string& name, std::span<float> values, const Holding& holding) {
+  if (holding.kind != Holding::Kind::divided) {
+    arrays_.push_back(
+        {.name = name, .values = values, .kind = holding.kind, .begin = 0, .length = values.size()});
+    return;
+  }
+  for (std::size_t i = 0; i < holding.blocks.size(); ++i) {
+    const Holding::Block& block = holding.blocks[i];
+    arrays_.push_back({.name = name + "." + std::to_string(i),
+                       .values = values.subspan(block.part_begin, block.part_count),
+                       .kind = holding.kind,
+                       .begin = block.part_begin - block.begin,
+                       .length = block.count});
+  }
 }
 
 }  // namespace lockstep::algorithms

@@ -14,11 +14,16 @@ namespace lockstep::algorithms {
 struct Holding {
   enum class Kind {
     common,   ///< every rank has the same values
-    divided,  ///< the values [begin, begin + count) of this rank's are the valid ones; together all are
+    divided,  ///< of this rank's values those of its parts are the valid ones; together all are
     own,      ///< each rank has values of its own
   };
+  /// Values that are divided among the ranks, such as a layer's parameters, and this rank's part of them.
+  struct Block {
+    std::size_t begin = 0, count = 0;
+    std::size_t part_begin = 0, part_count = 0;
+  };
   Kind kind = Kind::common;
-  std::size_t begin = 0, count = 0;  ///< of `divided`
+  std::vector<Block> blocks = {};  ///< of `divided`: of the whole array, in order
 };
 
 /// An array of the state.
@@ -27,7 +32,7 @@ struct StateArray {
   std::span<float> values;  ///< for a divided array this rank's part
   Holding::Kind kind = Holding::Kind::common;
   std::size_t begin = 0;   ///< of the part
-  std::size_t length = 0;  ///< of the whole array
+  std::size_t length = 0;  ///< of the whole array, or of the block that is divided
 };
 
 /// A number of the state; each rank has its own.
@@ -45,7 +50,8 @@ struct StateNumber {
 /// order on all ranks.
 class State {
  public:
-  void add(std::string name, std::span<float> values, const Holding& holding);
+  /// A divided array becomes one array a block: NAME.0, NAME.1, ...
+  void add(const std::string& name, std::span<float> values, const Holding& holding);
   void add(std::string name, double* place) { numbers_.push_back({std::move(name), place}); }
   void add(std::string name, std::size_t* place) { numbers_.push_back({std::move(name), place}); }
 

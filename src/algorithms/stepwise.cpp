@@ -21,14 +21,15 @@ void StepwiseAlgorithm::move_parameters(std::span<float> parameters) {
   worker_->model.bind(parameters);
 }
 
-StepwiseAlgorithm::Gathered StepwiseAlgorithm::gather(const Step& step, float* pixels) {
+StepwiseAlgorithm::Gathered StepwiseAlgorithm::gather(const Step& step, float* pixels, data::Range columns) {
   const Worker& w = worker();
   const std::span<const std::uint32_t> ids = step.batch.sample_ids;
   const math::Matrix images(pixels, ids.size(), w.samples.features);
   const auto labels = std::span(labels_).first(ids.size());
-  data::gather(w.samples, ids, images, labels);
+  data::gather_columns(w.samples, ids, columns, images);
+  data::gather_labels(w.samples, ids, labels);
   if (step.index + 1 < plan_->steps())
-    data::prefetch(w.samples, plan_->batch(step.index + 1).sample_ids, {0, w.samples.features});
+    data::prefetch(w.samples, plan_->batch(step.index + 1).sample_ids, columns);
   return {
       .pass = {.training = true, .epoch = step.epoch, .sample_ids = ids}, .pixels = images, .labels = labels};
 }
@@ -41,7 +42,7 @@ double StepwiseAlgorithm::train_step(const Step& step) {
     w.phases.enter(Phase::compute);
     std::ranges::fill(w.gradients, 0.0F);
   } else {
-    const Gathered batch = gather(step, pixels_.data());
+    const Gathered batch = gather(step, pixels_.data(), {0, w.samples.features});
     w.phases.enter(Phase::compute);
     const nn::GradientTarget target =
         plain ? nn::GradientTarget{.first = 0,
@@ -82,9 +83,11 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
     ++so_far_.steps;
     if (w.on_step && w.on_step({so_far_.steps, plan_->steps(), so_far_.samples, so_far_.loss_sum})) {
       so_far_.paused = true;
+      settle();
       return so_far_;
     }
   }
+  settle();
   if (w.on_last_step) w.on_last_step();
   after_epoch(epoch, epoch + 1 == w.options.epochs);
   return std::exchange(so_far_, {});

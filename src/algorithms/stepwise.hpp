@@ -48,6 +48,9 @@ class StepwiseAlgorithm : public Algorithm {
   [[nodiscard]] virtual bool exchanges_gradients() const { return false; }
   /// Between backward and update. A rank without samples in this step has zero gradients. Collective.
   virtual void exchange_gradients() {}
+  /// Before the parameters are looked at: makes them the same on all ranks, if a step leaves that to the next
+  /// one. Collective.
+  virtual void settle() {}
   /// After the update; `batch` is what was trained. Collective.
   virtual void after_step(const data::Batch& /*batch*/) {}
   /// After an epoch's last step; `last` after the training's last. Collective.
@@ -60,13 +63,14 @@ class StepwiseAlgorithm : public Algorithm {
   /// Charges the time until all ranks have come here to Phase::wait, then enters Phase::exchange. Collective.
   void wait_for_ranks() const;
 
-  /// The pass, images and labels of a step's samples, gathered into `pixels` [batch, features].
+  /// The pass, images and labels of a step's samples; `columns` of the images gathered into `pixels` [batch,
+  /// features].
   struct Gathered {
     nn::Pass pass;
     math::ConstMatrix pixels;
     std::span<const std::uint8_t> labels;
   };
-  [[nodiscard]] Gathered gather(const Step& step, float* pixels);
+  [[nodiscard]] Gathered gather(const Step& step, float* pixels, data::Range columns);
   /// Room for the largest batch.
   [[nodiscard]] float* pixels() { return pixels_.data(); }
 

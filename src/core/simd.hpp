@@ -127,6 +127,13 @@ inline void stream(float* to, Floats values) {
   store(to, values);
 #endif
 }
+/// to[i] = from[i] by such stores, where a vector can be stored so.
+inline void stream_copy(const float* from, std::size_t count, float* to) {
+  std::size_t i = 0;
+  for (; i < count && !can_stream(to + i); ++i) to[i] = from[i];
+  for (; i + width <= count; i += width) stream(to + i, load(from + i));
+  for (; i < count; ++i) to[i] = from[i];
+}
 inline void fence_streams() {
 #if defined(__x86_64__)
   _mm_sfence();

@@ -69,7 +69,9 @@ class BatchPlan {
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
             std::span<std::uint8_t> labels);
 
-/// The same for the columns `columns` alone; the others are left as they are.
+/// The two apart; of the pixels the columns `columns` alone, the others are left as they are.
+void gather_labels(const Samples& samples, std::span<const std::uint32_t> ids,
+                   std::span<std::uint8_t> labels);
 void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, Range columns,
                     math::Matrix pixels);
 

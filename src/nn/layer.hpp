@@ -78,9 +78,11 @@ class Layer {
   /// The gradient of the parameters, summed over the rows of `in` and `d_out`, goes to `target`, which begins
   /// and ends where part_begin() allows. After backward, since the target may be the parameters.
   virtual void add_gradient(ConstMatrix /*in*/, ConstMatrix /*d_out*/, const GradientTarget& /*target*/) {}
-  /// True if parts of the gradient cost together what the whole costs, so that ranks which see each other's
-  /// rows can share the work by parameters instead of by rows.
-  [[nodiscard]] virtual bool gradient_divides() const { return false; }
+
+  // Ranks which see each other's rows can share the work by parameters instead of by rows:
+
+  /// True if parts of the gradient cost together what the whole costs, and parts of forward too.
+  [[nodiscard]] virtual bool divides() const { return false; }
   /// The first parameter at or after `parameter` at which a part may begin.
   [[nodiscard]] virtual std::size_t part_begin(std::size_t parameter) const { return parameter; }
   /// The columns of `in`, from first to before last, that the gradient of `count` parameters from `first` on
@@ -89,6 +91,11 @@ class Layer {
                                                                           std::size_t /*count*/) const {
     return {0, in_.size()};
   }
+  /// What `count` parameters from `first` on, a part, bring to forward: `contribution` [B, out().size()].
+  virtual void contribute(ConstMatrix /*in*/, std::size_t /*first*/, std::size_t /*count*/,
+                          Matrix /*contribution*/) {}
+  /// forward out of the contributions of all parts.
+  virtual void sum_contributions(std::span<const ConstMatrix> /*contributions*/, Matrix /*out*/) {}
 
   /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` when backward
   /// is called.

@@ -13,22 +13,11 @@
 namespace lockstep::nn {
 namespace {
 
-constexpr std::size_t line_floats = cache_line_bytes / sizeof(float);
-std::size_t whole_lines(std::size_t floats) { return (floats + line_floats - 1) / line_floats * line_floats; }
-
 // inout[i] *= factors[i]
 void multiply(std::span<float> inout, std::span<const float> factors) {
   float* __restrict to = inout.data();
   const float* __restrict from = factors.data();
   for (std::size_t i = 0; i < inout.size(); ++i) to[i] *= from[i];
-}
-
-// A copy for others to read: past the caches where a vector can be.
-void stream_copy(const float* from, std::size_t count, float* to) {
-  std::size_t i = 0;
-  for (; i < count && !simd::can_stream(to + i); ++i) to[i] = from[i];
-  for (; i + simd::width <= count; i += simd::width) simd::stream(to + i, simd::load(from + i));
-  for (; i < count; ++i) to[i] = from[i];
 }
 
 }  // namespace
@@ -75,7 +64,7 @@ void Model::add_stage(std::unique_ptr<Layer> layer) {
               .parameters = {}};
   if (!stage.layer->only_reshapes()) stage.out = add_buffer(stage.layer->out().size());
   stage.layer->reserve(max_batch_);
-  stage.parameters = {parameters_count_, stage.layer->parameter_count(), stage.layer->gradient_divides()};
+  stage.parameters = {parameters_count_, stage.layer->parameter_count(), stage.layer->divides()};
   parameters_count_ += stage.parameters.count;
   stages_.push_back(std::move(stage));
 }
@@ -115,15 +104,6 @@ std::vector<ParameterBlock> Model::parameter_blocks() const {
   return blocks;
 }
 
-std::size_t Model::part_begin(std::size_t parameter) const {
-  for (const Stage& stage : stages_) {
-    const ParameterBlock& block = stage.parameters;
-    if (parameter < block.begin + block.count)
-      return block.begin + stage.layer->part_begin(parameter - block.begin);
-  }
-  return parameters_count_;
-}
-
 void Model::bind(std::span<float> parameters) {
   assert(parameters.size() == parameters_count_);
   parameters_ = parameters;
@@ -150,12 +130,14 @@ ConstMatrix Model::input_of(const Stage& stage, ConstMatrix in) const {
                        : ConstMatrix(buffers_[stage.in].values.data(), in.rows, buffers_[stage.in].width);
 }
 
-void Model::forward(const Pass& pass, ConstMatrix in) {
+void Model::forward(const Pass& pass, ConstMatrix in, std::span<const ConstMatrix> contributions) {
   assert(in.rows <= max_batch_);
   for (Stage& stage : stages_) {
     if (stage.in == stage.out) continue;
     const Matrix out = values(stage.out, in.rows);
-    if (stage.layer)
+    if (stage.in == 0 && !contributions.empty())
+      stage.layer->sum_contributions(contributions, out);
+    else if (stage.layer)
       stage.layer->forward(pass, input_of(stage, in), out);
     else
       std::ranges::copy(input_of(stage, in).elements(), out.data);
@@ -188,7 +170,7 @@ template <class Visit>
 void Model::for_pieces(const Stage& stage, std::size_t piece_floats, Visit visit) {
   const ParameterBlock& block = stage.parameters;
   const std::size_t pieces =
-      block.gradient_divides ? std::max<std::size_t>(1, block.count / piece_floats) : 1;
+      stage.layer->divides() ? std::max<std::size_t>(1, block.count / piece_floats) : 1;
   for (std::size_t piece = pieces; piece-- > 0;) {
     const std::size_t begin = stage.layer->part_begin(block.count * piece / pieces);
     const std::size_t end = stage.layer->part_begin(block.count * (piece + 1) / pieces);
@@ -225,93 +207,24 @@ void Model::backward(const Pass& pass, ConstMatrix in, bool divided_too, const G
         add_gradient(*stage, input_of(*stage, in), d_out, part);
         ready->call(first, count);
       });
-    else if (divided_too || !stage->parameters.gradient_divides)
+    else if (divided_too || !stage->parameters.is_divided)
       add_gradient(*stage, input_of(*stage, in), d_out, target);
   }
 }
 
 double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
-                    float gradient_scale, bool divided_too, const GradientTarget& target,
-                    const GradientReady* ready) {
-  assert(in.rows > 0);
+                    float gradient_scale, const GradientTarget& target, const GradientReady* ready) {
+  assert(in.rows > 0 && target.values.size() == parameters_count_);
   forward(pass, in);
-  const std::size_t last = buffers_.size() - 1;
-  const double loss_sum = loss_(values(last, in.rows), labels, gradient_scale, gradients(last, in.rows));
-  backward(pass, in, divided_too, target, ready);
+  const double loss_sum = differentiate_loss(in.rows, labels, gradient_scale);
+  backward(pass, in, true, target, ready);
   return loss_sum;
 }
 
-double Model::train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
-                    float gradient_scale, const GradientTarget& target, const GradientReady* ready) {
-  assert(target.values.size() == parameters_count_);
-  return train(pass, in, labels, gradient_scale, true, target, ready);
-}
-
-double Model::backpropagate(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
-                            float gradient_scale, const GradientTarget& target) {
-  return train(pass, in, labels, gradient_scale, false, target, nullptr);
-}
-
-template <class Visit>
-void Model::for_published(std::span<float> memory, std::size_t rows, Visit visit) const {
-  float* at = memory.data();
-  const auto take = [&](std::size_t width) {
-    const Matrix taken(at, rows, width);
-    at += whole_lines(rows * width);
-    return taken;
-  };
-  for (const Stage& stage : stages_) {
-    if (stage.parameters.count == 0 || !stage.parameters.gradient_divides) continue;
-    Published published;
-    if (stage.in != 0) published.in = take(buffers_[stage.in].width);
-    published.d_out = take(buffers_[stage.out].width);
-    visit(stage, published);
-  }
-}
-
-std::size_t Model::published_floats(std::size_t rows) const {
-  std::size_t floats = 0;
-  for_published({}, rows, [&](const Stage&, const Published& published) {
-    floats += whole_lines(published.in.size()) + whole_lines(published.d_out.size());
-  });
-  return floats;
-}
-
-void Model::publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own,
-                    math::Stores stores) const {
-  assert(memory.size() >= published_floats(rows) && first_row + own <= rows);
-  for_published(memory, rows, [&](const Stage& stage, const Published& to) {
-    const auto copy = [&](const AlignedVector<float>& from, const Matrix& all) {
-      float* const place = all.data + first_row * all.cols;
-      if (stores == math::Stores::streamed)
-        stream_copy(from.data(), own * all.cols, place);
-      else
-        std::copy_n(from.data(), own * all.cols, place);
-    };
-    if (stage.in != 0) copy(buffers_[stage.in].values, to.in);
-    copy(buffers_[stage.out].gradients, to.d_out);
-  });
-}
-
-void Model::add_divided_gradients(ConstMatrix in, std::span<float> memory, std::size_t rows,
-                                  const GradientTarget& target) const {
-  assert(in.rows <= rows);
-  const auto first = [&](Matrix all) { return ConstMatrix(all.data, in.rows, all.cols); };
-  for_published(memory, rows, [&](const Stage& stage, const Published& from) {
-    add_gradient(stage, stage.in == 0 ? in : first(from.in), first(from.d_out), target);
-  });
-}
-
-std::pair<std::size_t, std::size_t> Model::input_columns(std::size_t first, std::size_t count) const {
-  std::pair<std::size_t, std::size_t> columns{0, 0};
-  for (const Stage& stage : stages_) {
-    const ParameterBlock& block = stage.parameters;
-    if (stage.in != 0 || !block.gradient_divides) continue;
-    const std::size_t begin = std::max(first, block.begin);
-    const std::size_t end = std::min(first + count, block.begin + block.count);
-    if (begin < end) columns = stage.layer->input_columns(begin - block.begin, end - begin);
-  }
-  return columns;
+double Model::differentiate_loss(std::size_t rows, std::span<const std::uint8_t> labels,
+                                 float gradient_scale) {
+  const std::size_t last = buffers_.size() - 1;
+  return loss_(values(last, rows), labels, gradient_scale, gradients(last, rows));
 }
 
 Evaluation Model::evaluate(ConstMatrix in, std::span<const std::uint8_t> labels) {

@@ -42,7 +42,7 @@ struct GradientReady {
 /// The parameters of one layer in the flat array.
 struct ParameterBlock {
   std::size_t begin = 0, count = 0;
-  bool gradient_divides = false;  ///< see Layer::gradient_divides
+  bool is_divided = false;  ///< see Model::divide
 };
 
 /// Layers in order, the loss at their end, and activations for batches of up to max_batch samples. Parameters
@@ -74,11 +74,23 @@ class Model {
   [[nodiscard]] Evaluation evaluate(ConstMatrix in, std::span<const std::uint8_t> labels);
 
   // For ranks that share memory, and so see the activations of each other's samples: instead of the gradient
-  // of its own rows for all parameters, a rank can compute that of all rows for its part of the parameters.
+  // of its own rows for all parameters, a rank can compute that of all rows for its part of the parameters;
+  // and of the first layer's forward pass what its part contributes for all rows, instead of all for its own.
 
-  /// As train(), but the target receives the gradients of those layers alone whose gradient does not divide.
+  /// Decides what is divided so in steps of up to `rows` samples that `ranks` ranks make together: of the
+  /// layers that allow it those for which fewer floats go between the ranks this way. At first the gradients
+  /// of all are, and the forward pass is not.
+  void divide(std::size_t rows, std::size_t ranks);
+  /// Floats a row of a contribution to the first layer's forward pass; 0 where that is not divided.
+  [[nodiscard]] std::size_t contribution_width() const;
+  /// What the parameters [first, first + count), of which some are the first layer's, contribute: [rows,
+  /// contribution_width()] of `in`'s rows, of which only the columns input_columns() are read.
+  void contribute(ConstMatrix in, std::size_t first, std::size_t count, Matrix contribution) const;
+  /// As train(), but the target, any part of the parameters, receives the gradients of those layers alone
+  /// whose gradient is not divided. With `contributions` of all parts, one row a sample, `in` is not read.
   double backpropagate(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels,
-                       float gradient_scale, const GradientTarget& target);
+                       float gradient_scale, const GradientTarget& target,
+                       std::span<const ConstMatrix> contributions = {});
   /// Floats that publish() needs for `rows` samples.
   [[nodiscard]] std::size_t published_floats(std::size_t rows) const;
   /// Copies what the divided gradients of the `own` samples just backpropagated depend on, inputs apart, to
@@ -86,7 +98,7 @@ class Model {
   /// The stores are streamed: call simd::fence_streams() before telling them.
   void publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own,
                math::Stores stores) const;
-  /// Adds the gradients of the layers whose gradient divides, over the samples whose inputs are `in` and
+  /// Adds the gradients of the layers whose gradient is divided, over the samples whose inputs are `in` and
   /// whose activations were published to `memory` with room for `rows`, to `target`: any part of the
   /// parameters that begins and ends where part_begin() allows.
   void add_divided_gradients(ConstMatrix in, std::span<float> memory, std::size_t rows,
@@ -120,9 +132,9 @@ class Model {
   void add_stage(std::unique_ptr<Layer> layer);
   void add_elementwise(std::unique_ptr<ElementwiseLayer> layer);
   std::size_t add_buffer(std::size_t width);
-  double train(const Pass& pass, ConstMatrix in, std::span<const std::uint8_t> labels, float gradient_scale,
-               bool divided_too, const GradientTarget& target, const GradientReady* ready);
-  void forward(const Pass& pass, ConstMatrix in);
+  void forward(const Pass& pass, ConstMatrix in, std::span<const ConstMatrix> contributions = {});
+  /// Of the rows that forward() has computed; returns the summed loss.
+  double differentiate_loss(std::size_t rows, std::span<const std::uint8_t> labels, float gradient_scale);
   void backward(const Pass& pass, ConstMatrix in, bool divided_too, const GradientTarget& target,
                 const GradientReady* ready);
   /// Calls visit(first, count) for the pieces of a stage's parameters, from the end to the beginning.
@@ -133,7 +145,9 @@ class Model {
   [[nodiscard]] Matrix values(std::size_t buffer, std::size_t rows);
   [[nodiscard]] Matrix gradients(std::size_t buffer, std::size_t rows);
   [[nodiscard]] ConstMatrix input_of(const Stage& stage, ConstMatrix in) const;
-  /// Calls visit(stage, published) for the stages whose gradient divides.
+  /// The stage that reads the model's input.
+  [[nodiscard]] const Stage& first_stage() const;
+  /// Calls visit(stage, published) for the stages whose gradient is divided.
   template <class Visit>
   void for_published(std::span<float> memory, std::size_t rows, Visit visit) const;
 
@@ -142,6 +156,7 @@ class Model {
   LossFunction* loss_ = nullptr;
   std::size_t max_batch_;
   std::size_t parameters_count_ = 0;
+  bool forward_is_divided_ = false;
   std::span<float> parameters_;
 };
 

@@ -87,7 +87,9 @@ std::vector<std::byte> file_image(const Handle& file) {
 
 Handle create_file(const std::string& path) {
   silence_error_printing();
-  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, unlocked_access().id()), H5Fclose,
+  const Handle access = unlocked_access();
+  check(H5Pset_small_data_block_size(access.id(), 0), "place small arrays among the others");
+  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose,
           fmt::format("create {}", path)};
 }
 

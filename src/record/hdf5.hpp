@@ -38,7 +38,8 @@ class Handle {
 [[nodiscard]] Handle create_file_in_memory();
 /// The bytes of a complete HDF5 file with all that was written to `file`.
 [[nodiscard]] std::vector<std::byte> file_image(const Handle& file);
-/// A new, empty HDF5 file on the disk; replaces what is there.
+/// A new, empty HDF5 file on the disk, in which data sets that are allocated at once lie in the order of
+/// their making; replaces what is there.
 [[nodiscard]] Handle create_file(const std::string& path);
 /// Opens a file for reading, without a lock: run files never change once they have their name.
 [[nodiscard]] Handle open_file(const std::string& path);

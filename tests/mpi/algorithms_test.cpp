@@ -115,13 +115,16 @@ TEST(ParallelSgd, WithSharedParametersIsSerialForEveryModelAndOptimizer) {
   for (const Json& model : {small_mlp(), small_cnn()})
     for (const char* optimizer : {"sgd", "adamw"})
       for (const double momentum : {0.0, 0.9})
-        for (const std::size_t batch_size : {16U, 60U}) {
+        // Small ones divide gradients and the first layer's forward pass, large ones less
+        // (nn::Model::divide).
+        for (const std::size_t batch_size : {4U, 16U, 60U, 800U}) {
           if (momentum > 0 && optimizer != std::string("sgd")) continue;
           const Settings serial{.algorithm = "serial",
                                 .model = model,
                                 .optimizer = optimizer,
                                 .batch_size = batch_size,
                                 .epochs = 1,
+                                .samples = std::max<std::size_t>(193, 2 * batch_size + 1),
                                 .momentum = momentum,
                                 .learning_rate = 0.005};
           Settings parallel = serial;
@@ -195,7 +198,7 @@ TEST(SharedStep, SumsOverNodesToo) {
         rig.phases().restart();
         for (std::size_t step = 0; step < plan.steps(); ++step) {
           const data::Batch batch = plan.batch(step);
-          const SharedStep::Rows rows = shared.rows(plan, step);
+          const Rows rows = shared.rows(plan, step);
           shared.gather_others(worker, plan, step);
           const auto own_labels = std::span(labels).first(rows.own);
           data::gather(worker.samples, batch.sample_ids,
@@ -203,6 +206,7 @@ TEST(SharedStep, SumsOverNodesToo) {
           shared.train(worker, {.training = true, .epoch = epoch, .sample_ids = batch.sample_ids}, rows,
                        own_labels, worker.options.gradient_scale(batch.gradient_samples), 0.05F);
         }
+        shared.settle(worker);
       }
       const Outcome serial = train(alone(), settings);
       EXPECT_LT(relative_distance(shared.parameters(), serial.parameters), rounding) << nodes << model.dump();

@@ -188,7 +188,7 @@ TEST(Checkpoint, EveryAllreduceGoesOn) {
 
 TEST(Checkpoint, HoldsCommonAndDividedArraysOnceAndOwnOnesForEachRank) {
   const Folder folder(world());
-  const auto shape_of = [&](const Settings& settings, const char* array) {
+  const auto shape_of = [&](const Settings& settings, const std::string& array) {
     Trainee run(world(), settings);
     run.train(2);
     EXPECT_EQ(train::save_checkpoint(world(), run.state(), folder.run_file(), Json::object()), "");
@@ -196,13 +196,22 @@ TEST(Checkpoint, HoldsCommonAndDividedArraysOnceAndOwnOnesForEachRank) {
   };
   const std::size_t ranks = world().size();
   const std::size_t count = Rig(world(), {.algorithm = "serial"}).parameters().size();
+  const std::vector<std::size_t> layers = {785 * 12, 13 * 10};
   const auto once = std::vector{count};
   const auto each = std::vector{ranks, count};
   for (const char* exchange : {"shared", "allreduce"}) {
     const Settings settings{
         .algorithm = "parallel_sgd", .momentum = 0.9, .options = {{"exchange", exchange}}};
-    EXPECT_EQ(shape_of(settings, "parameters"), once);
-    EXPECT_EQ(shape_of(settings, "velocity"), once);
+    // Ranks that share parameters have a part of each layer's.
+    const bool by_layer = ranks > 1 && exchange == std::string("shared");
+    for (const std::string array : {"parameters", "velocity"}) {
+      if (!by_layer) {
+        EXPECT_EQ(shape_of(settings, array), once);
+        continue;
+      }
+      for (std::size_t i = 0; i < layers.size(); ++i)
+        EXPECT_EQ(shape_of(settings, array + "." + std::to_string(i)), std::vector{layers[i]});
+    }
   }
   EXPECT_EQ(shape_of({.algorithm = "w_param_avg", .momentum = 0.9}, "parameters"), each);
   EXPECT_EQ(shape_of({.algorithm = "w_param_avg", .momentum = 0.9}, "velocity"), each);

@@ -159,6 +159,43 @@ TEST(Model, DividedGradientsAreTogetherTheGradientOfAllRows) {
   }
 }
 
+TEST(Model, ContributionsOfPartsAreTogetherTheForwardPass) {
+  constexpr std::size_t rows = 40;
+  Trained whole("model_a", rows);
+  const double loss = whole.train();
+  Trained rank("model_a", rows);
+  EXPECT_EQ(rank.model.contribution_width(), 0);
+  rank.model.divide(rows, 2);
+  const std::size_t width = rank.model.contribution_width();
+  ASSERT_EQ(width, 256);
+  const ConstMatrix in(whole.in.data(), rows, whole.features);
+  const std::size_t count = rank.model.parameter_blocks().front().count;
+  const std::size_t middle = rank.model.part_begin(count / 3);
+  std::vector<float> first(rows * width), second(rows * width);
+  rank.model.contribute(in, 0, middle, {first.data(), rows, width});
+  rank.model.contribute(in, middle, count - middle, {second.data(), rows, width});
+  std::vector<float> gradients(whole.gradients.size());
+  const std::array<ConstMatrix, 2> parts{ConstMatrix(first.data(), rows, width),
+                                         {second.data(), rows, width}};
+  const std::vector<float> unread(whole.in.size(), NAN);
+  EXPECT_NEAR(rank.model.backpropagate({.training = true, .epoch = 0, .sample_ids = whole.ids},
+                                       {unread.data(), rows, whole.features}, whole.labels, 1.0F,
+                                       {.first = 0, .values = gradients}, parts),
+              loss, 1e-4);
+  // What is divided is what goes between ranks in fewer floats so.
+  const auto blocks = rank.model.parameter_blocks();
+  EXPECT_TRUE(blocks[0].is_divided && blocks[1].is_divided);
+  EXPECT_FALSE(blocks[2].is_divided);
+  for (std::size_t i = blocks[2].begin; i < gradients.size(); ++i)
+    ASSERT_NEAR(gradients[i], whole.gradients[i], 2e-5) << i;
+  rank.model.divide(392, 2);
+  EXPECT_EQ(rank.model.contribution_width(), 256);
+  rank.model.divide(393, 2);
+  EXPECT_EQ(rank.model.contribution_width(), 0);
+  rank.model.divide(rows, 1);
+  EXPECT_EQ(rank.model.contribution_width(), 0);
+}
+
 TEST(Model, GradientScaleScalesTheGradient) {
   Trained trained("mlp:784-16-10");
   trained.train(1.0F);

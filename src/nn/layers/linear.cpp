@@ -51,7 +51,7 @@ class Linear final : public Layer {
                             target.stores);
     if (rows * n_out() < target.values.size()) add_bias_gradient(d_out, target.values.last(n_out()), target);
   }
-  [[nodiscard]] bool gradient_divides() const override { return true; }
+  [[nodiscard]] bool divides() const override { return true; }
   /// Parts are groups of whole rows of W, as many as the products do well with; the bias goes with the last
   /// row.
   [[nodiscard]] std::size_t part_begin(std::size_t parameter) const override {
@@ -64,6 +64,23 @@ class Linear final : public Layer {
   [[nodiscard]] std::pair<std::size_t, std::size_t> input_columns(std::size_t first,
                                                                   std::size_t count) const override {
     return {first / n_out(), std::min((first + count) / n_out(), n_in())};
+  }
+
+  void contribute(ConstMatrix in, std::size_t first, std::size_t count, Matrix contribution) override {
+    const auto [begin, end] = input_columns(first, count);
+    setup_.gemm->multiply(1.0F, {in.data + begin, in.rows, end - begin, in.stride}, Op::none,
+                          {weights_.data + begin * n_out(), end - begin, n_out()}, Op::none, 0.0F,
+                          contribution);
+  }
+  void sum_contributions(std::span<const ConstMatrix> contributions, Matrix out) override {
+    for (std::size_t i = 0; i < out.rows; ++i) {
+      float* __restrict sum = out.row(i).data();
+      std::ranges::copy(bias_, sum);
+      for (const ConstMatrix& part : contributions) {
+        const float* __restrict from = part.row(i).data();
+        for (std::size_t j = 0; j < out.cols; ++j) sum[j] += from[j];
+      }
+    }
   }
 
   void list_gemms(std::size_t batch, bool needs_d_in, std::vector<math::GemmShape>& to) const override {

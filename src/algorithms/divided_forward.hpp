@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The first layer's forward pass, divided among ranks by parameters instead of by samples.
+#pragma once
+
+#include <vector>
+
+#include "algorithms/algorithm.hpp"
+#include "comm/shared_window.hpp"
+#include "core/aligned.hpp"
+
+namespace lockstep::algorithms {
+
+/// Parameters [begin, begin + count) of one layer that a rank owns.
+struct Part {
+  std::size_t begin = 0, count = 0;
+};
+
+/// Where a rank's samples of a step lie among those of its node.
+struct Rows {
+  std::size_t first = 0, own = 0, all = 0;
+};
+
+/// Each rank multiplies its part of the first layer's parameters by the inputs that belong to it, for all
+/// samples of the node, and receives for its own samples what the other parts contribute. So these
+/// parameters, most of a small network's, are read and written by one rank alone and stay in its cache;
+/// otherwise each rank would read in every step what the others have just changed.
+class DividedForward {
+ public:
+  /// `parts`: of the first layer, of the node's ranks in their order; steps of up to `largest_rows` samples
+  /// together. Collective over `node`.
+  DividedForward(const nn::Model& model, const comm::Communicator& node, const std::vector<Part>& parts,
+                 std::size_t largest_rows);
+
+  /// Computes this rank's contribution for the node's samples, `in` [rows.all, features], and writes it where
+  /// the others read it after a wait.
+  void contribute(const Worker& worker, math::ConstMatrix in, const Rows& rows, math::Stores stores);
+  /// After that wait: the contributions of all ranks for this rank's samples. They hold until the next wait.
+  [[nodiscard]] std::span<const math::ConstMatrix> contributions(const Rows& rows);
+  /// Bytes that contribute() writes for others.
+  [[nodiscard]] std::size_t sent_bytes(const Rows& rows) const {
+    return own_.empty() ? 0 : (rows.all - rows.own) * width_ * sizeof(float);
+  }
+
+ private:
+  [[nodiscard]] math::Matrix published(std::size_t rank) const;
+
+  std::size_t width_, largest_rows_;
+  std::size_t rank_;
+  Part part_;
+  std::vector<std::size_t> owners_;  // of parameters of the first layer
+  AlignedVector<float>
+      own_;  // [largest_rows, width]: this rank's contribution; empty if it owns none of them
+  comm::SharedWindow window_;  // [rank, largest_rows, width]
+  std::vector<math::ConstMatrix> contributions_;
+};
+
+}  // namespace lockstep::algorithms
