@@ -47,6 +47,9 @@ $(BUILD)/obj/%.o: %.cpp $(flags_file)
 # Eigen's product without AVX-512: the file says why. Private, so that the flags' file does not see it.
 $(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512f
 
+# Nothing here is in a hurry at run time, and it is half of what there is to compile.
+$(call object,$(wildcard src/sweep/*.cpp src/sweep/*/*.cpp tests/unit/*.cpp tests/mpi/*.cpp)): private ALL_CXXFLAGS += -O1
+
 objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o
 $(library): $(objects) $(sources_file)
 	$(call quiet,AR   $@)rm -f $@ && $(AR) rcs $@ $(objects)

@@ -11,7 +11,7 @@ from lockstep_analysis.errors import AnalysisError
 from lockstep_analysis.model import costs
 from lockstep_analysis.model.benchmarks import read_benchmarks
 from lockstep_analysis.model.cluster import EXAMPLES, Cluster, read_cluster
-from lockstep_analysis.model.compute import Products, linear_layers, step_products
+from lockstep_analysis.model.compute import Products, divide, linear_layers, step_products
 from lockstep_analysis.model.epoch import EpochModel, averages, rank_counts
 
 ALPHA, BETA, GAMMA = 2e-6, 1e-10, 4e-11
@@ -127,16 +127,32 @@ def test_without_serial_runs_epoch_bench_calibrates(bench, points):
 def test_ranks_that_share_parameters_read_what_the_others_have_written(bench, points):
     model = EpochModel(read_benchmarks(bench))
     point = next(p for p in points if p.algorithm == "parallel_sgd")
+    model.gather_s[point.problem] = {64: 1e-6}
+    layers = [(784, 16), (16, 10)]
+
+    def step_s(batch):
+        return model.shared_step(point, layers, divide(layers, batch, 2))
+
+    def reading_s(floats):
+        return 2 * model.memory.alpha + 4 * floats / 2 * model.memory.beta
+
+    first, second = 785 * 16, 17 * 10
+    # Contributions to the first layer; its output gradients; the second layer's, with half of its inputs; its parameters.
+    assert step_s(8) == pytest.approx(reading_s(8 * 16 + 8 * 16 + 8 * (8 + 10) + second), rel=1e-6)
+    # From 14 samples on the second layer's gradients are fewer floats.
+    assert step_s(64) == pytest.approx(reading_s(64 * 16 + 64 * 16 + second + second), rel=1e-6)
+    # From 393 on the first layer's parameters are read, and its part of the others' inputs is made.
+    assert step_s(500) == pytest.approx(reading_s(500 * 16 + first + second + second) + 1e-6 * 500 / 2, rel=1e-6)
+
     point.first.provenance["exchange_choice"] = "shared"
-    step_s = model.predict(point, 2).exchange_s / math.ceil(point.samples / point.batch)
-    parameters = 784 * 16 + 16 + 16 * 10 + 10
-    read_bytes = 4 * (point.batch * (16 + 10 + 16) + parameters) / 2
-    reading_s = 2 * model.memory.alpha + read_bytes * model.memory.beta
-    assert step_s == pytest.approx(reading_s, rel=1e-6)
-    # The first layer's gradient wants the inputs of all samples: those of the others are made as well.
-    model.gather_s[point.problem] = {point.batch: 1e-6}
-    step_s = model.predict(point, 2).exchange_s / math.ceil(point.samples / point.batch)
-    assert step_s == pytest.approx(reading_s + 1e-6 * point.batch / 2, rel=1e-6)
+    assert model.predict(point, 2).exchange_s == pytest.approx(math.ceil(point.samples / point.batch) * step_s(point.batch))
+
+
+def test_what_is_divided_costs_its_part(bench, points):
+    products = Products(read_benchmarks(bench), "tiled")
+    layers = [(784, 16), (16, 10)]
+    whole = step_products(layers, products, 64)
+    assert step_products(layers, products, 32, divide(layers, 64, 2)) == pytest.approx(whole / 2, rel=1e-6)
 
 
 def test_more_ranks_have_less_to_do_and_more_to_say(bench, points):

@@ -29,7 +29,9 @@ class Lockstep:
         self.folder = folder
 
     def run(self, *arguments, ranks=1, program="train", timeout=120, env=None):
-        command = [str(ROOT / "jobs/local.sh"), str(ranks), str(BIN / program), *map(str, arguments)]
+        """On so many ranks; with None the program alone, without a launcher (which takes two seconds to see that a rank failed)."""
+        launcher = [] if ranks is None else [str(ROOT / "jobs/local.sh"), str(ranks)]
+        command = [*launcher, str(BIN / program), *map(str, arguments)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
                               env={**os.environ, "LOCKSTEP_CACHE_DIR": str(self.folder / "cache"), **(env or {})})
         return Result(done.returncode, done.stdout, done.stderr)

@@ -114,7 +114,7 @@ def test_a_signal_to_one_rank_stops_all_and_the_run_goes_on_to_the_same_end(lock
     assert job.checkpoint.exists()
     epochs = job.recorded_epochs()
     dump = subprocess.run(["h5dump", "-H", str(job.checkpoint)], capture_output=True, text=True, check=True).stdout
-    assert '"parameters"' in dump
+    assert '"parameters' in dump
 
     status, out, err = job.resume()
     assert status == 0, err

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,18 +65,39 @@ class Products:
         return self.times[nearest] * flop / (2.0 * nearest[1] * nearest[2] * nearest[3])
 
 
-def step_products(
-    layers: list[tuple[int, int]], products: Products, local: float, gradient_batch: float | None = None, gradient_parts: int = 1
-) -> float:
-    """Seconds of the products of one step with `local` samples a rank: forward and input gradients over them; weight gradients
-    over `gradient_batch` samples, of which a rank computes one part in `gradient_parts`. The first layer has no input gradient.
-    """
+@dataclass
+class Division:
+    """What of a step ranks that share parameters divide by parameters instead of by samples (nn::Model::divide in src/nn/)."""
+
+    batch: int
+    ranks: int
+    gradients: list[bool]  # of each layer
+    forward: bool  # of the first layer
+
+
+def divide(layers: list[tuple[int, int]], batch: int, ranks: int) -> Division:
+    """Whatever sends fewer floats: a layer's activations and their gradients or its parameters' gradients; contributions to the
+    first layer's outputs, written and read, or its parameters."""
+    own = math.ceil(batch / ranks)
+    count = [(n_in + 1) * n_out for n_in, n_out in layers]
+    gradients = [own * ((n_in if i else 0) + n_out) <= count[i] for i, (n_in, n_out) in enumerate(layers)]
+    return Division(batch, ranks, gradients, gradients[0] and ranks > 1 and 2 * batch * layers[0][1] < count[0])
+
+
+def step_products(layers: list[tuple[int, int]], products: Products, local: float, division: Division | None = None) -> float:
+    """Seconds of the products of one step with `local` samples a rank; of what is divided a rank computes its part for all
+    samples. The first layer has no input gradient."""
     rows = max(int(np.ceil(local)), 1)
-    depth = int(np.ceil(local if gradient_batch is None else gradient_batch))
     total = 0.0
     for i, (n_in, n_out) in enumerate(layers):
-        total += products.seconds(("NN", rows, n_out, n_in))
-        total += products.seconds(("TN", n_in, n_out, max(depth, 1))) / gradient_parts
+        if division and division.forward and i == 0:
+            total += products.seconds(("NN", division.batch, n_out, n_in)) / division.ranks
+        else:
+            total += products.seconds(("NN", rows, n_out, n_in))
+        if division and division.gradients[i]:
+            total += products.seconds(("TN", n_in, n_out, division.batch)) / division.ranks
+        else:
+            total += products.seconds(("TN", n_in, n_out, rows))
         if i > 0:
             total += products.seconds(("NT", rows, n_in, n_out))
     return total

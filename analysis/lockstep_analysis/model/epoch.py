@@ -19,7 +19,7 @@ import numpy as np
 from lockstep_analysis.model import costs
 from lockstep_analysis.model.benchmarks import Benchmarks
 from lockstep_analysis.model.cluster import Cluster
-from lockstep_analysis.model.compute import Products, linear_layers, parameter_count, step_products
+from lockstep_analysis.model.compute import Division, Products, divide, linear_layers, parameter_count, step_products
 from lockstep_analysis.points import Point
 
 KNOWN = ("serial", "parallel_sgd", "param_avg", "w_param_avg")
@@ -85,15 +85,12 @@ class EpochModel:
         speed = cluster.core_speed if cluster else 1.0
         if point.algorithm in ("serial", "parallel_sgd"):
             steps, local = math.ceil(samples / point.batch), point.batch / ranks
-            shares = point.algorithm == "parallel_sgd" and ranks > 1 and shares_parameters(point)
-            work = (
-                step_products(layers, products, local, point.batch, ranks)
-                if shares and not cluster
-                else step_products(layers, products, local)
-            )
+            shares = point.algorithm == "parallel_sgd" and ranks > 1 and shares_parameters(point) and not cluster
+            division = divide(layers, point.batch, ranks) if shares else None
+            work = step_products(layers, products, local, division)
             exchange = steps * (
-                self.shared_step(point, layers, n_bytes, ranks)
-                if shares and not cluster
+                self.shared_step(point, layers, division)
+                if division
                 else self.allreduce(row_of(point), n_bytes, ranks, cluster)
             )
         else:
@@ -121,15 +118,21 @@ class EpochModel:
         within = self.memory.seconds(costs.shared_memory, inside, n_bytes) if inside > 1 else 0.0
         return within + between
 
-    def shared_step(self, point: Point, layers: list[tuple[int, int]], parameter_bytes: float, ranks: int) -> float:
-        """Exchange of `exchange = shared`: two waits; each rank reads what the others have just written, activations and output
-        gradients of their samples and their parts of the parameters; and it makes the others' inputs too, for its part of the
-        first layer's gradient (docs/algorithms.md)."""
-        floats = sum(n_out + (n_in if i else 0) for i, (n_in, n_out) in enumerate(layers))
-        others = (ranks - 1) / ranks
-        read = (4.0 * point.batch * floats + parameter_bytes) * others
-        gather = at_nearest(self.gather_s.get(point.problem, {}), point.batch, 0.0) * point.batch * others
-        return 2.0 * self.memory.alpha + read * (self.memory.beta + self.memory.gamma) + gather
+    def shared_step(self, point: Point, layers: list[tuple[int, int]], division: Division) -> float:
+        """Exchange of `exchange = shared`: two waits; each rank reads what the others have just written (docs/algorithms.md), and
+        where the first layer's gradient alone is divided, it also makes the others' inputs for its part of that."""
+        ranks, others = division.ranks, (division.ranks - 1) / division.ranks
+        read = 0.0  # floats
+        for i, (n_in, n_out) in enumerate(layers):
+            count = (n_in + 1) * n_out
+            # Gradients of the outputs, and its part of the inputs, of the others' samples; or its part of their gradients.
+            read += others * (division.batch * (n_out + (n_in / ranks if i else 0)) if division.gradients[i] else count)
+            # What the others contribute to the outputs of its samples; or their parameters.
+            read += others * (division.batch * n_out if i == 0 and division.forward else count)
+        gather = 0.0
+        if division.gradients[0] and not division.forward:
+            gather = at_nearest(self.gather_s.get(point.problem, {}), division.batch, 0.0) * division.batch * others
+        return 2.0 * self.memory.alpha + 4.0 * read * (self.memory.beta + self.memory.gamma) + gather
 
 
 def backend_of(point: Point) -> str:
