@@ -14,7 +14,7 @@ DividedForward::DividedForward(const nn::Model& model, const comm::Communicator&
       largest_rows_(largest_rows),
       rank_(node.rank()),
       part_(parts[rank_]),
-      window_(node, std::max<std::size_t>(1, node.size() * largest_rows * width_) * sizeof(float)) {
+      window_(node, node.size() * largest_rows * width_ * sizeof(float)) {
   for (std::size_t rank = 0; rank < parts.size(); ++rank) {
     if (parts[rank].count > 0) owners_.push_back(rank);
   }

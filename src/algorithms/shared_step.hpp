@@ -17,21 +17,18 @@
 namespace lockstep::algorithms {
 
 /// What gradient averaging computes, with less traffic: the ranks of a node share one copy of the parameters,
-/// of which each rank owns a part, and see the activations of each other's samples. A step is
+/// of which each rank owns a part of every layer, and see the activations of each other's samples. A step is
 ///   1. where the model divides it (nn::Model::divide), the forward pass of the first layer: what the rank's
-///   part
-///      contributes for all the node's samples; wait;
+///      part contributes for all the node's samples; wait;
 ///   2. forward and backward of the rank's own samples, up to the gradients of the activations, which are
 ///      published; wait;
-///   3. for the rank's part of each layer's parameters: the gradient over all the node's samples. Large fully
-///   connected layers
-///      compute it at once out of the published activations (after Krizhevsky, "One weird trick for
-///      parallelizing convolutional neural networks", 2014, which divides such layers among workers too); for
-///      other layers the ranks' own gradients are summed. With several nodes, an allreduce of the part among
-///      the ranks that own it;
-///   4. the update of that part, which a plain step makes while the gradient is computed; wait, unless the
-///   next step's
-///      first wait does.
+///   3. for the rank's parts: the gradient over all the node's samples. Large fully connected layers compute
+///      it at once out of the published activations (after Krizhevsky, "One weird trick for parallelizing
+///      convolutional neural networks", 2014, which divides such layers among workers too); for other layers
+///      the ranks' own gradients are summed. With several nodes, an allreduce among the ranks that own the
+///      same parts;
+///   4. the update of those parts, which a plain step makes while the gradient is computed; and a wait,
+///      unless the next step begins with one.
 /// So no gradient of a large fully connected layer is sent, or even stored, within a node. What others read
 /// is written past the caches: a line that lies in another core's cache would have to be taken away from it
 /// first. The sums are those of serial SGD at the global batch, up to rounding.
@@ -53,11 +50,11 @@ class SharedStep {
   /// [rows.own, features]: where this rank gathers its samples, and which columns of them it needs.
   [[nodiscard]] float* pixels(const Rows& rows) { return pixels_.data() + rows.first * features_; }
   [[nodiscard]] data::Range own_columns() const { return forward_ ? columns_ : data::Range{0, features_}; }
-  /// Gathers what the rank's part needs of the other ranks' samples.
+  /// Gathers what the rank's parts need of the other ranks' samples.
   void gather_others(const Worker& worker, const data::BatchPlan& plan, std::size_t step);
 
   /// Trains on the gathered samples and updates the parameters; returns the summed loss of the rank's
-  /// samples. Until settle() or the next wait a rank may see its own part alone updated. Collective.
+  /// samples. Until settle() or the next step only the rank's own parts are sure to be updated. Collective.
   double train(const Worker& worker, const nn::Pass& pass, const Rows& rows,
                std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate);
   /// Waits until all parameters are updated, if the last step did not. Collective.

@@ -13,6 +13,15 @@ namespace {
 
 std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
+// Asks for a sample's columns to be brought near.
+void ask_for(const Samples& samples, std::uint32_t id, Range columns) {
+  constexpr int read = 0;
+  constexpr int second_level = 2;  // the first is busy with the step at work
+  const std::uint8_t* const from = samples.pixels.data() + id * samples.features;
+  for (std::size_t j = columns.begin; j < columns.end; j += cache_line_bytes)
+    __builtin_prefetch(from + j, read, second_level);
+}
+
 }  // namespace
 
 Range share(std::size_t total, std::size_t index, std::size_t count) {
@@ -78,7 +87,9 @@ void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, 
                     math::Matrix pixels) {
   assert(pixels.rows == ids.size() && pixels.cols == samples.features && columns.end <= pixels.cols);
   constexpr float scale = 1.0F / 255.0F;
+  constexpr std::size_t ahead = 4;  // of large batches prefetch() has asked too long ago
   for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (i + ahead < ids.size()) ask_for(samples, ids[i + ahead], columns);
     const std::uint8_t* __restrict from = samples.pixels.data() + ids[i] * samples.features;
     float* __restrict to = pixels.data + i * pixels.stride;
     for (std::size_t j = columns.begin; j < columns.end; ++j) to[j] = scale * static_cast<float>(from[j]);
@@ -86,13 +97,7 @@ void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, 
 }
 
 void prefetch(const Samples& samples, std::span<const std::uint32_t> ids, Range columns) {
-  constexpr int read = 0;
-  constexpr int second_level = 2;  // the first is busy with the step at work
-  for (const std::uint32_t id : ids) {
-    const std::uint8_t* const from = samples.pixels.data() + id * samples.features;
-    for (std::size_t j = columns.begin; j < columns.end; j += cache_line_bytes)
-      __builtin_prefetch(from + j, read, second_level);
-  }
+  for (const std::uint32_t id : ids) ask_for(samples, id, columns);
 }
 
 }  // namespace lockstep::data
