@@ -23,12 +23,16 @@ constexpr std::size_t tile_vectors = many_registers ? 3 : 2;
 constexpr std::size_t largest_depth = 256;
 
 /// What a tile is multiplied from: element (i, l) of op(A) is a[i * row_stride + l * depth_stride], of which
-/// one stride is 1; row l of the packed panel of B is b[l * columns .. + columns].
+/// one stride is 1; row l of the packed panel of B is panel[l * columns .. + columns]. The first tile of a
+/// panel may be the one that packs it, out of b[l * b_stride .. + columns]: the stores hide behind its
+/// arithmetic.
 struct TileOperands {
   std::size_t depth;
   const float* a;
   std::size_t stride;  // the one that is not 1
+  float* panel;
   const float* b;
+  std::size_t b_stride;
   const float* coming;  // where the panel after this one will be packed from: a line of each row is asked for
   std::size_t coming_stride;  // in each tile, since no hardware sees such strides coming
 };
@@ -42,7 +46,7 @@ struct TileResult {
 };
 
 /// Computes C[ROWS, VECTORS * width].
-template <std::size_t ROWS, std::size_t VECTORS, bool ROWS_CONTIGUOUS>
+template <std::size_t ROWS, std::size_t VECTORS, bool ROWS_CONTIGUOUS, bool PACKS>
 void multiply_tile(const TileOperands& operands, const TileResult& result) {
   Floats sum[ROWS][VECTORS] = {};
   if (result.beta != 0.0F)  // C is strided: no hardware sees the next tile coming
@@ -50,6 +54,7 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
       for (std::size_t v = 0; v < VECTORS; ++v)
         __builtin_prefetch(result.c + i * result.stride + v * simd::width, 1);
   const float* a = operands.a;
+  float* panel = operands.panel;
   const float* b = operands.b;
   const float* coming = operands.coming;
   const std::size_t stride = operands.stride;
@@ -57,14 +62,18 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
     __builtin_prefetch(coming, 0, 2);
     coming += operands.coming_stride;
     Floats of_b[VECTORS];
-    for (std::size_t v = 0; v < VECTORS; ++v) of_b[v] = simd::load(b + v * simd::width);
+    for (std::size_t v = 0; v < VECTORS; ++v) {
+      of_b[v] = simd::load((PACKS ? b : panel) + v * simd::width);
+      if (PACKS) simd::store(panel + v * simd::width, of_b[v]);
+    }
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < ROWS; ++i) {
       const Floats of_a = simd::broadcast(ROWS_CONTIGUOUS ? a[i] : a[i * stride]);
       for (std::size_t v = 0; v < VECTORS; ++v) sum[i][v] += of_a * of_b[v];
     }
     a += ROWS_CONTIGUOUS ? stride : 1;
-    b += VECTORS * simd::width;
+    panel += VECTORS * simd::width;
+    if (PACKS) b += operands.b_stride;
   }
   for (std::size_t i = 0; i < ROWS; ++i)
     for (std::size_t v = 0; v < VECTORS; ++v) {
@@ -80,17 +89,19 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
 
 using TileKernel = void(const TileOperands&, const TileResult&);
 
-// [rows contiguous][rows - 1][vectors - 1]
-template <bool ROWS_CONTIGUOUS, std::size_t... I>
+// [packs][rows contiguous][rows - 1][vectors - 1]
+template <bool ROWS_CONTIGUOUS, bool PACKS, std::size_t... I>
 constexpr auto kernels_for(std::index_sequence<I...>) {
   return std::array<TileKernel*, sizeof...(I)>{
-      multiply_tile<I / tile_vectors + 1, I % tile_vectors + 1, ROWS_CONTIGUOUS>...};
+      multiply_tile<I / tile_vectors + 1, I % tile_vectors + 1, ROWS_CONTIGUOUS, PACKS>...};
 }
 constexpr std::make_index_sequence<tile_rows * tile_vectors> every_size;
-constexpr std::array kernels = {kernels_for<false>(every_size), kernels_for<true>(every_size)};
+constexpr std::array kernels = {
+    std::array{kernels_for<false, false>(every_size), kernels_for<true, false>(every_size)},
+    std::array{kernels_for<false, true>(every_size), kernels_for<true, true>(every_size)}};
 
-TileKernel* kernel(bool rows_contiguous, std::size_t rows, std::size_t vectors) {
-  return kernels[rows_contiguous ? 1 : 0][(rows - 1) * tile_vectors + vectors - 1];
+TileKernel* kernel(bool packs, bool rows_contiguous, std::size_t rows, std::size_t vectors) {
+  return kernels[packs ? 1 : 0][rows_contiguous ? 1 : 0][(rows - 1) * tile_vectors + vectors - 1];
 }
 
 std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
@@ -126,9 +137,13 @@ class TiledGemm final : public Gemm {
                              : ConstMatrix(b.data + depth_begin * b.stride + column + vectors * simd::width,
                                            0, 0, b.stride);
         if (shape.op_b == Op::transpose || (last_panel && block + 1 == blocks)) coming_ = {};
-        pack(shape, b, depth_begin, depth, column, vectors * simd::width);
+        ConstMatrix unpacked{};
+        if (shape.op_b == Op::none && column + vectors * simd::width <= shape.n)
+          unpacked = {b.data + depth_begin * b.stride + column, depth, vectors * simd::width, b.stride};
+        else
+          pack(shape, b, depth_begin, depth, column, vectors * simd::width);
         const bool last = block + 1 == blocks;  // what is read again should not be streamed
-        multiply_panel(shape, alpha, a, depth_begin, depth, column, vectors, block_beta, c,
+        multiply_panel(shape, alpha, a, unpacked, depth_begin, depth, column, vectors, block_beta, c,
                        last && streams(shape, c));
       }
     }
@@ -151,9 +166,10 @@ class TiledGemm final : public Gemm {
                       panel_columns);
   }
 
-  void multiply_panel(const GemmShape& shape, float alpha, ConstMatrix a, std::size_t depth_begin,
-                      std::size_t depth, std::size_t column, std::size_t vectors, float beta, Matrix c,
-                      bool streamed) const {
+  // `unpacked`: where the panel lies in B if it was not packed yet.
+  void multiply_panel(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix unpacked,
+                      std::size_t depth_begin, std::size_t depth, std::size_t column, std::size_t vectors,
+                      float beta, Matrix c, bool streamed) const {
     const bool rows_contiguous = shape.op_a == Op::transpose;
     const std::size_t columns = std::min(vectors * simd::width, shape.n - column);
     for (std::size_t row = 0; row < shape.m; row += tile_rows) {
@@ -167,10 +183,13 @@ class TiledGemm final : public Gemm {
                                   from,
                                   a.stride,
                                   panel_.data(),
+                                  unpacked.data,
+                                  unpacked.stride,
                                   asks ? coming_.data + tile * simd::width : panel_.data(),
                                   asks ? coming_.stride : 0};
       float* to = c.data + row * c.stride + column;
-      TileKernel* const run_tile = kernel(rows_contiguous, rows, vectors);
+      const bool packs = row == 0 && !unpacked.empty();
+      TileKernel* const run_tile = kernel(packs, rows_contiguous, rows, vectors);
       if (columns == vectors * simd::width)
         run_tile(operands, {alpha, beta, to, c.stride, streamed});
       else
