@@ -105,7 +105,19 @@ inline void interleave(Words a, Words b, Words& first, Words& second) {
 #endif
 }
 
-[[nodiscard]] inline Floats broadcast(float value) { return Floats{} + value; }
+/// `value` in every lane. Said to the compiler: of Floats{} + value it makes an addition, since that turns -0
+/// into 0.
+[[nodiscard]] inline Floats broadcast(float value) {
+#if defined(__AVX512F__)
+  return _mm512_set1_ps(value);
+#elif defined(__AVX__)
+  return _mm256_set1_ps(value);
+#else
+  Floats values{};
+  for (std::size_t i = 0; i < width; ++i) values[i] = value;
+  return values;
+#endif
+}
 
 /// True where whole vectors can be stored past the caches.
 [[nodiscard]] inline bool can_stream(const float* to) {

@@ -75,7 +75,10 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
     panel += VECTORS * simd::width;
     if (PACKS) b += operands.b_stride;
   }
+  // Unrolled, or the sums would go through memory to be counted through.
+#pragma GCC unroll 8
   for (std::size_t i = 0; i < ROWS; ++i)
+#pragma GCC unroll 4
     for (std::size_t v = 0; v < VECTORS; ++v) {
       float* to = result.c + i * result.stride + v * simd::width;
       Floats value = result.alpha * sum[i][v];
