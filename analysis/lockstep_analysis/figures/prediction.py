@@ -105,7 +105,7 @@ def model_beside_measurement(points: list[Point], options: Options) -> Figure:
         "Why: the performance model beside the measurement",
         [
             Panel("Time of an epoch", "ranks", "seconds", time, "log2", "log"),
-            Panel("Residual", "ranks", "measured over model", residuals, "log2", "log2", h_lines=[(1.0, "model")]),
+            Panel("Residual", "ranks", "measured over model", residuals, "log2", "linear", h_lines=[(1.0, "model")]),
         ],
         pd.DataFrame(rows),
         [
