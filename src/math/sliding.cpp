@@ -33,7 +33,10 @@ void product_tile(const float* weights, std::size_t stride, const float* from,
       for (std::size_t v = 0; v < VECTORS; ++v) sum[r][v] += weight * value[v];
     }
   }
+  // Unrolled, or the sums would go through memory to be counted through.
+#pragma GCC unroll 8
   for (std::size_t r = 0; r < ROWS; ++r)
+#pragma GCC unroll 4
     for (std::size_t v = 0; v < VECTORS; ++v) simd::store(out + r * out_stride + v * simd::width, sum[r][v]);
 }
 
