@@ -3,8 +3,11 @@
 #include "comm/node_sum.hpp"
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
 #include "core/aligned.hpp"
+#include "core/clock.hpp"
 
 namespace lockstep::comm {
 namespace {
@@ -13,9 +16,10 @@ constexpr std::size_t line_floats = cache_line_bytes / sizeof(float);
 // A chunk of every rank, twice, is to stay in the caches, and /dev/shm may be small: 256 KiB, 16 MiB for all.
 constexpr std::size_t largest_chunk = std::size_t{1} << 16;
 constexpr std::size_t largest_window = std::size_t{1} << 22;
-// Two ranks take whole chunks. Measured: 64 KiB is as good where the cores share a cache and worse where they
-// do not, 256 KiB the other way round.
-constexpr std::size_t largest_chunk_of_two = std::size_t{1} << 15;
+// Two ranks take whole chunks. Which are best depends on the caches: those of 128 KiB on a Zen 5, of 512 KiB,
+// twice as fast, on a Zen 4, where a chunk should have left the writer's second-level cache when the other
+// rank reads it.
+constexpr std::array<std::size_t, 2> chunks_of_two = {std::size_t{1} << 15, std::size_t{1} << 17};
 // Up to this many floats to read, all ranks summing everything costs less than a second wait.
 constexpr std::size_t at_once_limit = std::size_t{1} << 14;
 constexpr std::size_t block = 2048;  // floats that stay in the first-level cache while all ranks' are added
@@ -50,7 +54,7 @@ void add_all(float* to, std::size_t length, std::size_t ranks, const Source& sou
 
 std::size_t chunk_for(std::size_t ranks, std::size_t max_length) {
   const std::size_t most =
-      ranks == 2 ? largest_chunk_of_two : std::min(largest_chunk, largest_window / (2 * (ranks + 1)));
+      ranks == 2 ? chunks_of_two.back() : std::min(largest_chunk, largest_window / (2 * (ranks + 1)));
   return whole_lines(std::min(max_length, most));
 }
 
@@ -59,9 +63,10 @@ std::size_t chunk_for(std::size_t ranks, std::size_t max_length) {
 NodeSum::NodeSum(const Communicator& node, std::size_t max_length)
     : rank_(node.rank()),
       ranks_(node.size()),
-      chunk_(chunk_for(ranks_, max_length)),
+      stride_(chunk_for(ranks_, max_length)),
+      chunk_(stride_),
       barrier_(node),
-      window_(node, 2 * (ranks_ + 1) * chunk_ * sizeof(float)) {
+      window_(node, 2 * (ranks_ + 1) * stride_ * sizeof(float)) {
   // First touch: pages lie near the rank that will write them.
   for (std::size_t half = 0; half < 2; ++half) {
     std::fill_n(contribution(half, rank_), chunk_, 0.0F);
@@ -69,10 +74,29 @@ NodeSum::NodeSum(const Communicator& node, std::size_t max_length)
     std::fill_n(result(half) + begin, slice_begin(chunk_, ranks_, rank_ + 1) - begin, 0.0F);
   }
   window_.fence();
+  if (ranks_ == 2 && max_length > chunks_of_two.front()) choose_chunk(node, max_length);
+}
+
+// By timing. Sums of two are the same bits whatever the chunk.
+void NodeSum::choose_chunk(const Communicator& node, std::size_t max_length) {
+  constexpr std::size_t sample_floats = std::size_t{1} << 18, rounds = 8;
+  std::vector<float> sample(std::min(max_length, sample_floats));
+  std::array<double, chunks_of_two.size()> fastest_s{};
+  for (std::size_t i = 0; i < fastest_s.size(); ++i) {
+    chunk_ = std::min(chunks_of_two[i], stride_);
+    for (std::size_t round = 0; round < rounds; ++round) {
+      const double start_s = now_s();
+      sum(sample);
+      const double s = now_s() - start_s;
+      if (round == 0 || s < fastest_s[i]) fastest_s[i] = s;
+    }
+  }
+  node.max(fastest_s);
+  chunk_ = std::min(chunks_of_two[fastest_s[1] < fastest_s[0] ? 1 : 0], stride_);
 }
 
 float* NodeSum::contribution(std::size_t half, std::size_t rank) const {
-  return reinterpret_cast<float*>(window_.bytes().data()) + (half * (ranks_ + 1) + rank) * chunk_;
+  return reinterpret_cast<float*>(window_.bytes().data()) + (half * (ranks_ + 1) + rank) * stride_;
 }
 
 void NodeSum::sum(std::span<float> inout, Receivers receivers) {

@@ -22,7 +22,8 @@ namespace lockstep::comm {
 /// wait, each rank sums its slice of the chunk and copies it in, wait, copy out; the second wait of a chunk
 /// is the first of the next. Either way results are bitwise the same. Steps: one wait a chunk, and by slices
 /// one more. Copied in per rank: bytes. Read of what others wrote, per rank: (P-1) * bytes, and by slices
-/// 2(P-1)/P * bytes. Any P, any length.
+/// 2(P-1)/P * bytes. Any P, any length. Between two ranks the chunk is chosen by timing when this is made: a
+/// few milliseconds.
 class NodeSum {
  public:
   enum class Receivers { all, root };
@@ -43,10 +44,12 @@ class NodeSum {
  private:
   /// Half of the window that the coming wait makes visible, and the other one.
   [[nodiscard]] std::size_t coming_half() const { return (barrier_.waits() + 1) % 2; }
-  /// A rank's own part of a half [chunk_], and the part for sums of slices [chunk_].
+  /// A rank's own part of a half [stride_], and the part for sums of slices [stride_].
   [[nodiscard]] float* contribution(std::size_t half, std::size_t rank) const;
   [[nodiscard]] float* result(std::size_t half) const { return contribution(half, ranks_); }
 
+  /// For two ranks: the chunk with which sums take least time here. Collective.
+  void choose_chunk(const Communicator& node, std::size_t max_length);
   void sum_at_once(std::span<float> chunk, bool receives);
   void sum_by_slices(std::span<float> inout, bool receives);
   /// All of a chunk but the slice of this rank.
@@ -56,7 +59,8 @@ class NodeSum {
 
   std::size_t rank_;
   std::size_t ranks_;
-  std::size_t chunk_;  // floats
+  std::size_t stride_;  // floats from one rank's part of a half to the next's: the largest chunk
+  std::size_t chunk_;   // floats
   NodeBarrier barrier_;
   SharedWindow window_;
 };
