@@ -2,6 +2,7 @@
 // Lockstep's own GEMM, for the small and flat products of training steps.
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "core/aligned.hpp"
@@ -19,27 +20,38 @@ using simd::Floats;
 constexpr bool many_registers = simd::vector_registers == 32;
 constexpr std::size_t tile_rows = many_registers ? 8 : 6;
 constexpr std::size_t tile_vectors = many_registers ? 3 : 2;
-// A panel of B, depth x one tile's columns, is to stay in the first-level cache.
-constexpr std::size_t largest_depth = 256;
+// A panel of B, depth x one tile's columns, that was packed is to stay in the first-level cache.
+constexpr std::size_t largest_packed_depth = 256;
+// One that is read where it lies stays in the second-level cache, which keeps up with the arithmetic.
+constexpr std::size_t largest_depth = 1024;
+
+// Reading a panel where it lies pays as long as a page holds some lines of it: else the translation of
+// addresses takes longer than the arithmetic (AVX2, whose panels are one line wide, from rows of 2 KiB on).
+bool in_place_pays(std::size_t stride) {
+  constexpr std::size_t page_bytes = 4096;
+  constexpr std::size_t lines = 3;
+  constexpr std::size_t panel_bytes = tile_vectors * simd::vector_bytes;
+  const std::size_t row_bytes = std::min(stride * sizeof(float), page_bytes);
+  return panel_bytes * page_bytes >= lines * cache_line_bytes * row_bytes;
+}
 
 /// What a tile is multiplied from: element (i, l) of op(A) is a[i * row_stride + l * depth_stride], of which
-/// one stride is 1; row l of the packed panel of B is panel[l * columns .. + columns]. The first tile of a
-/// panel may be the one that packs it, out of b[l * b_stride .. + columns]: the stores hide behind its
-/// arithmetic.
+/// one stride is 1; row l of the panel of B is b[l * b_stride ..]. The first tile of a panel may be the one
+/// that packs it, into packed[l * columns ..]: the stores hide behind its arithmetic.
 struct TileOperands {
   std::size_t depth;
   const float* a;
-  std::size_t stride;  // the one that is not 1
-  float* panel;
+  std::size_t a_stride;  // the one that is not 1
   const float* b;
   std::size_t b_stride;
-  const float* coming;  // where the panel after this one will be packed from: a line of each row is asked for
-  std::size_t coming_stride;  // in each tile, since no hardware sees such strides coming
+  float* packed;
+  const float* coming;  // the panel after this one: a line of each row is asked for in each tile, since no
+  std::size_t coming_stride;  // hardware sees such strides coming
 };
 
-/// Where a tile goes: C = alpha A B + beta C. C is not read where beta is 0.
+/// Where a tile goes: C = A B + beta C. C is not read where beta is 0.
 struct TileResult {
-  float alpha, beta;
+  float beta;
   float* c;
   std::size_t stride;
   bool streamed;
@@ -54,17 +66,17 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
       for (std::size_t v = 0; v < VECTORS; ++v)
         __builtin_prefetch(result.c + i * result.stride + v * simd::width, 1);
   const float* a = operands.a;
-  float* panel = operands.panel;
   const float* b = operands.b;
+  float* packed = operands.packed;
   const float* coming = operands.coming;
-  const std::size_t stride = operands.stride;
+  const std::size_t stride = operands.a_stride;
   for (std::size_t l = 0; l < operands.depth; ++l) {
     __builtin_prefetch(coming, 0, 2);
     coming += operands.coming_stride;
     Floats of_b[VECTORS];
     for (std::size_t v = 0; v < VECTORS; ++v) {
-      of_b[v] = simd::load((PACKS ? b : panel) + v * simd::width);
-      if (PACKS) simd::store(panel + v * simd::width, of_b[v]);
+      of_b[v] = simd::load(b + v * simd::width);
+      if (PACKS) simd::store(packed + v * simd::width, of_b[v]);
     }
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < ROWS; ++i) {
@@ -72,22 +84,34 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
       for (std::size_t v = 0; v < VECTORS; ++v) sum[i][v] += of_a * of_b[v];
     }
     a += ROWS_CONTIGUOUS ? stride : 1;
-    panel += VECTORS * simd::width;
-    if (PACKS) b += operands.b_stride;
+    b += operands.b_stride;
+    if (PACKS) packed += VECTORS * simd::width;
   }
-  // Unrolled, or the sums would go through memory to be counted through.
+  const float beta = result.beta;
+  const std::size_t c_stride = result.stride;
+  const auto add = [&](auto value_of) {
+    const float* row = result.c;
 #pragma GCC unroll 8
-  for (std::size_t i = 0; i < ROWS; ++i)
+    for (std::size_t i = 0; i < ROWS; ++i, row += c_stride)
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < VECTORS; ++v) {
-      float* to = result.c + i * result.stride + v * simd::width;
-      Floats value = result.alpha * sum[i][v];
-      if (result.beta != 0.0F) value += result.beta * simd::load(to);
-      if (result.streamed)
-        simd::stream(to, value);
-      else
-        simd::store(to, value);
-    }
+      for (std::size_t v = 0; v < VECTORS; ++v)
+        sum[i][v] = value_of(sum[i][v], simd::load(row + v * simd::width));
+  };
+  if (beta == 1.0F)
+    add([](Floats value, Floats old) { return value + old; });
+  else if (beta != 0.0F)
+    add([beta](Floats value, Floats old) { return value + beta * old; });
+  const auto put = [&](auto store) {
+    float* row = result.c;
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < ROWS; ++i, row += c_stride)
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < VECTORS; ++v) store(row + v * simd::width, sum[i][v]);
+  };
+  if (result.streamed)
+    put(simd::stream);
+  else
+    put(simd::store);
 }
 
 using TileKernel = void(const TileOperands&, const TileResult&);
@@ -117,16 +141,19 @@ std::size_t panel_vectors(std::size_t left) {
 }
 
 /// After Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008, cut down to what the
-/// products of a training step need: panels of B are packed, whatever its strides; A, of which a tile reads
-/// some rows or columns, is read where it lies. Blocks of depth, then panels of columns, then tiles of rows.
+/// products of a training step need: A, of which a tile reads some rows or columns, is read where it lies,
+/// and so are panels of B where that pays. Others are packed, and transposed, scaled or filled up on the way.
+/// Blocks of depth, then panels of columns, then tiles of rows.
 class TiledGemm final : public Gemm {
  public:
-  TiledGemm() : panel_(largest_depth * tile_vectors * simd::width) {}
+  TiledGemm() : packed_(largest_depth * tile_vectors * simd::width) {}
 
  protected:
   void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
            Matrix c) const override {
-    const std::size_t blocks = std::max<std::size_t>(1, divide_up(shape.k, largest_depth));
+    const bool in_place = shape.op_b == Op::none && alpha == 1.0F && in_place_pays(b.stride);
+    const std::size_t deepest = in_place ? largest_depth : largest_packed_depth;
+    const std::size_t blocks = std::max<std::size_t>(1, divide_up(shape.k, deepest));
     const std::size_t largest_block = divide_up(shape.k, blocks);
     for (std::size_t block = 0; block < blocks; ++block) {
       const std::size_t depth_begin = std::min(block * largest_block, shape.k);
@@ -140,13 +167,13 @@ class TiledGemm final : public Gemm {
                              : ConstMatrix(b.data + depth_begin * b.stride + column + vectors * simd::width,
                                            0, 0, b.stride);
         if (shape.op_b == Op::transpose || (last_panel && block + 1 == blocks)) coming_ = {};
-        ConstMatrix unpacked{};
-        if (shape.op_b == Op::none && column + vectors * simd::width <= shape.n)
-          unpacked = {b.data + depth_begin * b.stride + column, depth, vectors * simd::width, b.stride};
-        else
-          pack(shape, b, depth_begin, depth, column, vectors * simd::width);
+        const std::size_t columns = vectors * simd::width;
+        const bool as_it_lies = shape.op_b == Op::none && alpha == 1.0F && column + columns <= shape.n;
+        const ConstMatrix panel =
+            as_it_lies ? ConstMatrix(b.data + depth_begin * b.stride + column, depth, columns, b.stride)
+                       : pack(shape, alpha, b, depth_begin, depth, column, columns);
         const bool last = block + 1 == blocks;  // what is read again should not be streamed
-        multiply_panel(shape, alpha, a, unpacked, depth_begin, depth, column, vectors, block_beta, c,
+        multiply_panel(shape, a, panel, as_it_lies && !in_place, depth_begin, column, block_beta, c,
                        last && streams(shape, c));
       }
     }
@@ -157,24 +184,27 @@ class TiledGemm final : public Gemm {
     return shape.stores == Stores::streamed && simd::can_stream(c.data) && c.stride % simd::width == 0;
   }
 
-  // panel_[l, j] = op(B)[depth_begin + l, column + j], zero beyond the last column.
-  void pack(const GemmShape& shape, ConstMatrix b, std::size_t depth_begin, std::size_t depth,
-            std::size_t column, std::size_t panel_columns) const {
+  // Returns panel[l, j] = alpha op(B)[depth_begin + l, column + j], zero beyond the last column.
+  ConstMatrix pack(const GemmShape& shape, float alpha, ConstMatrix b, std::size_t depth_begin,
+                   std::size_t depth, std::size_t column, std::size_t panel_columns) const {
     const std::size_t columns = std::min(panel_columns, shape.n - column);
     if (shape.op_b == Op::none)
-      pack_rows({b.data + depth_begin * b.stride + column, depth, columns, b.stride}, panel_.data(),
+      pack_rows({b.data + depth_begin * b.stride + column, depth, columns, b.stride}, packed_.data(),
                 panel_columns);
     else
-      pack_transposed({b.data + column * b.stride + depth_begin, columns, depth, b.stride}, panel_.data(),
+      pack_transposed({b.data + column * b.stride + depth_begin, columns, depth, b.stride}, packed_.data(),
                       panel_columns);
+    if (alpha != 1.0F)
+      for (float& value : std::span(packed_).first(depth * panel_columns)) value *= alpha;
+    return {packed_.data(), depth, panel_columns, panel_columns};
   }
 
-  // `unpacked`: where the panel lies in B if it was not packed yet.
-  void multiply_panel(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix unpacked,
-                      std::size_t depth_begin, std::size_t depth, std::size_t column, std::size_t vectors,
-                      float beta, Matrix c, bool streamed) const {
+  // `packs`: the first tile does it, the others read what it packed.
+  void multiply_panel(const GemmShape& shape, ConstMatrix a, ConstMatrix panel, bool packs,
+                      std::size_t depth_begin, std::size_t column, float beta, Matrix c,
+                      bool streamed) const {
     const bool rows_contiguous = shape.op_a == Op::transpose;
-    const std::size_t columns = std::min(vectors * simd::width, shape.n - column);
+    const std::size_t columns = std::min(panel.cols, shape.n - column);
     for (std::size_t row = 0; row < shape.m; row += tile_rows) {
       const std::size_t rows = std::min(tile_rows, shape.m - row);
       const float* from =
@@ -182,30 +212,29 @@ class TiledGemm final : public Gemm {
       // The first tiles ask for one vector of columns each.
       const std::size_t tile = row / tile_rows;
       const bool asks = !coming_.empty() && tile < tile_vectors;
-      const TileOperands operands{depth,
+      const TileOperands operands{panel.rows,
                                   from,
                                   a.stride,
-                                  panel_.data(),
-                                  unpacked.data,
-                                  unpacked.stride,
-                                  asks ? coming_.data + tile * simd::width : panel_.data(),
+                                  panel.data,
+                                  panel.stride,
+                                  packed_.data(),
+                                  asks ? coming_.data + tile * simd::width : panel.data,
                                   asks ? coming_.stride : 0};
       float* to = c.data + row * c.stride + column;
-      const bool packs = row == 0 && !unpacked.empty();
-      TileKernel* const run_tile = kernel(packs, rows_contiguous, rows, vectors);
-      if (columns == vectors * simd::width)
-        run_tile(operands, {alpha, beta, to, c.stride, streamed});
+      TileKernel* const run_tile = kernel(packs && row == 0, rows_contiguous, rows, panel.cols / simd::width);
+      if (columns == panel.cols)
+        run_tile(operands, {beta, to, c.stride, streamed});
       else
-        multiply_edge(run_tile, operands, alpha, beta, {to, rows, columns, c.stride});
+        multiply_edge(run_tile, operands, beta, {to, rows, columns, c.stride});
+      if (packs) panel = {packed_.data(), panel.rows, panel.cols, panel.cols};
     }
   }
 
   // A tile that reaches beyond the last column is computed aside.
-  static void multiply_edge(TileKernel* run_tile, const TileOperands& operands, float alpha, float beta,
-                            Matrix c) {
+  static void multiply_edge(TileKernel* run_tile, const TileOperands& operands, float beta, Matrix c) {
     alignas(cache_line_bytes) float tile[tile_rows * tile_vectors * simd::width];
     const std::size_t tile_stride = divide_up(c.cols, simd::width) * simd::width;
-    run_tile(operands, {alpha, 0.0F, tile, tile_stride, false});
+    run_tile(operands, {0.0F, tile, tile_stride, false});
     for (std::size_t i = 0; i < c.rows; ++i)
       for (std::size_t j = 0; j < c.cols; ++j) {
         float& to = c.data[i * c.stride + j];
@@ -214,7 +243,7 @@ class TiledGemm final : public Gemm {
   }
 
   // Scratch of a product; a Gemm serves one thread.
-  mutable AlignedVector<float> panel_;  // of B
+  mutable AlignedVector<float> packed_;  // a panel of B
   mutable ConstMatrix coming_;  // where the next panel begins, with B's stride; empty if there is none
 };
 
