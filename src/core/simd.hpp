@@ -45,12 +45,64 @@ using Ints = std::int32_t __attribute__((vector_size(vector_bytes)));
 namespace detail {
 // The same as an object in memory: need not be aligned, and may alias any array of floats.
 using FloatsInMemory = float __attribute__((vector_size(vector_bytes), aligned(4), may_alias));
+
+#if defined(__AVX512F__)
+[[nodiscard]] inline __mmask16 first_lanes(std::size_t count) {
+  return static_cast<__mmask16>((1U << count) - 1U);
+}
+#elif defined(__AVX__)
+[[nodiscard]] inline __m256i first_lanes(std::size_t count) {
+  alignas(32) static constexpr std::int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes + width - count));
+}
+#endif
 }  // namespace detail
 
 [[nodiscard]] inline Floats load(const float* from) {
   return *reinterpret_cast<const detail::FloatsInMemory*>(from);
 }
+/// Like load(), for a vector that is used several times: it is loaded once, where compilers think that a load
+/// which is part of an arithmetic instruction costs nothing, and make one of each use.
+[[nodiscard]] inline Floats load_once(const float* from) {
+  Floats values = load(from);
+#if defined(__AVX512F__)
+  asm("" : "+v"(values));  // an instruction that changes `values`, for all that the compiler knows
+#elif defined(__x86_64__)
+  asm("" : "+x"(values));
+#elif defined(__aarch64__)
+  asm("" : "+w"(values));
+#endif
+  return values;
+}
 inline void store(float* to, Floats values) { *reinterpret_cast<detail::FloatsInMemory*>(to) = values; }
+/// The first `count` <= width values; 0 in place of the others, whose memory is not touched.
+[[nodiscard]] inline Floats load_first(const float* from, std::size_t count) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(detail::first_lanes(count), from);
+#elif defined(__AVX__)
+  return _mm256_maskload_ps(from, detail::first_lanes(count));
+#else
+  Floats values{};
+  std::memcpy(&values, from, count * sizeof(float));
+  return values;
+#endif
+}
+/// Stores the first `count` <= width values only.
+inline void store_first(float* to, std::size_t count, Floats values) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, detail::first_lanes(count), values);
+#elif defined(__AVX__)
+  _mm256_maskstore_ps(to, detail::first_lanes(count), values);
+#else
+  std::memcpy(to, &values, count * sizeof(float));
+#endif
+}
+/// 0, 1, 2, ...
+[[nodiscard]] inline Ints lane_numbers() {
+  Ints numbers{};
+  for (std::size_t i = 0; i < width; ++i) numbers[i] = static_cast<std::int32_t>(i);
+  return numbers;
+}
 [[nodiscard]] inline Floats to_floats(Ints values) { return __builtin_convertvector(values, Floats); }
 /// The bits of a vector, read as another type of element.
 [[nodiscard]] inline Ints as_ints(Floats values) { return reinterpret_cast<Ints>(values); }
@@ -116,6 +168,21 @@ inline void interleave(Words a, Words b, Words& first, Words& second) {
   Floats values{};
   for (std::size_t i = 0; i < width; ++i) values[i] = value;
   return values;
+#endif
+}
+
+/// The sum of all elements: halves are added until one is left.
+[[nodiscard]] inline float sum(Floats values) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps(values);
+#else
+  float lanes[width];
+  store(lanes, values);
+#pragma GCC unroll 8
+  for (std::size_t half = width / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
 #endif
 }
 

@@ -52,14 +52,6 @@ constexpr auto product_table = product_tiles(std::make_index_sequence<product_ro
 constexpr std::size_t sum_rows = many_registers ? 4 : 2;
 constexpr std::size_t sum_offsets = many_registers ? 5 : 4;
 
-float horizontal_sum(Floats values) {
-  float lanes[simd::width];
-  simd::store(lanes, values);
-  for (std::size_t half = simd::width / 2; half > 0; half /= 2)
-    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  return lanes[0];
-}
-
 template <std::size_t ROWS, std::size_t OFFSETS>
 void sum_tile(const SlidingSums& terms, std::size_t first_row, std::size_t first_offset, float scale,
               float keep, Matrix sums) {
@@ -73,18 +65,24 @@ void sum_tile(const SlidingSums& terms, std::size_t first_row, std::size_t first
     for (std::size_t l = 0; l < OFFSETS; ++l)
       view[l] = terms.sliding.from + i * terms.from_step + terms.sliding.offsets[first_offset + l];
     for (std::size_t p = 0; p < length; p += simd::width) {
-      Floats value[OFFSETS];
-      for (std::size_t l = 0; l < OFFSETS; ++l) value[l] = simd::load(view[l] + p);
-      for (std::size_t r = 0; r < ROWS; ++r) {
-        const Floats of_row = simd::load(row[r] + p);
-        for (std::size_t l = 0; l < OFFSETS; ++l) sum[r][l] += of_row * value[l];
+      Floats of_row[ROWS];
+#pragma GCC unroll 8
+      for (std::size_t r = 0; r < ROWS; ++r) of_row[r] = simd::load(row[r] + p);
+#pragma GCC unroll 8
+      for (std::size_t l = 0; l < OFFSETS; ++l) {
+        const Floats value = simd::load_once(view[l] + p);
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < ROWS; ++r) sum[r][l] += of_row[r] * value;
       }
     }
   }
+  // Unrolled, or the sums would go through memory to be counted through.
+#pragma GCC unroll 8
   for (std::size_t r = 0; r < ROWS; ++r)
+#pragma GCC unroll 8
     for (std::size_t l = 0; l < OFFSETS; ++l) {
       float& to = sums.data[(first_row + r) * sums.stride + first_offset + l];
-      to = scale * horizontal_sum(sum[r][l]) + (keep == 0.0F ? 0.0F : keep * to);
+      to = scale * simd::sum(sum[r][l]) + (keep == 0.0F ? 0.0F : keep * to);
     }
 }
 

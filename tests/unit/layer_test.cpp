@@ -175,6 +175,52 @@ TEST(Layers, ComputeWhatTheirFormulasSay) {
   EXPECT_THAT(shares, testing::ElementsAre(0.5F, 0.5F, 0));
 }
 
+/// Outputs and input gradients as the definition says, one window after the other; output gradients 1, 2, ...
+std::pair<std::vector<float>, std::vector<float>> pool_one_by_one(const std::vector<float>& in,
+                                                                  SampleShape shape, SampleShape out,
+                                                                  std::size_t kernel, std::size_t stride) {
+  std::vector<float> values;
+  std::vector<float> d_in(in.size());
+  for (std::size_t plane = 0; plane < in.size() / (shape.height * shape.width); ++plane)
+    for (std::size_t y = 0; y < out.height; ++y)
+      for (std::size_t x = 0; x < out.width; ++x) {
+        const auto at = [&](std::size_t u, std::size_t v) {
+          return (plane * shape.height + y * stride + u) * shape.width + x * stride + v;
+        };
+        std::size_t best = at(0, 0);
+        for (std::size_t u = 0; u < kernel; ++u)
+          for (std::size_t v = 0; v < kernel; ++v)
+            if (in[at(u, v)] > in[best]) best = at(u, v);
+        values.push_back(in[best]);
+        d_in[best] += static_cast<float>(values.size());
+      }
+  return {values, d_in};
+}
+
+TEST(MaxPool2d, TakesTheFirstOfTheLargestWhateverTheSizes) {
+  constexpr std::size_t samples = 2;
+  for (const SampleShape shape : {SampleShape{3, 8, 8}, {2, 28, 28}, {1, 9, 35}, {2, 7, 6}})
+    for (const std::uint32_t kernel : {1U, 2U, 3U})
+      for (const std::size_t stride : {1U, 2U, 3U}) {
+        const auto layer = make_layer({.in = shape, .gemm = &gemm()},
+                                      {{"type", "max_pool2d"}, {"kernel", kernel}, {"stride", stride}});
+        const std::size_t width = layer->out().size();
+        std::vector<float> in = numbers(kernel, samples * shape.size());
+        for (float& value : in) value = std::round(value);  // many are equal
+        std::vector<float> out(samples * width);
+        std::vector<float> d_out(out.size());
+        std::vector<float> d_in(in.size(), -1.0F);
+        std::iota(d_out.begin(), d_out.end(), 1.0F);
+        layer->reserve(samples);
+        layer->forward({}, {in.data(), samples, shape.size()}, {out.data(), samples, width});
+        layer->backward({}, {in.data(), samples, shape.size()}, {out.data(), samples, width},
+                        {d_out.data(), samples, width}, {d_in.data(), samples, shape.size()});
+        const auto [values, derivatives] = pool_one_by_one(in, shape, layer->out(), kernel, stride);
+        EXPECT_EQ(out, values) << to_string(shape) << ", kernel " << kernel << ", stride " << stride;
+        EXPECT_EQ(d_in, derivatives) << to_string(shape) << ", kernel " << kernel << ", stride " << stride;
+      }
+}
+
 TEST(Dropout, HasMeanOneTheRightVarianceAndDoesNothingInEvaluation) {
   const std::vector<float> ones(200000, 1.0F);
   const std::vector<std::uint32_t> ids = {3};

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/simd.hpp"
 #include "nn/layers/layers.hpp"
 
 namespace lockstep::nn {
@@ -15,49 +16,97 @@ namespace {
 class MaxPool2d final : public Layer {
  public:
   MaxPool2d(const LayerSetup& setup, SampleShape out, std::size_t kernel, std::size_t stride)
-      : Layer(setup.in, out), kernel_(kernel), stride_(stride) {}
+      : Layer(setup.in, out),
+        kernel_(kernel),
+        stride_(stride),
+        largest_(out.channels * out.height * setup.in.width),
+        largest_at_(largest_.size()) {}
 
   void reserve(std::size_t max_batch) override { winners_.resize(max_batch * out().size()); }
 
   void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
-    std::uint32_t* winner = winners_.data();
+    // Lines of windows that follow each other without a gap are one long line, which vectors like better.
+    const bool gapless = this->out().width * stride_ == this->in().width;
+    const std::size_t lines = gapless ? 1 : this->out().channels * this->out().height;
+    const std::size_t width = out.cols / lines;
     for (std::size_t i = 0; i < in.rows; ++i) {
-      const float* image = in.row(i).data();
+      pool_columns(in.row(i).data());
+      Position* winners = winners_.data() + i * out.cols;
       float* to = out.row(i).data();
-      for (std::size_t c = 0; c < this->out().channels; ++c)
-        for (std::size_t y = 0; y < this->out().height; ++y)
-          for (std::size_t x = 0; x < this->out().width; ++x) {
-            *winner = static_cast<std::uint32_t>(largest_in_window(image, c, y * stride_, x * stride_));
-            *to++ = image[*winner++];
-          }
+      for (std::size_t line = 0; line < lines; ++line, to += width, winners += width) {
+        const std::size_t begin = line * this->in().width;
+        if (stride_ == 2)  // known when the loop is compiled, so that it becomes vectors
+          pool_line<2>(begin, width, to, winners);
+        else
+          pool_line<0>(begin, width, to, winners);
+      }
     }
   }
 
   void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
                 Matrix d_in) override {
     std::ranges::fill(d_in.elements(), 0.0F);
-    const std::uint32_t* winner = winners_.data();
+    const Position* winner = winners_.data();
     for (std::size_t i = 0; i < d_out.rows; ++i) {
-      const auto image = d_in.row(i);
+      float* const image = d_in.row(i).data();
       for (const float d : d_out.row(i)) image[*winner++] += d;
     }
   }
 
  private:
-  [[nodiscard]] std::size_t largest_in_window(const float* image, std::size_t c, std::size_t y,
-                                              std::size_t x) const {
-    const std::size_t start = (c * in().height + y) * in().width + x;
-    std::size_t best = start;
-    for (std::size_t u = 0; u < kernel_; ++u)
-      for (std::size_t v = 0; v < kernel_; ++v) {
-        const std::size_t at = start + u * in().width + v;
-        if (image[at] > image[best]) best = at;
+  using Position = std::int32_t;  // within the sample; as wide as a float, and vectors compare it
+
+  // The largest of the `kernel` values one below the other, for all columns of each line of windows, and
+  // where they are.
+  void pool_columns(const float* image) {
+    const std::size_t width = in().width;
+    float* largest = largest_.data();
+    Position* at = largest_at_.data();
+    for (std::size_t c = 0; c < out().channels; ++c)
+      for (std::size_t y = 0; y < out().height; ++y, largest += width, at += width) {
+        const std::size_t first = (c * in().height + y * stride_) * width;
+        for (std::size_t x = 0; x < width; x += simd::width) {
+          const std::size_t lanes = std::min(simd::width, width - x);
+          simd::Floats best = simd::load_first(image + first + x, lanes);
+          simd::Ints best_at = simd::lane_numbers() + static_cast<Position>(first + x);
+          for (std::size_t u = 1; u < kernel_; ++u) {
+            const std::size_t start = first + u * width + x;
+            const simd::Floats row = simd::load_first(image + start, lanes);
+            const simd::Ints larger = row > best;
+            best = larger ? row : best;
+            best_at = larger ? simd::lane_numbers() + static_cast<Position>(start) : best_at;
+          }
+          simd::store_first(largest + x, lanes, best);
+          simd::store_first(reinterpret_cast<float*>(at + x), lanes, simd::as_floats(best_at));
+        }
       }
-    return best;
+  }
+
+  // The largest of `kernel` columns side by side, for `count` windows of a line. STRIDE: 0 = stride_.
+  template <std::size_t STRIDE>
+  void pool_line(std::size_t begin, std::size_t count, float* __restrict to,
+                 Position* __restrict winners) const {
+    const std::size_t stride = STRIDE == 0 ? stride_ : STRIDE;
+    const float* __restrict largest = largest_.data() + begin;
+    const Position* __restrict at = largest_at_.data() + begin;
+    for (std::size_t x = 0; x < count; ++x) {
+      to[x] = largest[x * stride];
+      winners[x] = at[x * stride];
+    }
+    for (std::size_t v = 1; v < kernel_; ++v)
+      for (std::size_t x = 0; x < count; ++x) {
+        const float value = largest[x * stride + v];
+        const Position position = at[x * stride + v];
+        const bool wins = (value > to[x]) | ((value == to[x]) & (position < winners[x]));
+        to[x] = wins ? value : to[x];
+        winners[x] = wins ? position : winners[x];
+      }
   }
 
   std::size_t kernel_, stride_;
-  std::vector<std::uint32_t> winners_;  // [B, out], position within the sample
+  std::vector<float> largest_;        // [lines of windows, width of the input], of one sample
+  std::vector<Position> largest_at_;  // the same
+  std::vector<Position> winners_;     // [B, out]
 };
 
 /// The same numbers, seen as a vector.
