@@ -39,7 +39,7 @@ class TakenApart {
     std::iota(ids_.begin(), ids_.end(), 0U);
     for (std::size_t i = 0; i < source_.size(); ++i) source_[i] = static_cast<std::uint8_t>(i * 31);
     source_labels_.resize(batch * 16);
-    activations_.emplace_back(batch * features);
+    fill(activations_.emplace_back(batch * features));
     add_gather();
     const Json description = nn::describe_model(model);
     SampleShape shape{1, 28, 28};
@@ -61,7 +61,12 @@ class TakenApart {
  private:
   static constexpr std::size_t features = 784;
 
-  AlignedVector<float>& keep(std::size_t size) { return arrays_.emplace_back(size, 0.5F); }
+  // Numbers of which some are larger than others, as in training: branches cannot be foreseen.
+  AlignedVector<float>& fill(AlignedVector<float>& values) {
+    RandomRows(1, Purpose::synthetic_data).normal(filled_++, 0, 0, values);
+    return values;
+  }
+  AlignedVector<float>& keep(std::size_t size) { return fill(arrays_.emplace_back(size)); }
 
   std::function<void()> copy_floor(std::size_t floats) {
     const auto* from = &keep(floats);
@@ -103,7 +108,7 @@ class TakenApart {
     layer.reserve(batch_);
     parameter_count_ += parameters.size();
     float* const in = activations_.back().data();
-    float* const out = activations_.emplace_back(batch_ * n_out).data();
+    float* const out = fill(activations_.emplace_back(batch_ * n_out)).data();
     float* const d_out = keep(batch_ * n_out).data();
     float* const d_in = keep(batch_ * n_in).data();
     const nn::Pass pass{.training = true, .epoch = 0, .sample_ids = ids_};
@@ -111,14 +116,13 @@ class TakenApart {
     if (auto* elementwise = dynamic_cast<nn::ElementwiseLayer*>(&layer)) {
       // As a model does it: in place, row by row; the derivatives of all such layers of a stage in one array.
       float* const derivatives = keep(batch_ * n_out).data();
-      std::copy_n(in, batch_ * n_in, out);
       parts_.push_back(
           {name + ".apply",
            [=, this] {
+             std::copy_n(in, batch_ * n_in, out);  // repeated factors would end in 0 or infinity
+             std::fill_n(derivatives, batch_ * n_out, 1.0F);
              for (std::size_t i = 0; i < batch_; ++i)
                elementwise->apply(pass, i, {out + i * n_out, n_out}, {derivatives + i * n_out, n_out});
-             std::fill_n(derivatives, batch_ * n_out, 0.5F);
-             std::fill_n(out, batch_ * n_out, 0.5F);  // repeated factors would end in 0 or infinity
            },
            copy_floor(2 * batch_ * n_out)});
       return;
@@ -187,6 +191,7 @@ class TakenApart {
   std::vector<std::unique_ptr<nn::Layer>> layers_;
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::size_t parameter_count_ = 0;
+  std::uint32_t filled_ = 0;
   std::deque<AlignedVector<float>> activations_, arrays_;  // deques: references stay valid
   std::vector<Part> parts_;
 };
