@@ -45,8 +45,8 @@ struct TileOperands {
   const float* b;
   std::size_t b_stride;
   float* packed;
-  const float* coming;  // the panel after this one: a line of each row is asked for in each tile, since no
-  std::size_t coming_stride;  // hardware sees such strides coming
+  const float* coming;  // what is needed later: a line is asked for with each l, since no hardware sees such
+  std::size_t coming_stride;  // strides coming
 };
 
 /// Where a tile goes: C = A B + beta C. C is not read where beta is 0.
@@ -163,10 +163,11 @@ class TiledGemm final : public Gemm {
       for (std::size_t column = 0; column < shape.n; column += vectors * simd::width) {
         vectors = panel_vectors(divide_up(shape.n - column, simd::width));
         const bool last_panel = column + vectors * simd::width >= shape.n;
-        coming_ = last_panel ? ConstMatrix(b.data + (depth_begin + largest_block) * b.stride, 0, 0, b.stride)
-                             : ConstMatrix(b.data + depth_begin * b.stride + column + vectors * simd::width,
-                                           0, 0, b.stride);
-        if (shape.op_b == Op::transpose || (last_panel && block + 1 == blocks)) coming_ = {};
+        next_panel_ = last_panel
+                          ? ConstMatrix(b.data + (depth_begin + largest_block) * b.stride, 0, 0, b.stride)
+                          : ConstMatrix(b.data + depth_begin * b.stride + column + vectors * simd::width, 0,
+                                        0, b.stride);
+        if (shape.op_b == Op::transpose || (last_panel && block + 1 == blocks)) next_panel_ = {};
         const std::size_t columns = vectors * simd::width;
         const bool as_it_lies = shape.op_b == Op::none && alpha == 1.0F && column + columns <= shape.n;
         const ConstMatrix panel =
@@ -209,17 +210,16 @@ class TiledGemm final : public Gemm {
       const std::size_t rows = std::min(tile_rows, shape.m - row);
       const float* from =
           rows_contiguous ? a.data + depth_begin * a.stride + row : a.data + row * a.stride + depth_begin;
-      // The first tiles ask for one vector of columns each.
+      // The first tiles ask for the next panel, one vector of columns each; the others, where A is
+      // transposed, for the lines of it that come next.
       const std::size_t tile = row / tile_rows;
-      const bool asks = !coming_.empty() && tile < tile_vectors;
-      const TileOperands operands{panel.rows,
-                                  from,
-                                  a.stride,
-                                  panel.data,
-                                  panel.stride,
-                                  packed_.data(),
-                                  asks ? coming_.data + tile * simd::width : panel.data,
-                                  asks ? coming_.stride : 0};
+      ConstMatrix coming(panel.data, 0, 0, 0);  // nothing new
+      if (!next_panel_.empty() && tile < tile_vectors)
+        coming = {next_panel_.data + tile * simd::width, 0, 0, next_panel_.stride};
+      else if (rows_contiguous)
+        coming = {from + cache_line_bytes / sizeof(float), 0, 0, a.stride};
+      const TileOperands operands{panel.rows,   from,           a.stride,    panel.data,
+                                  panel.stride, packed_.data(), coming.data, coming.stride};
       float* to = c.data + row * c.stride + column;
       TileKernel* const run_tile = kernel(packs && row == 0, rows_contiguous, rows, panel.cols / simd::width);
       if (columns == panel.cols)
@@ -244,7 +244,7 @@ class TiledGemm final : public Gemm {
 
   // Scratch of a product; a Gemm serves one thread.
   mutable AlignedVector<float> packed_;  // a panel of B
-  mutable ConstMatrix coming_;  // where the next panel begins, with B's stride; empty if there is none
+  mutable ConstMatrix next_panel_;  // where the next panel begins, with B's stride; empty if there is none
 };
 
 }  // namespace
