@@ -35,11 +35,11 @@ bool in_place_pays(std::size_t stride) {
   return panel_bytes * page_bytes >= lines * cache_line_bytes * row_bytes;
 }
 
-/// What a tile is multiplied from: element (i, l) of op(A) is a[i * row_stride + l * depth_stride], of which
-/// one stride is 1; row l of the panel of B is b[l * b_stride ..]. The first tile of a panel may be the one
-/// that packs it, into packed[l * columns ..]: the stores hide behind its arithmetic.
+/// What tiles, one below the other, are multiplied from: element (i, l) of op(A) is a[i * row_stride + l *
+/// depth_stride], of which one stride is 1; row l of the panel of B is b[l * b_stride ..]. The first tile of
+/// a panel may be the one that packs it, into packed[l * columns ..]: the stores hide behind its arithmetic.
 struct TileOperands {
-  std::size_t depth;
+  std::size_t tiles, depth;
   const float* a;
   std::size_t a_stride;  // the one that is not 1
   const float* b;
@@ -49,7 +49,7 @@ struct TileOperands {
   std::size_t coming_stride;  // strides coming
 };
 
-/// Where a tile goes: C = A B + beta C. C is not read where beta is 0.
+/// Where the tiles go: C = A B + beta C. C is not read where beta is 0.
 struct TileResult {
   float beta;
   float* c;
@@ -57,18 +57,18 @@ struct TileResult {
   bool streamed;
 };
 
-/// Computes C[ROWS, VECTORS * width].
+/// Computes one tile, C[ROWS, VECTORS * width].
 template <std::size_t ROWS, std::size_t VECTORS, bool ROWS_CONTIGUOUS, bool PACKS>
-void multiply_tile(const TileOperands& operands, const TileResult& result) {
+inline void multiply_tile(const TileOperands& operands, const float* a, const float* coming, float* c,
+                          const TileResult& result) {
   Floats sum[ROWS][VECTORS] = {};
-  if (result.beta != 0.0F)  // C is strided: no hardware sees the next tile coming
+  const float beta = result.beta;
+  const std::size_t c_stride = result.stride;
+  if (beta != 0.0F)  // C is strided: no hardware sees the next tile coming
     for (std::size_t i = ROWS; i < 2 * ROWS; ++i)
-      for (std::size_t v = 0; v < VECTORS; ++v)
-        __builtin_prefetch(result.c + i * result.stride + v * simd::width, 1);
-  const float* a = operands.a;
+      for (std::size_t v = 0; v < VECTORS; ++v) __builtin_prefetch(c + i * c_stride + v * simd::width, 1);
   const float* b = operands.b;
   float* packed = operands.packed;
-  const float* coming = operands.coming;
   const std::size_t stride = operands.a_stride;
   for (std::size_t l = 0; l < operands.depth; ++l) {
     __builtin_prefetch(coming, 0, 2);
@@ -87,10 +87,8 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
     b += operands.b_stride;
     if (PACKS) packed += VECTORS * simd::width;
   }
-  const float beta = result.beta;
-  const std::size_t c_stride = result.stride;
   const auto add = [&](auto value_of) {
-    const float* row = result.c;
+    const float* row = c;
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < ROWS; ++i, row += c_stride)
 #pragma GCC unroll 4
@@ -102,7 +100,7 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
   else if (beta != 0.0F)
     add([beta](Floats value, Floats old) { return value + beta * old; });
   const auto put = [&](auto store) {
-    float* row = result.c;
+    float* row = c;
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < ROWS; ++i, row += c_stride)
 #pragma GCC unroll 4
@@ -114,13 +112,28 @@ void multiply_tile(const TileOperands& operands, const TileResult& result) {
     put(simd::store);
 }
 
+/// Computes all tiles: called once for many, since calls cost where tiles are flat (the batch is their
+/// depth).
+template <std::size_t ROWS, std::size_t VECTORS, bool ROWS_CONTIGUOUS, bool PACKS>
+void multiply_tiles(const TileOperands& operands, const TileResult& result) {
+  const float* a = operands.a;
+  const float* coming = operands.coming;
+  float* c = result.c;
+  for (std::size_t tile = 0; tile < operands.tiles; ++tile) {
+    multiply_tile<ROWS, VECTORS, ROWS_CONTIGUOUS, PACKS>(operands, a, coming, c, result);
+    a += ROWS_CONTIGUOUS ? ROWS : ROWS * operands.a_stride;
+    coming += ROWS_CONTIGUOUS ? ROWS : 0;
+    c += ROWS * result.stride;
+  }
+}
+
 using TileKernel = void(const TileOperands&, const TileResult&);
 
 // [packs][rows contiguous][rows - 1][vectors - 1]
 template <bool ROWS_CONTIGUOUS, bool PACKS, std::size_t... I>
 constexpr auto kernels_for(std::index_sequence<I...>) {
   return std::array<TileKernel*, sizeof...(I)>{
-      multiply_tile<I / tile_vectors + 1, I % tile_vectors + 1, ROWS_CONTIGUOUS, PACKS>...};
+      multiply_tiles<I / tile_vectors + 1, I % tile_vectors + 1, ROWS_CONTIGUOUS, PACKS>...};
 }
 constexpr std::make_index_sequence<tile_rows * tile_vectors> every_size;
 constexpr std::array kernels = {
@@ -206,7 +219,8 @@ class TiledGemm final : public Gemm {
                       bool streamed) const {
     const bool rows_contiguous = shape.op_a == Op::transpose;
     const std::size_t columns = std::min(panel.cols, shape.n - column);
-    for (std::size_t row = 0; row < shape.m; row += tile_rows) {
+    std::size_t tiles = 0;
+    for (std::size_t row = 0; row < shape.m; row += tiles * tile_rows) {
       const std::size_t rows = std::min(tile_rows, shape.m - row);
       const float* from =
           rows_contiguous ? a.data + depth_begin * a.stride + row : a.data + row * a.stride + depth_begin;
@@ -218,7 +232,9 @@ class TiledGemm final : public Gemm {
         coming = {next_panel_.data + tile * simd::width, 0, 0, next_panel_.stride};
       else if (rows_contiguous)
         coming = {from + cache_line_bytes / sizeof(float), 0, 0, a.stride};
-      const TileOperands operands{panel.rows,   from,           a.stride,    panel.data,
+      const bool many = tile >= tile_vectors && columns == panel.cols && rows == tile_rows;
+      tiles = many ? (shape.m - row) / tile_rows : 1;
+      const TileOperands operands{tiles,        panel.rows,     from,        a.stride,     panel.data,
                                   panel.stride, packed_.data(), coming.data, coming.stride};
       float* to = c.data + row * c.stride + column;
       TileKernel* const run_tile = kernel(packs && row == 0, rows_contiguous, rows, panel.cols / simd::width);
