@@ -51,7 +51,7 @@ std::string absolute_path(const fs::path& path) { return fs::absolute(path).lexi
 
 }  // namespace
 
-double signal_lead_s(double time_s) { return std::clamp(time_s / 5.0, 30.0, 120.0); }
+double signal_lead_s(double time_s) { return std::clamp(time_s / 5.0, 15.0, 120.0); }
 
 std::string job_script(const JobRequest& job, const Site& site, const SweepFolder& folder) {
   Script script(job.comment);

@@ -31,7 +31,10 @@ struct JobRequest {
 [[nodiscard]] std::string collect_script(const std::string& name, const Site& site,
                                          const SweepFolder& folder);
 
-/// Seconds before the time limit at which a job is told to stop.
+/// Seconds before the time limit at which a job is told to stop: a fifth of it, 15 s to 2 min. Slurm looks
+/// every 30 s, and tells those whose time would come before it looks again. So of the shortest limit, a
+/// minute, 15 s are left until a signal can come: in the moment in which Slurm starts the shell, which has no
+/// trap yet, it would end the job without a word.
 [[nodiscard]] double signal_lead_s(double time_s);
 
 }  // namespace lockstep::sweep

@@ -66,7 +66,9 @@ TEST(Gemm, EveryBackendAgreesWithTheNaiveProduct) {
                                       {64, 10, 65},
                                       {17, 256, 33},
                                       {5, 1, 100},
-                                      {26, 117, 600}})
+                                      {26, 117, 600},
+                                      {43, 64, 1030},  // deeper than a block
+                                      {50, 600, 40}})  // rows of B that lie far apart
           for (const float alpha : {1.0F, -0.5F})
             for (const float beta : {0.0F, 1.0F, 0.25F}) {
               SCOPED_TRACE(std::string(row.name) + " " + std::to_string(m) + "x" + std::to_string(n) + "x" +
