@@ -21,18 +21,27 @@ constexpr std::uint64_t multiplier_0 = 0xD2511F53;
 constexpr std::uint64_t multiplier_1 = 0xCD9E8D57;
 constexpr std::uint32_t weyl_0 = 0x9E3779B9;
 constexpr std::uint32_t weyl_1 = 0xBB67AE85;
-constexpr int rounds = 10;
 
-// Counters computed together: independent work enough to fill the vector units, and few enough for the
-// registers.
-constexpr std::size_t lanes = 16;
-constexpr std::size_t block_numbers = 4 * lanes;
+// A block of numbers, computed as a whole before any of it is used: chains of operations as long as Philox's
+// are to overlap with each other and with what follows.
+constexpr std::size_t block_counters = 32;
+constexpr std::size_t block_numbers = 4 * block_counters;
 static_assert(std::endian::native == std::endian::little, "two words of 32 bits are written as one of 64");
+
+PhiloxKeys schedule(std::array<std::uint32_t, 2> key) {
+  PhiloxKeys keys;
+  for (auto& of_round : keys) {
+    of_round = {key[0], key[1]};
+    key[0] += weyl_0;
+    key[1] += weyl_1;
+  }
+  return keys;
+}
 
 // Philox on counters (a, b, c, first .. first + count - 1); out[4 * lane + word]. Each lane of 64 bits holds
 // a word in its low half and whatever the last product left in its high half, which no product reads.
-template <std::size_t count = lanes>
-void philox_lanes(std::array<std::uint32_t, 2> key, std::uint32_t a, std::uint32_t b, std::uint32_t c,
+template <std::size_t count>
+void philox_lanes(const PhiloxKeys& keys, std::uint32_t a, std::uint32_t b, std::uint32_t c,
                   std::uint32_t first, std::uint32_t* out) {
   using simd::Words;
   constexpr std::size_t vectors = count / simd::word_count;
@@ -47,17 +56,15 @@ void philox_lanes(std::array<std::uint32_t, 2> key, std::uint32_t a, std::uint32
   const Words by_0 = Words{} + multiplier_0;
   const Words by_1 = Words{} + multiplier_1;
 #pragma GCC unroll 10
-  for (int round = 0; round < rounds; ++round) {
+  for (const auto& [key_0, key_1] : keys) {
     for (std::size_t v = 0; v < vectors; ++v) {
       const Words p0 = simd::multiply_low_halves(x0[v], by_0);
       const Words p1 = simd::multiply_low_halves(x2[v], by_1);
-      x0[v] = (p1 >> 32) ^ x1[v] ^ key[0];
-      x2[v] = (p0 >> 32) ^ x3[v] ^ key[1];
+      x0[v] = (p1 >> 32) ^ x1[v] ^ key_0;
+      x2[v] = (p0 >> 32) ^ x3[v] ^ key_1;
       x1[v] = p1;
       x3[v] = p0;
     }
-    key[0] += weyl_0;
-    key[1] += weyl_1;
   }
   constexpr std::uint64_t low = 0xFFFFFFFF;
   for (std::size_t v = 0; v < vectors; ++v) {
@@ -67,14 +74,36 @@ void philox_lanes(std::array<std::uint32_t, 2> key, std::uint32_t a, std::uint32
   }
 }
 
+// At least the first n numbers of a block; four vectors of counters fill the registers.
+void philox_block(const PhiloxKeys& keys, std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                  std::uint32_t first, std::size_t n, std::uint32_t* out) {
+  constexpr std::size_t vector = simd::word_count;
+  static_assert(block_counters % (4 * vector) == 0);
+  for (std::size_t at = 0; 4 * at < n;) {
+    const std::size_t left = (n - 4 * at + 3) / 4;
+    const auto counter = static_cast<std::uint32_t>(first + at);
+    if (left <= vector) {  // rows are often short: 64 units
+      philox_lanes<vector>(keys, a, b, c, counter, out + 4 * at);
+      at += vector;
+    } else if (left <= 2 * vector) {
+      philox_lanes<2 * vector>(keys, a, b, c, counter, out + 4 * at);
+      at += 2 * vector;
+    } else {
+      philox_lanes<4 * vector>(keys, a, b, c, counter, out + 4 * at);
+      at += 4 * vector;
+    }
+  }
+}
+
 // Calls convert(bits, destination, count) for consecutive blocks of the row.
 template <class Convert>
-void for_blocks(std::array<std::uint32_t, 2> key, std::uint32_t a, std::uint32_t b, std::uint32_t c,
-                std::size_t n, Convert convert) {
+void for_blocks(const PhiloxKeys& keys, std::uint32_t a, std::uint32_t b, std::uint32_t c, std::size_t n,
+                Convert convert) {
   alignas(64) std::uint32_t block[block_numbers];
   for (std::size_t at = 0; at < n; at += block_numbers) {
-    philox_lanes(key, a, b, c, static_cast<std::uint32_t>(at / 4), block);
-    convert(block, at, std::min(block_numbers, n - at));
+    const std::size_t count = std::min(block_numbers, n - at);
+    philox_block(keys, a, b, c, static_cast<std::uint32_t>(at / 4), count, block);
+    convert(block, at, count);
   }
 }
 
@@ -90,9 +119,8 @@ Floats log_unit(Floats x) {
   const Floats mantissa = simd::as_floats(bits - (exponent << 23));
   const Floats z = (mantissa - 1.0F) / (mantissa + 1.0F);
   const Floats z2 = z * z;
-  const Floats series =
-      2.0F * z * (1.0F + z2 * (1.0F / 3 + z2 * (1.0F / 5 + z2 * (1.0F / 7 + z2 * (1.0F / 9)))));
-  return simd::to_floats(exponent) * 0.693147180559945F + series;
+  const Floats series = 1.0F + z2 * (1.0F / 3 + z2 * (1.0F / 5 + z2 * (1.0F / 7 + z2 * (1.0F / 9))));
+  return simd::to_floats(exponent) * 0.693147180559945F + (z + z) * series;
 }
 
 // Cosine and sine of t in [-pi/4, pi/4]: Taylor's series, to single precision.
@@ -116,9 +144,10 @@ void normal_group(const std::uint32_t* words, float* out) {
   for (std::size_t i = 0; i < group_words; i += simd::width) {
     Ints word;
     std::memcpy(&word, words + i, sizeof word);
-    const Floats u = (simd::to_floats((word >> 14) & 0x3FFFF) + 0.5F) * 0x1p-18F;
+    const Floats u = simd::to_floats((word >> 14) & 0x3FFFF) * 0x1p-18F + 0x1p-19F;
     const Floats radius = simd::sqrt(-2.0F * log_unit(u));
-    const Floats t = ((simd::to_floats((word >> 3) & 0x7FF) + 0.5F) * 0x1p-11F - 0.5F) * half_pi;
+    const Floats t =
+        simd::to_floats((word >> 3) & 0x7FF) * (0x1p-11F * half_pi) + (0x1p-12F - 0.5F) * half_pi;
     const Floats t2 = t * t;
     const Floats along = radius * cosine(t2);
     const Floats across = radius * sine(t, t2);
@@ -134,44 +163,46 @@ void normal_group(const std::uint32_t* words, float* out) {
 
 PhiloxBlock philox(std::array<std::uint32_t, 2> key, PhiloxBlock counter) {
   std::uint32_t out[block_numbers];
-  philox_lanes(key, counter[0], counter[1], counter[2], counter[3], out);
+  philox_block(schedule(key), counter[0], counter[1], counter[2], counter[3], 4, out);
   return {out[0], out[1], out[2], out[3]};
 }
 
-void RandomRows::bits(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<std::uint32_t> out) const {
-  for_blocks(key_, a, b, c, out.size(), [&](const std::uint32_t* block, std::size_t at, std::size_t count) {
+RandomRows::RandomRows(std::uint32_t seed, Purpose purpose)
+    : keys_(schedule({seed, static_cast<std::uint32_t>(purpose)})) {}
+
+// Rows are computed by one function each, all calls in line: constants stay in registers, and the processor,
+// which looks some 450 operations ahead, sees a block's last steps beside the next one's first.
+
+[[gnu::flatten]] void RandomRows::bits(std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                                       std::span<std::uint32_t> out) const {
+  for_blocks(keys_, a, b, c, out.size(), [&](const std::uint32_t* block, std::size_t at, std::size_t count) {
     std::copy_n(block, count, out.begin() + static_cast<std::ptrdiff_t>(at));
   });
 }
 
-void RandomRows::uniform(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<float> out) const {
-  for_blocks(key_, a, b, c, out.size(), [&](const std::uint32_t* block, std::size_t at, std::size_t count) {
+[[gnu::flatten]] void RandomRows::uniform(std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                                          std::span<float> out) const {
+  for_blocks(keys_, a, b, c, out.size(), [&](const std::uint32_t* block, std::size_t at, std::size_t count) {
     float* to = out.data() + at;
     for (std::size_t i = 0; i < count; ++i) to[i] = unit_interval(block[i]);
   });
 }
 
-void RandomRows::normal(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<float> out) const {
-  alignas(64) std::uint32_t block[block_numbers];
-  const std::size_t n = out.size();
-  for (std::size_t at = 0; at < n; at += 2 * block_numbers) {
-    const auto first = static_cast<std::uint32_t>(at / 8);
-    const std::size_t left = std::min(2 * block_numbers, n - at);
-    if (left <= block_numbers) {  // rows are often short: 64 units
-      philox_lanes<lanes / 2>(key_, a, b, c, first, block);
-    } else {
-      philox_lanes(key_, a, b, c, first, block);
-    }
-    for (std::size_t i = 0; i < left; i += group_numbers) {
-      if (i + group_numbers <= left) {
-        normal_group(block + i / 2, out.data() + at + i);
+[[gnu::flatten]] void RandomRows::normal(std::uint32_t a, std::uint32_t b, std::uint32_t c,
+                                         std::span<float> out) const {
+  const std::size_t words = (out.size() + 1) / 2;
+  for_blocks(keys_, a, b, c, words, [&](const std::uint32_t* block, std::size_t at, std::size_t count) {
+    const std::span<float> to = out.subspan(2 * at, std::min(2 * count, out.size() - 2 * at));
+    for (std::size_t i = 0; i < to.size(); i += group_numbers) {
+      if (i + group_numbers <= to.size()) {
+        normal_group(block + i / 2, to.data() + i);
       } else {
         float last[group_numbers];
         normal_group(block + i / 2, last);
-        std::copy_n(last, left - i, out.data() + at + i);
+        std::copy_n(last, to.size() - i, to.data() + i);
       }
     }
-  }
+  });
 }
 
 void shuffled_order(std::uint32_t seed, std::uint32_t epoch, std::span<std::uint32_t> order) {

@@ -17,11 +17,14 @@ enum class Purpose : std::uint32_t { initial_weights = 1, sample_order = 2, drop
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 [[nodiscard]] PhiloxBlock philox(std::array<std::uint32_t, 2> key, PhiloxBlock counter);
 
+/// The keys of Philox's rounds, each in 64 bits as the vectors have them.
+using PhiloxKeys = std::array<std::array<std::uint64_t, 2>, 10>;
+
 /// A stream of random rows. Row (a, b, c) is addressed by three counters, e.g. (epoch, sample, layer);
 /// the fourth counter runs along the row, four numbers a step.
 class RandomRows {
  public:
-  RandomRows(std::uint32_t seed, Purpose purpose) : key_{seed, static_cast<std::uint32_t>(purpose)} {}
+  RandomRows(std::uint32_t seed, Purpose purpose);
 
   /// 32 random bits per element.
   void bits(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<std::uint32_t> out) const;
@@ -32,7 +35,7 @@ class RandomRows {
   void normal(std::uint32_t a, std::uint32_t b, std::uint32_t c, std::span<float> out) const;
 
  private:
-  std::array<std::uint32_t, 2> key_;
+  PhiloxKeys keys_;
 };
 
 /// `order` becomes the random permutation of 0 .. n-1 that belongs to (seed, epoch): Fisher-Yates with

@@ -104,6 +104,8 @@ inline void store_first(float* to, std::size_t count, Floats values) {
   return numbers;
 }
 [[nodiscard]] inline Floats to_floats(Ints values) { return __builtin_convertvector(values, Floats); }
+/// Rounded towards 0.
+[[nodiscard]] inline Ints to_ints(Floats values) { return __builtin_convertvector(values, Ints); }
 /// The bits of a vector, read as another type of element.
 [[nodiscard]] inline Ints as_ints(Floats values) { return reinterpret_cast<Ints>(values); }
 [[nodiscard]] inline Floats as_floats(Ints values) { return reinterpret_cast<Floats>(values); }
@@ -182,6 +184,21 @@ inline void interleave(Words a, Words b, Words& first, Words& second) {
   for (std::size_t half = width / 2; half > 0; half /= 2)
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
+#endif
+}
+
+/// The largest of all elements; any of them where one is a NaN.
+[[nodiscard]] inline float largest(Floats values) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_ps(values);
+#else
+  float lanes[width];
+  store(lanes, values);
+#pragma GCC unroll 8
+  for (std::size_t half = width / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < half; ++i) lanes[i] = lanes[i] < lanes[i + half] ? lanes[i + half] : lanes[i];
   return lanes[0];
 #endif
 }

@@ -6,6 +6,9 @@
 #include <array>
 #include <cmath>
 
+#include "core/simd.hpp"
+#include "math/softmax.hpp"
+
 namespace lockstep::nn {
 namespace {
 
@@ -17,14 +20,17 @@ using Labels = std::span<const std::uint8_t>;
 double mse(ConstMatrix out, Labels labels, float scale, Matrix d_out) {
   double total = 0.0;
   for (std::size_t i = 0; i < out.rows; ++i) {
-    const auto row = out.row(i);
-    float sum = 0.0F;
-    for (std::size_t j = 0; j < row.size(); ++j) {
-      const float difference = row[j] - (j == labels[i] ? 1.0F : 0.0F);
+    const simd::Ints label = simd::Ints{} + static_cast<std::int32_t>(labels[i]);
+    simd::Floats sum{};
+    for (std::size_t j = 0; j < out.cols; j += simd::width) {
+      const std::size_t count = std::min(simd::width, out.cols - j);
+      const simd::Ints column = simd::lane_numbers() + static_cast<std::int32_t>(j);
+      const simd::Floats target = column == label ? simd::broadcast(1.0F) : simd::Floats{};
+      const simd::Floats difference = simd::load_first(out.row(i).data() + j, count) - target;
       sum += difference * difference;
-      if (!d_out.empty()) d_out.row(i)[j] = scale * difference;
+      if (!d_out.empty()) simd::store_first(d_out.row(i).data() + j, count, scale * difference);
     }
-    total += 0.5 * static_cast<double>(sum);
+    total += 0.5 * static_cast<double>(simd::sum(sum));
   }
   return total;
 }
@@ -51,13 +57,12 @@ double cross_entropy_logits(ConstMatrix out, Labels labels, float scale, Matrix 
   double total = 0.0;
   for (std::size_t i = 0; i < out.rows; ++i) {
     const auto row = out.row(i);
-    const float largest = *std::ranges::max_element(row);
-    float sum = 0.0F;
-    for (const float value : row) sum += std::exp(value - largest);
+    const auto d_row = d_out.empty() ? std::span<float>() : d_out.row(i);
+    const auto [largest, sum] = math::softmax(row, d_row);
     total += static_cast<double>(std::log(sum) + largest - row[labels[i]]);
-    if (d_out.empty()) continue;
-    for (std::size_t j = 0; j < row.size(); ++j)
-      d_out.row(i)[j] = scale * (std::exp(row[j] - largest) / sum - (j == labels[i] ? 1.0F : 0.0F));
+    if (d_row.empty()) continue;
+    d_row[labels[i]] -= 1.0F;
+    for (float& value : d_row) value *= scale;
   }
   return total;
 }

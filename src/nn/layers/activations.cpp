@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Element-wise activations, each given by f and by its derivative in terms of f's value; and softmax.
-#include <algorithm>
 #include <cmath>
 
+#include "math/softmax.hpp"
 #include "nn/layers/layers.hpp"
 
 namespace lockstep::nn {
@@ -63,14 +63,7 @@ class Softmax final : public Layer {
   [[nodiscard]] bool backward_needs_out() const override { return true; }
 
   void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
-    for (std::size_t i = 0; i < in.rows; ++i) {
-      const auto x = in.row(i);
-      const auto y = out.row(i);
-      const float largest = *std::ranges::max_element(x);
-      float sum = 0.0F;
-      for (std::size_t j = 0; j < x.size(); ++j) sum += y[j] = std::exp(x[j] - largest);
-      for (float& value : y) value /= sum;
-    }
+    for (std::size_t i = 0; i < in.rows; ++i) math::softmax(in.row(i), out.row(i));
   }
 
   void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out,
