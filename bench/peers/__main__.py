@@ -24,6 +24,8 @@ def arguments():
     parser.add_argument("--lockstep-args", default="", help="more options of Lockstep, e.g. '--gemm eigen'")
     parser.add_argument("--torch-storage", choices=("byte", "float"), default="byte",
                         help="how PyTorch keeps the images: float is scaled once, off the clock, but four times as large")
+    parser.add_argument("--keep-coretype", action="store_true",
+                        help="keep OPENBLAS_CORETYPE where the environment sets it; otherwise OpenBLAS chooses its kernels itself")
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--data-dir", default="data")
     parser.add_argument("--out", type=Path, default=ROOT / "results/bench/peers.json")
@@ -69,13 +71,22 @@ def run_case(case, options, absence, context):
     return summarize(case, runs, absent)
 
 
+def leave_kernels_to_openblas():
+    """A kernel that somebody chose for another purpose holds PyTorch back: half as fast, on a processor with AVX-512."""
+    chosen_kernel = os.environ.pop("OPENBLAS_CORETYPE", None)
+    if chosen_kernel is not None:
+        print(f"note: OPENBLAS_CORETYPE={chosen_kernel} is left out, so that OpenBLAS chooses its kernels itself; "
+              "--keep-coretype keeps it", file=sys.stderr)
+
+
 def headline(context):
     lockstep, torch = context["lockstep"], context.get("torch")
     config = next(iter(context["configuration"].values()))
     lines = [f"Lockstep {lockstep['git_sha'][:12]}{'+changes' * bool(lockstep['git_dirty'])}: gemm {config['gemm']}, "
              f"allreduce {config['allreduce']}, {lockstep['blas_library']}"]
     if torch:
-        lines.append(f"PyTorch {torch['torch']}: {torch['threads']} thread a rank, {', '.join(torch['blas']) or 'BLAS unknown'}")
+        blas = torch["blas_library"] or ", ".join(torch["blas"]) or "BLAS unknown"
+        lines.append(f"PyTorch {torch['torch']}: {torch['threads']} thread a rank, {blas}")
     interval = "95% interval" if context["rounds"] >= 6 else "lowest .. highest"
     lines += [f"{lockstep['hostname']}: {lockstep['cpu_model']}, {lockstep['online_cpus']} CPUs, one rank a core",
               f"medians of {context['rounds']} round{'s' * (context['rounds'] > 1)}; interval: {interval}; start+end: all of a run but "
@@ -88,6 +99,8 @@ def main():
     if not (ROOT / options.data_dir / options.dataset / "train-images-idx3-ubyte").exists():
         print(f"error: {options.data_dir}/{options.dataset} is not here; `make data` fetches it", file=sys.stderr)
         return 2
+    if not options.keep_coretype:
+        leave_kernels_to_openblas()
     cores = len(os.sched_getaffinity(0))
     if cores < options.ranks:  # jobs/local.sh binds nobody then
         print(f"note: {options.ranks} ranks share {cores} core{'s' * (cores > 1)}: their times say little", file=sys.stderr)

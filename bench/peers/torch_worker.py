@@ -2,6 +2,7 @@
 """Trains one model with PyTorch as a competent user would, and writes what it took. Run under the same launcher as Lockstep;
 several ranks make it DistributedDataParallel over gloo.      torch_worker.py JOB.json RESULT.json"""
 
+import ctypes
 import json
 import os
 import sys
@@ -109,9 +110,20 @@ def loaded_blas():
     return sorted(f for f in files if any(word in os.path.basename(f).lower() for word in ("blas", "mkl_rt", "blis")))
 
 
+def blas_library(files):
+    """How an OpenBLAS among these describes itself, the kernel that it chose included; None if there is none."""
+    for file in files:
+        config = getattr(ctypes.CDLL(file), "openblas_get_config", None)
+        if config is not None:
+            config.restype = ctypes.c_char_p
+            return config().decode()
+    return None
+
+
 def describe(ranks):
-    return {"torch": torch.__version__, "blas": loaded_blas(), "threads": torch.get_num_threads(), "ranks": ranks,
-            "cpus": sorted(os.sched_getaffinity(0)), "build": torch.__config__.show(),
+    blas = loaded_blas()
+    return {"torch": torch.__version__, "blas": blas, "blas_library": blas_library(blas),
+            "threads": torch.get_num_threads(), "ranks": ranks, "cpus": sorted(os.sched_getaffinity(0)), "build": torch.__config__.show(),
             "mkldnn": torch.backends.mkldnn.is_available()}
 
 

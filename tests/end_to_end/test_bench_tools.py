@@ -153,8 +153,9 @@ def without_torch(tmp_path):
 
 def test_without_pytorch_lockstep_runs_and_the_table_says_what_is_missing(tmp_path, datasets, without_torch):
     said = peers("--rounds", "1", "--cases", "model_a/64", "--dataset", "fashion_mnist", "--lockstep-args=--train-samples 3000",
-                 "--out", tmp_path / "peers.json", env=without_torch)
+                 "--out", tmp_path / "peers.json", env={**without_torch, "OPENBLAS_CORETYPE": "Nehalem"})
     assert said.returncode == 0, said.stderr
+    assert "OPENBLAS_CORETYPE=Nehalem is left out" in said.stderr
     assert "torch (1 rank): not installed: apt install python3-torch" in said.stdout
     assert "torch DDP (2 ranks): not installed: apt install python3-torch" in said.stdout
     written = json.loads((tmp_path / "peers.json").read_text())
@@ -165,6 +166,8 @@ def test_without_pytorch_lockstep_runs_and_the_table_says_what_is_missing(tmp_pa
     assert [(r["over"], r["under"]) for r in case["ratios"]] == [("lockstep serial", "lockstep parallel_sgd"), ("lockstep serial", "lockstep param_avg")]
     assert written["context"]["lockstep"]["cpu_model"] and written["context"]["environment"]["OPENBLAS_NUM_THREADS"] == "1"
     assert "torch" not in written["context"]
+    assert "OPENBLAS_CORETYPE" not in written["context"]["environment"]
+    assert "Nehalem" not in written["context"]["lockstep"]["blas_library"]
 
 
 @pytest.mark.parametrize("arguments,words", [(["--cases", "model_b/*"], "there are: model_a/64"),
