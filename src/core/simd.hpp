@@ -173,18 +173,27 @@ inline void interleave(Words a, Words b, Words& first, Words& second) {
 #endif
 }
 
-/// The sum of all elements: halves are added until one is left.
-[[nodiscard]] inline float sum(Floats values) {
-#if defined(__AVX512F__)
-  return _mm512_reduce_add_ps(values);
-#else
+#if !defined(__AVX512F__)
+namespace detail {
+// One of all elements: halves are combined until one is left.
+template <class Combine>
+[[nodiscard]] inline float fold(Floats values, Combine combine) {
   float lanes[width];
   store(lanes, values);
 #pragma GCC unroll 8
   for (std::size_t half = width / 2; half > 0; half /= 2)
 #pragma GCC unroll 8
-    for (std::size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    for (std::size_t i = 0; i < half; ++i) lanes[i] = combine(lanes[i], lanes[i + half]);
   return lanes[0];
+}
+}  // namespace detail
+#endif
+
+[[nodiscard]] inline float sum(Floats values) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps(values);
+#else
+  return detail::fold(values, [](float a, float b) { return a + b; });
 #endif
 }
 
@@ -193,13 +202,7 @@ inline void interleave(Words a, Words b, Words& first, Words& second) {
 #if defined(__AVX512F__)
   return _mm512_reduce_max_ps(values);
 #else
-  float lanes[width];
-  store(lanes, values);
-#pragma GCC unroll 8
-  for (std::size_t half = width / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < half; ++i) lanes[i] = lanes[i] < lanes[i + half] ? lanes[i + half] : lanes[i];
-  return lanes[0];
+  return detail::fold(values, [](float a, float b) { return a < b ? b : a; });
 #endif
 }
 

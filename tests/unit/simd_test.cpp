@@ -31,5 +31,13 @@ TEST(Simd, ASumIsThatOfAllElements) {
   EXPECT_EQ(sum(to_floats(lane_numbers())), static_cast<float>(width * (width - 1) / 2));
 }
 
+TEST(Simd, TheLargestIsFoundInEveryPlace) {
+  for (std::size_t at = 0; at < width; ++at) {
+    Floats values = broadcast(-3.0F);
+    values[at] = -2.0F;
+    EXPECT_EQ(largest(values), -2.0F) << at;
+  }
+}
+
 }  // namespace
 }  // namespace lockstep::simd
