@@ -172,7 +172,6 @@ RandomRows::RandomRows(std::uint32_t seed, Purpose purpose)
 
 // Rows are computed by one function each, all calls in line: constants stay in registers, and the processor,
 // which looks some 450 operations ahead, sees a block's last steps beside the next one's first.
-
 [[gnu::flatten]] void RandomRows::bits(std::uint32_t a, std::uint32_t b, std::uint32_t c,
                                        std::span<std::uint32_t> out) const {
   for_blocks(keys_, a, b, c, out.size(), [&](const std::uint32_t* block, std::size_t at, std::size_t count) {

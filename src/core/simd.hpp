@@ -189,6 +189,7 @@ template <class Combine>
 }  // namespace detail
 #endif
 
+/// The sum of all elements.
 [[nodiscard]] inline float sum(Floats values) {
 #if defined(__AVX512F__)
   return _mm512_reduce_add_ps(values);

@@ -45,14 +45,6 @@ Floats vector_of(std::span<const float> row, std::size_t j) {
 
 ExponentialSum softmax(std::span<const float> in, std::span<float> out) {
   assert(!in.empty() && (out.empty() || out.size() == in.size()));
-  if (in.size() <= simd::width) {
-    const Floats x = vector_of(in, 0);
-    const float largest = simd::largest(x);
-    const Floats exponentials = exp_not_above_zero(x - largest);
-    const float sum = simd::sum(exponentials);
-    if (!out.empty()) simd::store_first(out.data(), out.size(), exponentials / sum);
-    return {largest, sum};
-  }
   Floats largest_so_far = simd::broadcast(-infinity);
   for (std::size_t j = 0; j < in.size(); j += simd::width) {
     const Floats x = vector_of(in, j);
