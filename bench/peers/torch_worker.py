@@ -123,8 +123,8 @@ def blas_library(files):
 def describe(ranks):
     blas = loaded_blas()
     return {"torch": torch.__version__, "blas": blas, "blas_library": blas_library(blas),
-            "threads": torch.get_num_threads(), "ranks": ranks, "cpus": sorted(os.sched_getaffinity(0)), "build": torch.__config__.show(),
-            "mkldnn": torch.backends.mkldnn.is_available()}
+            "threads": torch.get_num_threads(), "ranks": ranks, "cpus": sorted(os.sched_getaffinity(0)),
+            "build": torch.__config__.show(), "mkldnn": torch.backends.mkldnn.is_available()}
 
 
 def main(job_file, result_file):
