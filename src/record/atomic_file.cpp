@@ -3,13 +3,16 @@
 #include "record/atomic_file.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <random>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
@@ -50,10 +53,37 @@ void sync_folder(const fs::path& path) {
   if (code != 0 && error != EINVAL) fail("sync", path, error);
 }
 
-fs::path partial_name(const fs::path& path) { return fs::path(path) += ".partial"; }
+constexpr std::string_view partial_suffix = ".partial";
+
+fs::path partial_name(const fs::path& path) {
+  std::random_device random;
+  const std::uint64_t number = std::uint64_t{random()} << 32 | random();
+  return fs::path(path) += fmt::format(".{:016x}{}", number, partial_suffix);
+}
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+bool is_named(int fd, const fs::path& path) {
+  struct stat open {
+  }, named{};
+  return ::fstat(fd, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino;
+}
+
+// Gives the file `path`, where there is one, a second name; it is found under its first all the while.
+void keep_as(const fs::path& path, const fs::path& second) {
+  const fs::path link = partial_name(second);
+  if (::link(path.c_str(), link.c_str()) == 0) {
+    const bool renamed = std::rename(link.c_str(), second.c_str()) == 0;
+    const int error = errno;
+    ::unlink(link.c_str());  // still there when both names were those of one file already
+    if (!renamed) fail("keep the older", path, error);
+    return;
+  }
+  // Some file systems have no hard links.
+  if (errno != ENOENT && std::rename(path.c_str(), second.c_str()) != 0 && errno != ENOENT)
+    fail("keep the older", path, errno);
 }
 
 }  // namespace
@@ -61,7 +91,7 @@ fs::path folder_of(const fs::path& path) {
 PartialFile::PartialFile(fs::path path)
     : path_(std::move(path)),
       partial_(partial_name(path_)),
-      fd_(open_or_fail(partial_, O_WRONLY | O_CREAT | O_TRUNC)) {}
+      fd_(open_or_fail(partial_, O_WRONLY | O_CREAT | O_EXCL)) {}
 
 PartialFile::~PartialFile() {
   if (fd_ >= 0) ::close(fd_);
@@ -87,9 +117,10 @@ void PartialFile::write_at(std::size_t offset, std::span<const std::byte> bytes)
 void PartialFile::finish(Durability durability, const fs::path& keep_old_as) {
   const bool durable = durability == Durability::survives_power_loss;
   if (durable) sync_or_fail(fd_, partial_);
+  const bool removed = !is_named(fd_, partial_);
   close_or_fail(std::exchange(fd_, -1), partial_);
-  if (!keep_old_as.empty() && std::rename(path_.c_str(), keep_old_as.c_str()) != 0 && errno != ENOENT)
-    fail("keep the older", path_, errno);
+  if (removed) fail("replace", path_, ENOENT);
+  if (!keep_old_as.empty()) keep_as(path_, keep_old_as);
   if (std::rename(partial_.c_str(), path_.c_str()) != 0) fail("replace", path_, errno);
   partial_.clear();
   if (durable) sync_folder(folder_of(path_));
@@ -99,6 +130,22 @@ void replace_file(const fs::path& path, std::span<const std::byte> bytes, Durabi
   PartialFile partial(path);
   partial.write_at(0, bytes);
   partial.finish(durability);
+}
+
+void remove_partial_files(const fs::path& path) {
+  const std::string start = path.filename().string() + ".";
+  std::error_code unseen;  // one that stays is in nobody's way
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_of(path), unseen))
+    if (const std::string name = entry.path().filename().string();
+        name.starts_with(start) && name.ends_with(partial_suffix))
+      fs::remove(entry.path(), unseen);
+}
+
+// An inode's number may be used again, hence the time.
+std::string file_identity(const fs::path& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return {};
+  return fmt::format("{}:{}.{:09}", found.st_ino, found.st_mtim.tv_sec, found.st_mtim.tv_nsec);
 }
 
 void create_folders_for(const fs::path& path) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 
 namespace lockstep::record {
 
@@ -12,8 +13,9 @@ namespace lockstep::record {
 /// folder).
 enum class Durability { survives_kill, survives_power_loss };
 
-/// A file that is being made under the name "<path>.partial". Unless it is finished, it is removed. Throws
-/// Error.
+/// A file that is being made under the name "<path>.<random>.partial", which no other process uses: two may
+/// write the same file, e.g. an older attempt at a run that is thought dead and is not. Unless it is
+/// finished, it is removed. Throws Error.
 class PartialFile {
  public:
   /// Creates it, empty.
@@ -27,8 +29,8 @@ class PartialFile {
   /// Takes so much room on the disk, so that there is either enough or an error at once.
   void reserve(std::size_t bytes) const;
   void write_at(std::size_t offset, std::span<const std::byte> bytes) const;
-  /// Gives it its name. A file that has this name already is replaced, or, if there is such a name, becomes
-  /// `keep_old_as`.
+  /// Gives it its name. A file that has this name already is replaced; if there is such a name, it is kept as
+  /// `keep_old_as`. Where the file system has hard links, a reader finds a file under the name at any time.
   void finish(Durability durability, const std::filesystem::path& keep_old_as = {});
 
  private:
@@ -36,9 +38,16 @@ class PartialFile {
   int fd_;
 };
 
-/// Writes `bytes` to "<path>.partial" and renames that to `path`. The folder must exist. Throws Error; an
-/// older file then stays as it was.
+/// Writes `bytes` to a PartialFile of `path` and finishes it. The folder must exist. Throws Error; an older
+/// file then stays as it was.
 void replace_file(const std::filesystem::path& path, std::span<const std::byte> bytes, Durability durability);
+
+/// Removes what processes that were killed while they wrote `path` have left. One that lives and writes it
+/// now gets an Error, and its file is not replaced.
+void remove_partial_files(const std::filesystem::path& path);
+
+/// Tells the file that has this name from those that had it before or will have it. Empty: there is none.
+[[nodiscard]] std::string file_identity(const std::filesystem::path& path);
 
 /// Creates the folders that `path` needs; throws Error when that fails.
 void create_folders_for(const std::filesystem::path& path);

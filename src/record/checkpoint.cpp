@@ -130,13 +130,26 @@ std::size_t room_for(const CheckpointContents& contents) {
 }
 
 hdf5::Handle open_checkpoint(const fs::path& path) {
-  std::error_code unseen;
-  if (!fs::exists(path, unseen)) throw Error({.what = "cannot read " + path.string(), .got = "no such file"});
   check_checksum(path);
   try {
     return hdf5::open_file(path.string());
   } catch (const Error& failure) {
     refuse(path, "an HDF5 file", failure.what());
+  }
+}
+
+// The file that is compared with its checksum must be the one that is opened, and another process may replace
+// it at any time.
+hdf5::Handle open_as_it_stays(const fs::path& path) {
+  while (true) {
+    const std::string identity = file_identity(path);
+    if (identity.empty()) throw Error({.what = "cannot read " + path.string(), .got = "no such file"});
+    try {
+      hdf5::Handle file = open_checkpoint(path);
+      if (file_identity(path) == identity) return file;
+    } catch (const Error&) {
+      if (file_identity(path) == identity) throw;
+    }
   }
 }
 
@@ -146,6 +159,12 @@ fs::path checkpoint_path(const fs::path& run_file) { return fs::path(run_file).r
 
 fs::path previous_checkpoint_path(const fs::path& run_file) {
   return checkpoint_path(run_file) += ".previous";
+}
+
+void remove_checkpoints(const fs::path& run_file) {
+  std::error_code unseen;
+  fs::remove(checkpoint_path(run_file), unseen);
+  fs::remove(previous_checkpoint_path(run_file), unseen);
 }
 
 CheckpointWriter::CheckpointWriter(const fs::path& path, const CheckpointContents& contents)
@@ -197,7 +216,7 @@ void CheckpointWriter::finish(const fs::path& previous) {
   partial_.finish(Durability::survives_power_loss, previous);
 }
 
-CheckpointReader::CheckpointReader(const fs::path& path) : file_(open_checkpoint(path)) {
+CheckpointReader::CheckpointReader(const fs::path& path) : path_(path), file_(open_as_it_stays(path)) {
   try {
     if (!hdf5::has_attribute(file_, "checkpoint_version"))
       refuse(path, "the attribute checkpoint_version", "a file without it");

@@ -18,6 +18,8 @@ namespace lockstep::record {
 /// The run's checkpoint beside its run file, and the one before it.
 [[nodiscard]] std::filesystem::path checkpoint_path(const std::filesystem::path& run_file);
 [[nodiscard]] std::filesystem::path previous_checkpoint_path(const std::filesystem::path& run_file);
+/// Removes both; one that stays is in nobody's way.
+void remove_checkpoints(const std::filesystem::path& run_file);
 
 /// What a checkpoint is to hold.
 struct CheckpointContents {
@@ -45,7 +47,7 @@ struct CheckpointContents {
 /// compared before HDF5 sees the file, since HDF5 may hang or crash on one that is damaged.
 class CheckpointWriter {
  public:
-  /// Begins "<path>.partial" and takes all the room that it will need. Throws Error, as all that follows.
+  /// Begins a PartialFile and takes all the room that it will need. Throws Error, as all that follows.
   CheckpointWriter(const std::filesystem::path& path, const CheckpointContents& contents);
 
   /// The next values of the arrays, one array after another, each from its first value to its last; no call
@@ -68,12 +70,14 @@ class CheckpointWriter {
   std::size_t array_ = 0, written_ = 0;  // the one that is being written, and its bytes so far
 };
 
-/// A checkpoint that was read through and found whole.
+/// A checkpoint that was read through and found whole. It stays what it is when another process replaces or
+/// removes the file.
 class CheckpointReader {
  public:
   /// Throws Error, which says what is wrong with the file: absent, torn, changed, or of another version.
   explicit CheckpointReader(const std::filesystem::path& path);
 
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const Json& about() const { return about_; }
   [[nodiscard]] std::vector<double> numbers(const std::string& name) const;
   [[nodiscard]] std::vector<std::size_t> shape(const std::string& array) const;
@@ -83,6 +87,7 @@ class CheckpointReader {
   [[nodiscard]] std::vector<std::string> names() const;
 
  private:
+  std::filesystem::path path_;
   hdf5::Handle file_;
   Json about_;
 };

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "core/build_info.hpp"
 #include "core/clock.hpp"
@@ -199,14 +198,6 @@ hdf5::Handle open_or_fail(const fs::path& path) {
   }
 }
 
-// Tells a file from those that had, or will have, its name. Empty: there is none. An inode's number may be
-// used again, hence the time.
-std::string identity(const fs::path& path) {
-  struct stat found {};
-  if (stat(path.c_str(), &found) != 0) return {};
-  return fmt::format("{}:{}.{:09}", found.st_ino, found.st_mtim.tv_sec, found.st_mtim.tv_nsec);
-}
-
 }  // namespace
 
 void write_run_file(const RunRecord& record, const fs::path& path, Durability durability) {
@@ -249,7 +240,7 @@ void RunFileWriter::write(const RunRecord& record, Durability durability) {
   const double start_s = now_s();
   check_still_ours(record);
   write_run_file(record, path_, durability);
-  written_ = identity(path_);
+  written_ = file_identity(path_);
   file_bytes_ = fs::file_size(path_);
   last_end_s_ = now_s();
   last_cost_s_ = last_end_s_ - start_s;
@@ -258,7 +249,7 @@ void RunFileWriter::write(const RunRecord& record, Durability durability) {
 // A file that was removed is written again, and so is one of an older attempt at the run, which had looked
 // before this one began and wrote after that. So of two it is always the older that ends.
 void RunFileWriter::check_still_ours(const RunRecord& record) const {
-  const std::string there = identity(path_);
+  const std::string there = file_identity(path_);
   if (written_.empty() || there.empty() || there == written_) return;
   if (read_run_file(path_).segments.size() < record.segments.size()) return;
   throw TakenOver("another process goes on with this run, and has written " + path_.string() +

@@ -123,12 +123,12 @@ void save_array(const comm::Communicator& ranks, const StateArray& array, Attemp
 
 // On rank 0: what the state lists must be what the file holds, name by name and length by length.
 void check_contents(const record::CheckpointReader& reader, const algorithms::State& state,
-                    const comm::Communicator& ranks, const std::filesystem::path& path) {
+                    const comm::Communicator& ranks) {
   std::vector<std::string> expected;
   for (const auto& number : state.numbers()) expected.push_back(number.name);
   for (const auto& array : state.arrays()) expected.push_back(array.name);
   const auto fail = [&](const std::string& what, const std::string& got) {
-    throw Error({.what = path.string() + " does not hold the state of this training",
+    throw Error({.what = reader.path().string() + " does not hold the state of this training",
                  .expected = what,
                  .got = got,
                  .hint = "another version of Lockstep wrote it; remove it to start anew"});
@@ -142,7 +142,7 @@ void check_contents(const record::CheckpointReader& reader, const algorithms::St
 }
 
 void restore_numbers(const comm::Communicator& ranks, const algorithms::State& state,
-                     const std::optional<record::CheckpointReader>& reader) {
+                     const record::CheckpointReader* reader) {
   std::vector<double> of_ranks(ranks.size());
   for (const auto& number : state.numbers()) {
     if (reader) of_ranks = reader->numbers(number.name);
@@ -156,7 +156,7 @@ void restore_numbers(const comm::Communicator& ranks, const algorithms::State& s
 }
 
 void restore_array(const comm::Communicator& ranks, const StateArray& array,
-                   const std::optional<record::CheckpointReader>& reader) {
+                   const record::CheckpointReader* reader) {
   if (array.kind == Holding::Kind::common) {
     if (reader) reader->read(array.name, 0, array.values);
     ranks.broadcast(array.values);
@@ -197,14 +197,10 @@ std::string save_checkpoint(const comm::Communicator& ranks, const algorithms::S
 }
 
 void restore_checkpoint(const comm::Communicator& ranks, const algorithms::State& state,
-                        const std::filesystem::path& checkpoint) {
-  std::optional<record::CheckpointReader> reader;
-  if (ranks.is_root()) {
-    reader.emplace(checkpoint);
-    check_contents(*reader, state, ranks, checkpoint);
-  }
-  restore_numbers(ranks, state, reader);
-  for (const StateArray& array : state.arrays()) restore_array(ranks, array, reader);
+                        const record::CheckpointReader* checkpoint) {
+  if (ranks.is_root()) check_contents(*checkpoint, state, ranks);
+  restore_numbers(ranks, state, checkpoint);
+  for (const StateArray& array : state.arrays()) restore_array(ranks, array, checkpoint);
   ranks.barrier();  // parts may lie in memory that others read next
 }
 

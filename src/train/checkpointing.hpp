@@ -8,6 +8,7 @@
 #include "algorithms/state.hpp"
 #include "comm/communicator.hpp"
 #include "core/fields.hpp"
+#include "record/checkpoint.hpp"
 
 namespace lockstep::train {
 
@@ -18,9 +19,10 @@ namespace lockstep::train {
 [[nodiscard]] std::string save_checkpoint(const comm::Communicator& ranks, const algorithms::State& state,
                                           const std::filesystem::path& run_file, const Json& about);
 
-/// Puts the values of a checkpoint, of this number of ranks, into their places. Only rank 0 reads the file.
-/// Throws Error on rank 0 for a checkpoint that holds other things than `state` lists. Collective.
+/// Puts the values of a checkpoint, of this number of ranks, into their places. Only rank 0 reads the file:
+/// the other ranks give nullptr. Throws Error on rank 0 for a checkpoint that holds other things than `state`
+/// lists. Collective.
 void restore_checkpoint(const comm::Communicator& ranks, const algorithms::State& state,
-                        const std::filesystem::path& checkpoint);
+                        const record::CheckpointReader* checkpoint);
 
 }  // namespace lockstep::train

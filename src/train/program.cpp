@@ -136,7 +136,7 @@ int run(const Program& program, const std::vector<std::string>& words, const com
   verdict.settings.command_line = words;
   verdict.settings.start_private_bytes = at_start.start_private_bytes;
   verdict.settings.start_s = at_start.start_s;
-  return run_training(ranks, config, verdict.settings);
+  return run_training(ranks, config, std::move(verdict.settings));
 }
 
 }  // namespace

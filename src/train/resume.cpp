@@ -3,7 +3,10 @@
 #include "train/resume.hpp"
 
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -48,11 +51,12 @@ void check_same_run(const record::RunRecord& record, const Json& values, std::si
 
 // Throws Error unless the checkpoint is one of this run, at a place that the run file reaches.
 void check_belongs(const record::CheckpointReader& checkpoint, const record::RunRecord& record,
-                   std::size_t ranks, const fs::path& path) {
+                   std::size_t ranks) {
+  const std::string path = checkpoint.path().string();
   const Json& about = checkpoint.about();
   const auto compare = [&](const std::string& key, const Json& expected) {
     if (about.at(key) != expected)
-      throw Error({.what = path.string() + " belongs to something else",
+      throw Error({.what = path + " belongs to something else",
                    .expected = key + " " + expected.dump(),
                    .got = about.at(key).dump()});
   };
@@ -61,13 +65,46 @@ void check_belongs(const record::CheckpointReader& checkpoint, const record::Run
   compare("config_sha256", config_sha256(record.config));
   compare("ranks", ranks);
   if (about.at("epochs_done").get<std::size_t>() > record.epochs())
-    throw Error({.what = path.string() + " is of a later time than the run file",
+    throw Error({.what = path + " is of a later time than the run file",
                  .expected = fmt::format("at most the {} epochs that are recorded", record.epochs()),
                  .got = about.at("epochs_done").dump()});
 }
 
+std::array<fs::path, 2> checkpoints_of(const fs::path& run_file) {
+  return {record::checkpoint_path(run_file), record::previous_checkpoint_path(run_file)};
+}
+
 double train_clock_s(record::RunRecord& record) {
   return record.epochs() == 0 ? 0.0 : record.find("epochs", "train_clock_s").values.back();
+}
+
+// A run that is thought dead may live still, and write: the run file first, and then a checkpoint of what
+// that tells of. So the run file is read after the checkpoint. None: nullptr.
+std::shared_ptr<const record::CheckpointReader> newest_usable(const fs::path& run_file, std::size_t ranks) {
+  for (const fs::path& one : checkpoints_of(run_file)) {
+    if (!is_there(one)) continue;
+    try {
+      auto checkpoint = std::make_shared<const record::CheckpointReader>(one);
+      check_belongs(*checkpoint, record::read_run_file(run_file), ranks);
+      return checkpoint;
+    } catch (const std::exception& failure) {
+      fmt::print(stderr, "warning: a checkpoint cannot be used: {}\n", failure.what());
+    }
+  }
+  return nullptr;
+}
+
+Beginning beginning_at(std::shared_ptr<const record::CheckpointReader> checkpoint, record::RunRecord record) {
+  if (record.status == "complete") return {.complete = true, .reopens = true};
+  Beginning beginning{.reopens = true, .lost_s = train_clock_s(record)};
+  if (!checkpoint) return beginning;
+  beginning.about = checkpoint->about();
+  beginning.checkpoint = checkpoint->path().string();
+  beginning.epochs_done = beginning.about.at("epochs_done").get<std::size_t>();
+  beginning.epoch_steps = beginning.about.at("epoch_steps").get<std::size_t>();
+  beginning.lost_s = std::max(0.0, beginning.lost_s - beginning.about.at("train_clock_s").get<double>());
+  beginning.reader = std::move(checkpoint);
+  return beginning;
 }
 
 }  // namespace
@@ -88,43 +125,22 @@ Beginning find_beginning(const ResolvedConfig& config, const RunSettings& settin
     return {};
   }
   const fs::path path = run_file_path(settings, config.run, settings.run_id);
-  std::vector<fs::path> checkpoints = {record::checkpoint_path(path), record::previous_checkpoint_path(path)};
-  std::erase_if(checkpoints, [](const fs::path& one) { return !is_there(one); });
   if (!is_there(path)) {
-    if (checkpoints.empty()) return {};
-    throw ConfigError({"there is a checkpoint " + checkpoints.front().string() + " without its run file",
-                       path.string(), "no such file",
-                       "put the run file back, or remove the checkpoint, or take another --run-id"});
+    for (const fs::path& checkpoint : checkpoints_of(path))
+      if (is_there(checkpoint))
+        throw ConfigError({"there is a checkpoint " + checkpoint.string() + " without its run file",
+                           path.string(), "no such file",
+                           "put the run file back, or remove the checkpoint, or take another --run-id"});
+    return {};
   }
   if (!settings.resume)
     throw ConfigError(
         {"there is a run of this name already", "a new --run-id", path.string(), "--resume goes on with it"});
 
-  record::RunRecord record = record::read_run_file(path);
+  const record::RunRecord record = record::read_run_file(path);
   check_same_run(record, config.values, ranks, path);
-  Beginning beginning;
-  beginning.reopens = true;
-  if (record.status == "complete") {
-    beginning.complete = true;
-    return beginning;
-  }
-  beginning.lost_s = train_clock_s(record);
-  for (const fs::path& one : checkpoints) {
-    try {
-      const record::CheckpointReader checkpoint(one);
-      check_belongs(checkpoint, record, ranks, one);
-      const Json& about = checkpoint.about();
-      beginning.checkpoint = one.string();
-      beginning.epochs_done = about.at("epochs_done").get<std::size_t>();
-      beginning.epoch_steps = about.at("epoch_steps").get<std::size_t>();
-      beginning.lost_s = std::max(0.0, beginning.lost_s - about.at("train_clock_s").get<double>());
-      beginning.about = about;
-      break;
-    } catch (const std::exception& failure) {
-      fmt::print(stderr, "warning: a checkpoint cannot be used: {}\n", failure.what());
-    }
-  }
-  return beginning;
+  if (record.status == "complete") return {.complete = true, .reopens = true};
+  return beginning_at(newest_usable(path, ranks), record::read_run_file(path));
 }
 
 record::RunRecord reopen_record(const fs::path& run_file, const Beginning& beginning) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include <unistd.h>
 
@@ -27,8 +28,8 @@ void check_training(const ResolvedConfig& config, const RunSettings& settings) {
                        "--results names another one"});
 }
 
-int run_training(const comm::Communicator& ranks, ResolvedConfig& config, const RunSettings& settings) {
-  return Training(ranks, config, settings).run();
+int run_training(const comm::Communicator& ranks, ResolvedConfig& config, RunSettings settings) {
+  return Training(ranks, config, std::move(settings)).run();
 }
 
 }  // namespace lockstep::train

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "record/checkpoint.hpp"
 #include "train/run_config.hpp"
 
 namespace lockstep::train {
@@ -15,10 +17,12 @@ namespace lockstep::train {
 struct Beginning {
   bool complete = false;                         ///< it has ended already: there is nothing to do
   bool reopens = false;                          ///< the run file is there and goes on
-  std::string checkpoint;                        ///< the file to go on from; "" = from the first step
+  std::string checkpoint = {};                   ///< the file to go on from; "" = from the first step
   std::size_t epochs_done = 0, epoch_steps = 0;  ///< epochs before it, and steps of the one that goes on
   double lost_s = 0.0;          ///< training time that was recorded after it, and is done again
   Json about = Json::object();  ///< what the checkpoint tells of itself
+  /// The checkpoint, on rank 0, open since it was chosen: another process may replace the file.
+  std::shared_ptr<const record::CheckpointReader> reader = nullptr;
 };
 
 /// Where the results go and how the run presents itself; not part of what is trained.
@@ -41,7 +45,6 @@ void check_training(const ResolvedConfig& config, const RunSettings& settings);
 
 /// Trains to the end and returns the exit status: 0, 3 when the training diverged, or 75 when it was told to
 /// stop (SIGUSR1, SIGTERM, SIGINT) and can go on later. Collective.
-[[nodiscard]] int run_training(const comm::Communicator& ranks, ResolvedConfig& config,
-                               const RunSettings& settings);
+[[nodiscard]] int run_training(const comm::Communicator& ranks, ResolvedConfig& config, RunSettings settings);
 
 }  // namespace lockstep::train

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
-#include <filesystem>
 #include <iterator>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/chrono.h>
@@ -36,11 +35,11 @@ std::string make_run_id(const RunConfig& config, std::size_t ranks) {
 
 }  // namespace
 
-Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, const RunSettings& settings)
+Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunSettings settings)
     : ranks_(ranks),
       node_(ranks.node()),
       config_(config),
-      settings_(settings),
+      settings_(std::move(settings)),
       shared_data_(node_, config.run.data),
       data_(shared_data_.dataset()),
       gemm_(math::make_gemm(config.run.gemm)),
@@ -57,8 +56,8 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, cons
       evaluator_(data_.test, std::min(evaluation_batch, max_batch())),
       log_(ranks, record_),
       check_in_(ranks),
-      epoch_(static_cast<std::uint32_t>(settings.beginning.epochs_done)),
-      epoch_steps_(settings.beginning.epoch_steps) {
+      epoch_(static_cast<std::uint32_t>(settings_.beginning.epochs_done)),
+      epoch_steps_(settings_.beginning.epoch_steps) {
   model_.bind(parameters_);
   model_.initialize();
   config_.algorithm->start({.ranks = ranks_,
@@ -160,11 +159,9 @@ void Training::open_record() {
   start_segment(where);
   file_.emplace(path);
   file_->snapshot(record_);
-  if (!goes_on())  // those of a broken attempt that could not be used
-    for (const auto& old : {record::checkpoint_path(path), record::previous_checkpoint_path(path)}) {
-      std::error_code unseen;
-      std::filesystem::remove(old, unseen);
-    }
+  // From here on an earlier attempt that lives still ends at its next write.
+  for (const auto& written : {path, record::checkpoint_path(path)}) record::remove_partial_files(written);
+  if (!goes_on()) record::remove_checkpoints(path);  // of a broken attempt, and of no use
   style_ = record::progress_style(settings_.progress);
   greet();
 }

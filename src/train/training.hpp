@@ -31,8 +31,8 @@ namespace lockstep::train {
 /// the step where an earlier process left it.
 class Training {
  public:
-  /// All arguments outlive it. Collective.
-  Training(const comm::Communicator& ranks, ResolvedConfig& config, const RunSettings& settings);
+  /// `ranks` and `config` outlive it. Collective.
+  Training(const comm::Communicator& ranks, ResolvedConfig& config, RunSettings settings);
   /// Trains to the end, or until it is told to stop; returns the exit status. Collective.
   [[nodiscard]] int run();
 
@@ -70,7 +70,7 @@ class Training {
   const comm::Communicator& ranks_;
   comm::Communicator node_;
   ResolvedConfig& config_;
-  const RunSettings& settings_;
+  RunSettings settings_;
   SharedDataset shared_data_;
   const data::Dataset& data_;
   std::unique_ptr<math::Gemm> gemm_;

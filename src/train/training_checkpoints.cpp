@@ -42,7 +42,10 @@ Json Training::about_checkpoint() {
           {"machine", machine_}};
 }
 
-void Training::restore() { restore_checkpoint(ranks_, state(), settings_.beginning.checkpoint); }
+void Training::restore() {
+  restore_checkpoint(ranks_, state(), settings_.beginning.reader.get());
+  settings_.beginning.reader.reset();  // a replaced file takes room as long as it is open
+}
 
 // Returns what failed, or "". Collective.
 std::string Training::save() {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -126,12 +124,7 @@ int Training::end_complete() {
   config_.algorithm->export_parameters(exported_);
   record_.provenance["parameters_sha256"] = sha256(std::as_bytes(std::span(exported_)));
   close_record("complete");
-  if (!ranks_.is_root()) return 0;
-  for (const auto& old :
-       {record::checkpoint_path(file_->path()), record::previous_checkpoint_path(file_->path())}) {
-    std::error_code unseen;  // one that stays is in nobody's way
-    std::filesystem::remove(old, unseen);
-  }
+  if (ranks_.is_root()) record::remove_checkpoints(file_->path());
   return 0;
 }
 

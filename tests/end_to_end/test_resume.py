@@ -39,10 +39,6 @@ class Job:
     def checkpoint(self):
         return self.run_file.with_suffix(".ckpt")
 
-    def newest_checkpoint(self):
-        """The one before it, after a kill between the two renames that replace it."""
-        return self.checkpoint if self.checkpoint.exists() else self.checkpoint.with_name(f"{self.name}.ckpt.previous")
-
     def start(self, *more):
         command = [str(ROOT / "jobs/local.sh"), str(self.ranks), str(BIN / "train"), *self.arguments, *map(str, more)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -148,6 +144,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_and_tells_what_was_lost(l
     job.end()
     recorded = job.recorded_epochs()
     lost = series(job.run_file, "epochs/epoch_s")[recorded // 3 * 3:].sum()
+    job.checkpoint.with_name("killed.ckpt.0123456789abcdef.partial").touch()  # it was killed while it wrote one
     status, out, err = job.resume()
     assert status == 0, err
     assert f"going on after {recorded // 3 * 3} epochs and 0 steps" in out
@@ -155,6 +152,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_and_tells_what_was_lost(l
     segments = job.segments()
     assert segments["status"] == ["killed", "complete"]
     np.testing.assert_allclose(segments["lost_s"], [lost, 0], atol=1e-9)
+    assert not list(job.run_file.parent.glob("*.partial"))
 
 
 def test_checkpoints_by_time_are_written_in_the_middle_of_epochs(lockstep):
@@ -165,7 +163,7 @@ def test_checkpoints_by_time_are_written_in_the_middle_of_epochs(lockstep):
         time.sleep(0.02)
     os.kill(job.rank_pids()[0], signal.SIGKILL)
     job.end()
-    with h5py.File(job.newest_checkpoint()) as file:
+    with h5py.File(job.checkpoint) as file:
         about = json.loads(file["about"].asstr()[()])
     assert about["epoch_steps"] > 0
 
@@ -174,7 +172,7 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(lockstep):
     job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", EPOCHS, "--checkpoint-epochs", 1).start().wait_for_epochs(4)
     os.kill(job.rank_pids()[0], signal.SIGKILL)
     job.end()
-    job.checkpoint.write_bytes(job.newest_checkpoint().read_bytes()[:-100])
+    job.checkpoint.write_bytes(job.checkpoint.read_bytes()[:-100])
     status, out, err = job.resume()
     assert status == 0, err
     assert f"{job.checkpoint} is no whole checkpoint" in err
@@ -207,7 +205,9 @@ def test_of_two_that_go_on_with_one_run_the_older_ends(lockstep):
     assert status == 4 and "another process goes on with this run" in err and str(orphan.run_file) in err
     heir.wait_for_epochs(2)
     os.kill(heir.rank_pids()[0], signal.SIGUSR1)
-    assert heir.end()[0] == INTERRUPTED
+    status, out, err = heir.end()
+    assert status == INTERRUPTED
+    assert "going on after" in out and "warning" not in err, "what the older had saved was of no use"
     check_run_file(heir.run_file, status="interrupted")
     assert heir.segments()["status"] == ["killed", "interrupted"]
     assert heir.checkpoint.exists()

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -125,7 +126,9 @@ void expect_resumes_bitwise(const comm::Communicator& ranks, const Settings& set
       ASSERT_EQ(train::save_checkpoint(ranks, interrupted.state(), folder.run_file(), Json::object()), "");
     }
     Trainee resumed(ranks, settings);
-    train::restore_checkpoint(ranks, resumed.state(), record::checkpoint_path(folder.run_file()));
+    std::optional<record::CheckpointReader> reader;
+    if (ranks.is_root()) reader.emplace(record::checkpoint_path(folder.run_file()));
+    train::restore_checkpoint(ranks, resumed.state(), reader ? &*reader : nullptr);
     resumed.set_epoch(epoch);
     resumed.train();
     expect_same(resumed, unbroken);

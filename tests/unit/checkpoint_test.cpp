@@ -2,14 +2,20 @@
 // The checkpoint file: whole or refused, with the one before it kept; and the small things around it.
 #include "record/checkpoint.hpp"
 
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/error.hpp"
 #include "core/sha256.hpp"
@@ -19,7 +25,32 @@ namespace lockstep::record {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+/// A process that does `work` until it is killed, at the end of this object's life.
+class Child {
+ public:
+  explicit Child(const std::function<void()>& work) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    try {
+      work();
+    } catch (const std::exception& failure) {
+      std::fprintf(stderr, "%s\n", failure.what());
+    }
+    ::_exit(1);
+  }
+  ~Child() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+ private:
+  pid_t pid_;
+};
 
 class CheckpointFile : public ::testing::Test {
  protected:
@@ -45,8 +76,10 @@ class CheckpointFile : public ::testing::Test {
     std::iota(all.begin(), all.end(), first);
     return all;
   }
-  void expect_contents(int epoch, const fs::path& file) const {
-    const CheckpointReader reader(file);
+  static void expect_contents(int epoch, const fs::path& file) {
+    expect_contents(epoch, CheckpointReader(file));
+  }
+  static void expect_contents(int epoch, const CheckpointReader& reader) {
     EXPECT_EQ(reader.about(), (Json{{"epochs_done", epoch}, {"run_id", "a"}}));
     EXPECT_EQ(reader.numbers("epoch_steps"), (std::vector{1.0, 2.0, 3.0}));
     EXPECT_EQ(reader.shape("velocity"), (std::vector<std::size_t>{3, 4}));
@@ -57,6 +90,12 @@ class CheckpointFile : public ::testing::Test {
     std::vector<float> row(3);
     reader.read("velocity", 5, row);
     EXPECT_EQ(row, values(3, 5));
+  }
+  /// Of the files in the folder.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& entry : fs::directory_iterator(folder_)) all.push_back(entry.path().filename());
+    return all;
   }
   [[nodiscard]] std::string bytes() const {
     std::ifstream file(path(), std::ios::binary);
@@ -78,8 +117,7 @@ class CheckpointFile : public ::testing::Test {
 TEST_F(CheckpointFile, IsReadAsItWasWrittenAndLeavesNothingElse) {
   write(1);
   expect_contents(1, path());
-  EXPECT_FALSE(fs::exists(path().string() + ".partial"));
-  EXPECT_FALSE(fs::exists(previous_checkpoint_path(run_file_)));
+  EXPECT_THAT(names(), ElementsAre("run.ckpt"));
 }
 
 TEST_F(CheckpointFile, KeepsTheOneBeforeIt) {
@@ -97,7 +135,59 @@ TEST_F(CheckpointFile, LeavesTheOlderOnesWhenItIsNotFinished) {
     EXPECT_THROW(writer.finish(previous_checkpoint_path(run_file_)), Error) << "values are missing";
   }
   expect_contents(1, path());
-  EXPECT_FALSE(fs::exists(path().string() + ".partial"));
+  EXPECT_THAT(names(), ElementsAre("run.ckpt"));
+}
+
+TEST_F(CheckpointFile, IsWholeWhenTwoProcessesWriteItAtOnce) {
+  write(1);
+  CheckpointWriter older(path(), {.about = {{"epochs_done", 2}}, .arrays = {{"parameters", {7}}}});
+  older.write(values(5, 0));
+  write(3);
+  expect_contents(3, path());
+  expect_contents(1, previous_checkpoint_path(run_file_));
+  older.write(values(2, 5));
+  older.finish(previous_checkpoint_path(run_file_));
+  EXPECT_EQ(CheckpointReader(path()).about(), (Json{{"epochs_done", 2}}));
+  expect_contents(3, previous_checkpoint_path(run_file_));
+}
+
+TEST_F(CheckpointFile, IsReadToItsEndWhenItIsReplacedOrRemoved) {
+  write(1);
+  const CheckpointReader reader(path());
+  for (int epoch = 2; epoch < 4; ++epoch) write(epoch);
+  expect_contents(1, reader);
+  remove_checkpoints(run_file_);
+  EXPECT_THAT(names(), ElementsAre());
+  expect_contents(1, reader);
+}
+
+TEST_F(CheckpointFile, IsThereAndWholeAtAnyTimeWhileAnotherProcessWrites) {
+  write(0);
+  int newest = 0;
+  {
+    const Child writer([&] {
+      for (int epoch = 1; epoch < 100000; ++epoch) write(epoch);
+    });
+    for (int i = 0; i < 200; ++i) {
+      const CheckpointReader reader(path());
+      const int epoch = reader.about().at("epochs_done").get<int>();
+      EXPECT_GE(epoch, newest);
+      newest = epoch;
+      expect_contents(epoch, reader);
+    }
+  }
+  EXPECT_GT(newest, 0) << "the other process did not write";
+  remove_partial_files(path());  // it was killed
+  EXPECT_THAT(names(), UnorderedElementsAre("run.ckpt", "run.ckpt.previous"));
+}
+
+TEST_F(CheckpointFile, LeavesOfKilledWritersAreToldFromOtherFiles) {
+  for (const char* name :
+       {"run.ckpt.0123456789abcdef.partial", "run.ckpt.partial", "run.h5.1.partial", "run.ckpt2.1.partial"})
+    std::ofstream(folder_ / name) << "x";
+  write(1);
+  remove_partial_files(path());
+  EXPECT_THAT(names(), UnorderedElementsAre("run.ckpt", "run.h5.1.partial", "run.ckpt2.1.partial"));
 }
 
 TEST_F(CheckpointFile, IsRefusedWhereverItIsCut) {

@@ -305,6 +305,14 @@ TEST_F(RunFile, WriterSetsStatusAndEnd) {
   EXPECT_THROW(writer.finish(record, "finished"), Error);
 }
 
+TEST_F(RunFile, TryingAPathLeavesWhatAnotherProcessWritesThere) {
+  PartialFile other(path_);
+  other.write_at(0, std::as_bytes(std::span("whole", 5)));
+  const RunFileWriter writer(path_);
+  other.finish(Durability::survives_kill);
+  EXPECT_EQ(std::filesystem::file_size(path_), 5U);
+}
+
 TEST_F(RunFile, WriterEndsWhereAnotherGoesOnWithTheRun) {
   RunRecord first = record_of(1, 1);
   RunFileWriter thought_dead(path_);
