@@ -45,6 +45,9 @@ class Gemm {
   void multiply(float alpha, ConstMatrix a, Op op_a, ConstMatrix b, Op op_b, float beta, Matrix c,
                 Stores stores = Stores::cached) const;
 
+  /// Every row of C = A B + `row`: a layer with a bias. C's old contents are not read.
+  void multiply_add_row(ConstMatrix a, ConstMatrix b, std::span<const float> row, Matrix c) const;
+
   // For a backend that chooses among others by measuring; the others know nothing of it.
 
   /// Measures, if that is needed, what to do with products of these shapes. Takes milliseconds a shape.
@@ -57,6 +60,9 @@ class Gemm {
  protected:
   virtual void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
                    Matrix c) const = 0;
+  /// Unless a backend knows better: C is filled with the row, and the product added to it.
+  virtual void run_add_row(const GemmShape& shape, ConstMatrix a, ConstMatrix b, std::span<const float> row,
+                           Matrix c) const;
 };
 
 struct GemmRow {

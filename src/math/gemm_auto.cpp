@@ -71,6 +71,10 @@ class AutoGemm final : public Gemm {
            Matrix c) const override {
     found(shape).multiply(alpha, a, shape.op_a, b, shape.op_b, beta, c);
   }
+  void run_add_row(const GemmShape& shape, ConstMatrix a, ConstMatrix b, std::span<const float> row,
+                   Matrix c) const override {
+    found(shape).multiply_add_row(a, b, row, c);
+  }
 
  private:
   struct Found {

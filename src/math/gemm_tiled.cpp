@@ -49,9 +49,12 @@ struct TileOperands {
   std::size_t coming_stride;  // strides coming
 };
 
-/// Where the tiles go: C = A B + beta C. C is not read where beta is 0.
+/// Where the tiles go: C = A B + beta D. D is C, or one row that is every row of D (its stride is 0 then). It
+/// is not read where beta is 0.
 struct TileResult {
   float beta;
+  const float* d;
+  std::size_t d_stride;
   float* c;
   std::size_t stride;
   bool streamed;
@@ -59,8 +62,8 @@ struct TileResult {
 
 /// Computes one tile, C[ROWS, VECTORS * width].
 template <std::size_t ROWS, std::size_t VECTORS, bool ROWS_CONTIGUOUS, bool PACKS>
-inline void multiply_tile(const TileOperands& operands, const float* a, const float* coming, float* c,
-                          const TileResult& result) {
+inline void multiply_tile(const TileOperands& operands, const float* a, const float* coming, const float* d,
+                          float* c, const TileResult& result) {
   Floats sum[ROWS][VECTORS] = {};
   const float beta = result.beta;
   const std::size_t c_stride = result.stride;
@@ -88,9 +91,9 @@ inline void multiply_tile(const TileOperands& operands, const float* a, const fl
     if (PACKS) packed += VECTORS * simd::width;
   }
   const auto add = [&](auto value_of) {
-    const float* row = c;
+    const float* row = d;
 #pragma GCC unroll 8
-    for (std::size_t i = 0; i < ROWS; ++i, row += c_stride)
+    for (std::size_t i = 0; i < ROWS; ++i, row += result.d_stride)
 #pragma GCC unroll 4
       for (std::size_t v = 0; v < VECTORS; ++v)
         sum[i][v] = value_of(sum[i][v], simd::load(row + v * simd::width));
@@ -118,11 +121,13 @@ template <std::size_t ROWS, std::size_t VECTORS, bool ROWS_CONTIGUOUS, bool PACK
 void multiply_tiles(const TileOperands& operands, const TileResult& result) {
   const float* a = operands.a;
   const float* coming = operands.coming;
+  const float* d = result.d;
   float* c = result.c;
   for (std::size_t tile = 0; tile < operands.tiles; ++tile) {
-    multiply_tile<ROWS, VECTORS, ROWS_CONTIGUOUS, PACKS>(operands, a, coming, c, result);
+    multiply_tile<ROWS, VECTORS, ROWS_CONTIGUOUS, PACKS>(operands, a, coming, d, c, result);
     a += ROWS_CONTIGUOUS ? ROWS : ROWS * operands.a_stride;
     coming += ROWS_CONTIGUOUS ? ROWS : 0;
+    d += ROWS * result.d_stride;
     c += ROWS * result.stride;
   }
 }
@@ -164,6 +169,17 @@ class TiledGemm final : public Gemm {
  protected:
   void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
            Matrix c) const override {
+    multiply_blocks(shape, alpha, a, b, beta, c, c);
+  }
+  void run_add_row(const GemmShape& shape, ConstMatrix a, ConstMatrix b, std::span<const float> row,
+                   Matrix c) const override {
+    multiply_blocks(shape, 1.0F, a, b, 1.0F, {row.data(), shape.m, shape.n, 0}, c);
+  }
+
+ private:
+  // C = alpha op(A) op(B) + beta D, with D as TileResult has it.
+  void multiply_blocks(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
+                       ConstMatrix d, Matrix c) const {
     const bool in_place = shape.op_b == Op::none && alpha == 1.0F && in_place_pays(b.stride);
     const std::size_t deepest = in_place ? largest_depth : largest_packed_depth;
     const std::size_t blocks = std::max<std::size_t>(1, divide_up(shape.k, deepest));
@@ -172,6 +188,7 @@ class TiledGemm final : public Gemm {
       const std::size_t depth_begin = std::min(block * largest_block, shape.k);
       const std::size_t depth = std::min(largest_block, shape.k - depth_begin);
       const float block_beta = block == 0 ? beta : 1.0F;
+      const ConstMatrix block_d = block == 0 ? d : c;
       std::size_t vectors = 0;
       for (std::size_t column = 0; column < shape.n; column += vectors * simd::width) {
         vectors = panel_vectors(divide_up(shape.n - column, simd::width));
@@ -187,13 +204,12 @@ class TiledGemm final : public Gemm {
             as_it_lies ? ConstMatrix(b.data + depth_begin * b.stride + column, depth, columns, b.stride)
                        : pack(shape, alpha, b, depth_begin, depth, column, columns);
         const bool last = block + 1 == blocks;  // what is read again should not be streamed
-        multiply_panel(shape, a, panel, as_it_lies && !in_place, depth_begin, column, block_beta, c,
+        multiply_panel(shape, a, panel, as_it_lies && !in_place, depth_begin, column, block_beta, block_d, c,
                        last && streams(shape, c));
       }
     }
   }
 
- private:
   static bool streams(const GemmShape& shape, Matrix c) {
     return shape.stores == Stores::streamed && simd::can_stream(c.data) && c.stride % simd::width == 0;
   }
@@ -215,7 +231,7 @@ class TiledGemm final : public Gemm {
 
   // `packs`: the first tile does it, the others read what it packed.
   void multiply_panel(const GemmShape& shape, ConstMatrix a, ConstMatrix panel, bool packs,
-                      std::size_t depth_begin, std::size_t column, float beta, Matrix c,
+                      std::size_t depth_begin, std::size_t column, float beta, ConstMatrix d, Matrix c,
                       bool streamed) const {
     const bool rows_contiguous = shape.op_a == Op::transpose;
     const std::size_t columns = std::min(panel.cols, shape.n - column);
@@ -236,26 +252,28 @@ class TiledGemm final : public Gemm {
       tiles = many ? (shape.m - row) / tile_rows : 1;
       const TileOperands operands{tiles,        panel.rows,     from,        a.stride,     panel.data,
                                   panel.stride, packed_.data(), coming.data, coming.stride};
+      const float* added = d.data + row * d.stride + column;
       float* to = c.data + row * c.stride + column;
       TileKernel* const run_tile = kernel(packs && row == 0, rows_contiguous, rows, panel.cols / simd::width);
       if (columns == panel.cols)
-        run_tile(operands, {beta, to, c.stride, streamed});
+        run_tile(operands, {beta, added, d.stride, to, c.stride, streamed});
       else
-        multiply_edge(run_tile, operands, beta, {to, rows, columns, c.stride});
+        multiply_edge(run_tile, operands, beta, {added, rows, columns, d.stride},
+                      {to, rows, columns, c.stride});
       if (packs) panel = {packed_.data(), panel.rows, panel.cols, panel.cols};
     }
   }
 
   // A tile that reaches beyond the last column is computed aside.
-  static void multiply_edge(TileKernel* run_tile, const TileOperands& operands, float beta, Matrix c) {
+  static void multiply_edge(TileKernel* run_tile, const TileOperands& operands, float beta, ConstMatrix d,
+                            Matrix c) {
     alignas(cache_line_bytes) float tile[tile_rows * tile_vectors * simd::width];
     const std::size_t tile_stride = divide_up(c.cols, simd::width) * simd::width;
-    run_tile(operands, {0.0F, tile, tile_stride, false});
+    run_tile(operands, {0.0F, tile, tile_stride, tile, tile_stride, false});
     for (std::size_t i = 0; i < c.rows; ++i)
-      for (std::size_t j = 0; j < c.cols; ++j) {
-        float& to = c.data[i * c.stride + j];
-        to = tile[i * tile_stride + j] + (beta == 0.0F ? 0.0F : beta * to);
-      }
+      for (std::size_t j = 0; j < c.cols; ++j)
+        c.data[i * c.stride + j] =
+            tile[i * tile_stride + j] + (beta == 0.0F ? 0.0F : beta * d.data[i * d.stride + j]);
   }
 
   // Scratch of a product; a Gemm serves one thread.

@@ -78,6 +78,33 @@ TEST(Gemm, EveryBackendAgreesWithTheNaiveProduct) {
   }
 }
 
+TEST(Gemm, EveryBackendAddsARowToEachRowOfAProduct) {
+  constexpr float unset = std::numeric_limits<float>::quiet_NaN();
+  for (const GemmRow& backend : gemm_table()) {
+    const auto gemm = backend.make();
+    for (const auto& [m, n, k] :
+         {std::array<std::size_t, 3>{1, 1, 1}, {9, 10, 33}, {64, 256, 65}, {26, 117, 600}, {43, 64, 1030}}) {
+      SCOPED_TRACE(std::string(backend.name) + " " + std::to_string(m) + "x" + std::to_string(n) + "x" +
+                   std::to_string(k));
+      const auto a = random_matrix(1, m * k);
+      const auto b = random_matrix(2, k * n);
+      const auto row = random_matrix(3, n);
+      std::vector<float> c(m * (n + 1), unset);
+      gemm->multiply_add_row({a.data(), m, k}, {b.data(), k, n}, row, {c.data(), m, n, n + 1});
+      for (std::size_t i = 0; i < m; ++i) {
+        ASSERT_TRUE(std::isnan(c[i * (n + 1) + n])) << "wrote beyond a row";
+        for (std::size_t j = 0; j < n; ++j) {
+          double sum = row[j];
+          for (std::size_t l = 0; l < k; ++l)
+            sum += static_cast<double>(a[i * k + l]) * static_cast<double>(b[l * n + j]);
+          ASSERT_NEAR(c[i * (n + 1) + j], sum, 1e-5 * (1 + std::sqrt(static_cast<double>(k))))
+              << i << "," << j;
+        }
+      }
+    }
+  }
+}
+
 TEST(Gemm, BackendsAgreeWithEachOtherAtTheModelsProducts) {
   const auto reference = make_gemm("tiled");
   for (const char* name : {"model_a", "lenet5"})

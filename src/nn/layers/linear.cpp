@@ -33,8 +33,7 @@ class Linear final : public Layer {
   }
 
   void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
-    for (std::size_t i = 0; i < out.rows; ++i) std::ranges::copy(bias_, out.row(i).begin());
-    setup_.gemm->multiply(1.0F, in, Op::none, weights_, Op::none, 1.0F, out);
+    setup_.gemm->multiply_add_row(in, weights_, bias_, out);
   }
 
   void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
