@@ -66,8 +66,8 @@ fs::path folder_of(const fs::path& path) {
 }
 
 bool is_named(int fd, const fs::path& path) {
-  struct stat open {
-  }, named{};
+  struct stat open {};
+  struct stat named {};
   return ::fstat(fd, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino;
 }
 
