@@ -2,21 +2,16 @@
 // The checkpoint file: whole or refused, with the one before it kept; and the small things around it.
 #include "record/checkpoint.hpp"
 
-#include <csignal>
-#include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <fstream>
-#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "../support/child.hpp"
 #include "core/error.hpp"
 #include "core/sha256.hpp"
 #include "record/binding.hpp"
@@ -28,29 +23,6 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
-
-/// A process that does `work` until it is killed, at the end of this object's life.
-class Child {
- public:
-  explicit Child(const std::function<void()>& work) : pid_(::fork()) {
-    if (pid_ != 0) return;
-    try {
-      work();
-    } catch (const std::exception& failure) {
-      std::fprintf(stderr, "%s\n", failure.what());
-    }
-    ::_exit(1);
-  }
-  ~Child() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-
- private:
-  pid_t pid_;
-};
 
 class CheckpointFile : public ::testing::Test {
  protected:
@@ -165,8 +137,8 @@ TEST_F(CheckpointFile, IsThereAndWholeAtAnyTimeWhileAnotherProcessWrites) {
   write(0);
   int newest = 0;
   {
-    const Child writer([&] {
-      for (int epoch = 1; epoch < 100000; ++epoch) write(epoch);
+    Child writer([&] {
+      for (int epoch = 1;; ++epoch) write(epoch);
     });
     for (int i = 0; i < 200; ++i) {
       const CheckpointReader reader(path());
@@ -175,6 +147,7 @@ TEST_F(CheckpointFile, IsThereAndWholeAtAnyTimeWhileAnotherProcessWrites) {
       newest = epoch;
       expect_contents(epoch, reader);
     }
+    EXPECT_TRUE(writer.kill()) << "the other process ended by itself";
   }
   EXPECT_GT(newest, 0) << "the other process did not write";
   remove_partial_files(path());  // it was killed

@@ -1,130 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The run file: what is written is read, readers and kills find whole files, and bad files are named as what
-// they are.
+// The run file: what is written is read, and bad files are named as what they are.
 #include "record/run_file.hpp"
 
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 #include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "core/clock.hpp"
 #include "core/error.hpp"
 #include "record/hdf5_values.hpp"
+#include "run_file_rig.hpp"
 
 namespace lockstep::record {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
-
-class RunFile : public ::testing::Test {
- protected:
-  RunFile() {
-    std::string name = (fs::temp_directory_path() / "lockstep-run-file-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-    path_ = folder_ / "run.h5";
-  }
-  ~RunFile() override { fs::remove_all(folder_); }
-
-  void fill(const std::string& bytes) const { std::ofstream(path_, std::ios::binary) << bytes; }
-  [[nodiscard]] std::string bytes() const {
-    std::ifstream file(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  [[nodiscard]] std::vector<std::string> files() const {
-    std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_)) names.push_back(entry.path().filename());
-    return names;
-  }
-
-  fs::path folder_, path_;
-};
-
-// Every value tells its epoch, so that a file that mixes two snapshots is found out.
-RunRecord record_of(std::size_t epochs, std::size_t ranks) {
-  RunRecord record;
-  record.run_id = "param_avg-0001";
-  record.started = "2025-01-31T12:34:56Z";
-  record.config = {
-      {"algorithm", "param_avg"}, {"lambda", 0.5}, {"epochs", epochs}, {"nested", {{"b", 1}, {"a", true}}}};
-  record.model = {{"layers", Json::array({{{"kind", "dense"}, {"units", 100}}})}};
-  record.provenance = {{"zebra first", "the order is kept"}, {"epochs_so_far", epochs}};
-  record.series = {
-      {.group = "epochs", .name = "train_loss", .unit = "1", .description = "Mean loss."},
-      {.group = "epochs", .name = "train_s", .unit = "s", .description = "Time.", .ranks = ranks},
-      {.group = "exchange", .name = "drift", .unit = "1", .description = "Distance.", .ranks = ranks}};
-  record.segments = {
-      {.started = "2025-01-31T12:34:56Z",
-       .finished = "2025-01-31T12:44:56Z",
-       .status = "interrupted",
-       .lost_s = 0.25,
-       .job = "17",
-       .restart_count = 1,
-       .hosts = "a,b"},
-      {.started = "2025-01-31T13:34:56Z", .finished = {}, .first_epoch = epochs, .first_step = 7}};
-  for (std::size_t epoch = 0; epoch < epochs; ++epoch)
-    for (Series& series : record.series)
-      series.append(std::vector<double>(std::max<std::size_t>(series.ranks, 1), static_cast<double>(epoch)));
-  return record;
-}
-
-void expect_same_series(const Series& got, const Series& expected) {
-  EXPECT_EQ(got.group, expected.group);
-  EXPECT_EQ(got.name, expected.name);
-  EXPECT_EQ(got.unit, expected.unit);
-  EXPECT_EQ(got.description, expected.description);
-  EXPECT_EQ(got.ranks, expected.ranks);
-  EXPECT_THAT(got.values, ::testing::Pointwise(::testing::NanSensitiveDoubleEq(), expected.values));
-}
-
-void expect_same_segment(const Segment& got, const Segment& expected) {
-  EXPECT_EQ(got.started, expected.started);
-  EXPECT_EQ(got.finished, expected.finished);
-  EXPECT_EQ(got.status, expected.status);
-  EXPECT_EQ(got.first_epoch, expected.first_epoch);
-  EXPECT_EQ(got.first_step, expected.first_step);
-  EXPECT_EQ(got.lost_s, expected.lost_s);
-  EXPECT_EQ(got.job, expected.job);
-  EXPECT_EQ(got.restart_count, expected.restart_count);
-  EXPECT_EQ(got.hosts, expected.hosts);
-}
-
-void expect_same(const RunRecord& got, const RunRecord& expected) {
-  EXPECT_EQ(got.run_id, expected.run_id);
-  EXPECT_EQ(got.status, expected.status);
-  EXPECT_EQ(got.started, expected.started);
-  EXPECT_EQ(got.finished, expected.finished);
-  EXPECT_EQ(got.config.dump(), expected.config.dump());  // the order of keys included
-  EXPECT_EQ(got.model.dump(), expected.model.dump());
-  EXPECT_EQ(got.provenance.dump(), expected.provenance.dump());
-  ASSERT_EQ(got.segments.size(), expected.segments.size());
-  for (std::size_t i = 0; i < got.segments.size(); ++i)
-    expect_same_segment(got.segments[i], expected.segments[i]);
-  ASSERT_EQ(got.series.size(), expected.series.size());
-  for (std::size_t i = 0; i < got.series.size(); ++i) expect_same_series(got.series[i], expected.series[i]);
-}
-
-template <class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
-}
 
 TEST(Series, TakesOneValueOrOneForEachRank) {
   Series epochs{.group = "epochs", .name = "train_loss"};
@@ -227,15 +122,6 @@ TEST_F(RunFile, IsTheSameBytesForTheSameRecord) {
   EXPECT_TRUE(bytes() == first);
 }
 
-TEST_F(RunFile, LeavesNoOtherFilesBehind) {
-  RunRecord record = record_of(1, 1);
-  RunFileWriter writer(path_);
-  EXPECT_EQ(files(), std::vector<std::string>{});
-  writer.snapshot(record);
-  writer.finish(record, "complete");
-  EXPECT_EQ(files(), std::vector<std::string>{"run.h5"});
-}
-
 TEST_F(RunFile, RefusesRecordsThatMakeNoSenseAndKeepsTheOldFile) {
   write_run_file(record_of(2, 3), path_, Durability::survives_kill);
   RunRecord ragged = record_of(2, 3);
@@ -260,110 +146,6 @@ TEST_F(RunFile, StaysAsItWasForAReaderThatHasItOpen) {
     write_run_file(record_of(epochs, 3), path_, Durability::survives_kill);
   EXPECT_EQ(hdf5::read_doubles(dataset), (std::vector<double>{0, 0, 0, 1, 1, 1}));
   expect_same(read_run_file(path_), record_of(19, 3));
-}
-
-// What the child of the next test does until it is killed.
-[[noreturn]] void snapshot_for_ever(const fs::path& path) {
-  try {
-    RunFileWriter writer(path);
-    for (std::size_t epochs = 1;; epochs = epochs % 40 + 1) writer.snapshot(record_of(epochs, 200));
-  } catch (...) {
-    ::_exit(1);
-  }
-}
-
-TEST_F(RunFile, IsCompleteWheneverItsWriterIsKilled) {
-  std::minstd_rand random(1);
-  std::uniform_int_distribution<useconds_t> microseconds(0, 15000);
-  for (int round = 0; round < 50; ++round) {
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) snapshot_for_ever(path_);
-    const double give_up_s = now_s() + 30.0;
-    while (!fs::exists(path_) && now_s() < give_up_s) ::usleep(200);
-    ::usleep(microseconds(random));
-    ASSERT_EQ(::kill(child, SIGKILL), 0);
-    int how = 0;
-    ASSERT_EQ(::waitpid(child, &how, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(how)) << "the writer ended by itself with " << WEXITSTATUS(how);
-    const RunRecord record = read_run_file(path_);
-    expect_same(record, record_of(record.config["epochs"], 200));
-  }
-}
-
-TEST_F(RunFile, WriterSetsStatusAndEnd) {
-  RunRecord record = record_of(1, 1);
-  RunFileWriter writer(folder_ / "new" / "folders" / "run.h5");
-  EXPECT_TRUE(writer.snapshot(record));
-  EXPECT_EQ(read_run_file(writer.path()).status, "running");
-  EXPECT_EQ(read_run_file(writer.path()).finished, "");
-  writer.finish(record, "interrupted");
-  EXPECT_EQ(read_run_file(writer.path()).status, "interrupted");
-  EXPECT_THAT(read_run_file(writer.path()).finished, ::testing::MatchesRegex("....-..-..T..:..:..Z"));
-  EXPECT_EQ(read_run_file(writer.path()).segments.back().status, "interrupted");
-  EXPECT_EQ(read_run_file(writer.path()).segments.back().finished, read_run_file(writer.path()).finished);
-  EXPECT_THROW(writer.finish(record, "finished"), Error);
-}
-
-TEST_F(RunFile, TryingAPathLeavesWhatAnotherProcessWritesThere) {
-  PartialFile other(path_);
-  other.write_at(0, std::as_bytes(std::span("whole", 5)));
-  const RunFileWriter writer(path_);
-  other.finish(Durability::survives_kill);
-  EXPECT_EQ(std::filesystem::file_size(path_), 5U);
-}
-
-TEST_F(RunFile, WriterEndsWhereAnotherGoesOnWithTheRun) {
-  RunRecord first = record_of(1, 1);
-  RunFileWriter thought_dead(path_);
-  thought_dead.snapshot(first);
-  thought_dead.snapshot(first);  // what it wrote itself is in nobody's way
-  RunRecord second = record_of(2, 1);
-  RunFileWriter other(path_);
-  other.save(second);
-  EXPECT_THROW(thought_dead.snapshot(first), TakenOver);
-  EXPECT_THROW(thought_dead.save(first), TakenOver);
-  EXPECT_THROW(thought_dead.finish(first, "complete"), TakenOver);
-  expect_same(read_run_file(path_), second);
-  // The older one may have looked just before, and write after that.
-  second.segments.push_back(second.segments.back());
-  other.save(second);
-  write_run_file(first, path_, Durability::survives_kill);
-  EXPECT_NO_THROW(other.save(second));
-  expect_same(read_run_file(path_), second);
-  other.finish(second, "complete");
-  // A file that is gone was removed by hand.
-  std::filesystem::remove(path_);
-  EXPECT_NO_THROW(thought_dead.save(first));
-}
-
-TEST(RunFileWriter, ThrottlesOnlyLargeFilesAndCheapEpochs) {
-  constexpr std::uintmax_t small = 4 << 20, large = small + 1;
-  EXPECT_TRUE(snapshot_due(0, 0.0, 0.0));
-  EXPECT_TRUE(snapshot_due(small, 0.001, 10.0));
-  EXPECT_FALSE(snapshot_due(large, 1.99, 0.1));
-  EXPECT_TRUE(snapshot_due(large, 2.01, 0.1));
-}
-
-TEST_F(RunFile, WriterSkipsSnapshotsOfALargeRunButNeverTheLastState) {
-  RunRecord record = record_of(600, 1000);  // 9.6 MB
-  RunFileWriter writer(path_);
-  EXPECT_TRUE(writer.snapshot(record));
-  record.run_id = "changed";
-  EXPECT_FALSE(writer.snapshot(record));
-  writer.finish(record, "complete");
-  EXPECT_EQ(read_run_file(path_).run_id, "changed");
-}
-
-TEST_F(RunFile, ThatCannotBeWrittenIsKnownAtOnce) {
-  fill("in the way");
-  EXPECT_THAT(message_of([&] { RunFileWriter writer(path_ / "run.h5"); }),
-              HasSubstr("cannot create the folder"));
-  EXPECT_THAT(message_of([&] { RunFileWriter writer(folder_); }), HasSubstr("Is a directory"));
-  EXPECT_THAT(message_of([&] { RunFileWriter writer("/proc/lockstep/run.h5"); }),
-              HasSubstr("/proc/lockstep"));
-  EXPECT_THAT(message_of([&] { RunFileWriter writer("/proc/run.h5"); }),
-              HasSubstr("cannot create /proc/run.h5"));
 }
 
 TEST_F(RunFile, IsToldFromOtherFiles) {
