@@ -189,7 +189,8 @@ RandomRows::RandomRows(std::uint32_t seed, Purpose purpose)
 
 [[gnu::flatten]] void RandomRows::normal(std::uint32_t a, std::uint32_t b, std::uint32_t c,
                                          std::span<float> out) const {
-  const std::size_t words = (out.size() + 1) / 2;
+  // Whole groups of words, since a group is converted as a whole.
+  const std::size_t words = (out.size() + group_numbers - 1) / group_numbers * group_words;
   for_blocks(keys_, a, b, c, words, [&](const std::uint32_t* block, std::size_t at, std::size_t count) {
     const std::span<float> to = out.subspan(2 * at, std::min(2 * count, out.size() - 2 * at));
     for (std::size_t i = 0; i < to.size(); i += group_numbers) {

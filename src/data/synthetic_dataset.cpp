@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A generated set of 28x28 images: a random prototype for each of 10 classes, plus noise.
+// A generated set of 28x28 images: a random prototype for each of 10 classes, plus noise. Integer arithmetic
+// throughout, so that a seed means the same data on every processor.
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "core/random.hpp"
@@ -12,7 +12,20 @@ namespace {
 
 constexpr SampleShape image{1, 28, 28};
 constexpr std::size_t class_count = 10;
-constexpr float noise_std = 96.0F;  // of 255: hard enough that accuracy still tells methods apart
+
+// The sum of a random word's four bytes is near normal, with standard deviation sqrt(4 (256^2 - 1) / 12) =
+// 147.80.
+constexpr std::int32_t byte_sum_mean = 4 * 255 / 2;
+constexpr int noise_shift = 16;
+// Scales it to 96 of 255 grey levels: hard enough that accuracy still tells methods apart.
+constexpr std::int32_t noise_scale = 42568;  // 96 / 147.80 * 2^noise_shift
+
+std::int32_t noise(std::uint32_t word) {
+  const std::uint32_t pairs = (word & 0x00FF00FF) + ((word >> 8) & 0x00FF00FF);
+  const auto byte_sum = static_cast<std::int32_t>((pairs & 0xFFFF) + (pairs >> 16));
+  constexpr std::int32_t half = 1 << (noise_shift - 1);
+  return ((byte_sum - byte_sum_mean) * noise_scale + half) >> noise_shift;
+}
 
 // Rows of random numbers: prototypes, training samples and test samples never share one.
 enum RowKind : std::uint32_t { prototype_row, train_row, test_row };
@@ -34,9 +47,9 @@ class SyntheticDataset final : public DatasetSource {
 
   void load(std::span<std::uint8_t> block) const override {
     const std::size_t features = image.size();
-    std::vector<float> prototypes(class_count * features);
+    std::vector<std::uint32_t> prototypes(class_count * features);
     for (std::uint32_t c = 0; c < class_count; ++c)
-      random_.uniform(prototype_row, c, 0, std::span(prototypes).subspan(c * features, features));
+      random_.bits(prototype_row, c, 0, std::span(prototypes).subspan(c * features, features));
     for (auto [kind, count] : {std::pair{train_row, info_.train_count}, {test_row, info_.test_count}}) {
       generate(kind, prototypes, block.first(count * features), block.subspan(count * features, count));
       block = block.subspan(count * (features + 1));
@@ -44,16 +57,17 @@ class SyntheticDataset final : public DatasetSource {
   }
 
  private:
-  void generate(RowKind kind, const std::vector<float>& prototypes, std::span<std::uint8_t> pixels,
+  void generate(RowKind kind, const std::vector<std::uint32_t>& prototypes, std::span<std::uint8_t> pixels,
                 std::span<std::uint8_t> labels) const {
     const std::size_t features = image.size();
-    std::vector<float> noise(features);
+    std::vector<std::uint32_t> words(features);
     for (std::size_t i = 0; i < labels.size(); ++i) {
       labels[i] = static_cast<std::uint8_t>(i % class_count);
-      random_.normal(kind, static_cast<std::uint32_t>(i), 0, noise);
+      random_.bits(kind, static_cast<std::uint32_t>(i), 0, words);
+      const std::uint32_t* const prototype = prototypes.data() + labels[i] * features;
       for (std::size_t j = 0; j < features; ++j) {
-        const float value = 255.0F * prototypes[labels[i] * features + j] + noise_std * noise[j];
-        pixels[i * features + j] = static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0F, 255.0F)));
+        const std::int32_t value = static_cast<std::int32_t>(prototype[j] >> 24) + noise(words[j]);
+        pixels[i * features + j] = static_cast<std::uint8_t>(std::clamp(value, 0, 255));
       }
     }
   }

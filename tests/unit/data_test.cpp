@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IDX files, data sets, and the division of an epoch.
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
@@ -11,6 +12,7 @@
 #include <zlib.h>
 
 #include "core/error.hpp"
+#include "core/sha256.hpp"
 #include "data/batches.hpp"
 #include "data/dataset.hpp"
 #include "data/idx.hpp"
@@ -138,6 +140,41 @@ TEST(Synthetic, DependsOnTheSeedAlone) {
   };
   EXPECT_EQ(generate(1), generate(1));
   EXPECT_NE(generate(1), generate(2));
+}
+
+// A stored sum, since the data are to be the same wherever a seed is used again.
+TEST(Synthetic, IsTheSameOnEveryProcessor) {
+  const auto source =
+      open_dataset({.dataset = "synthetic", .synthetic_train = 500, .synthetic_test = 100, .seed = 1});
+  std::vector<std::uint8_t> block(source->info().total_bytes());
+  source->load(block);
+  EXPECT_EQ(sha256(std::as_bytes(std::span(block))), "?");
+}
+
+TEST(Synthetic, HasNoiseOfTheStandardDeviationThatItPromises) {
+  constexpr std::size_t features = 784, samples = 4000;
+  const auto source =
+      open_dataset({.dataset = "synthetic", .synthetic_train = samples, .synthetic_test = 1, .seed = 3});
+  std::vector<std::uint8_t> block(source->info().total_bytes());
+  source->load(block);
+  // Of pixels that lie between the ends of the scale in the mean; the ends cut the noise off for others.
+  double squares = 0.0, counted = 0.0;
+  for (std::size_t pixel = 0; pixel < features; ++pixel) {
+    std::vector<double> values;
+    for (std::size_t i = 0; i < samples; i += 10) values.push_back(block[i * features + pixel]);
+    std::ranges::sort(values);
+    const double median = values[values.size() / 2];
+    if (std::abs(median - 127.5) > 10) continue;
+    // Within 84% and 16% lies one standard deviation to either side.
+    const auto at = [&](double part) {
+      return values[static_cast<std::size_t>(part * static_cast<double>(values.size()))];
+    };
+    const double deviation = (at(0.8413) - at(0.1587)) / 2;
+    squares += deviation * deviation;
+    ++counted;
+  }
+  ASSERT_GT(counted, 20);
+  EXPECT_NEAR(std::sqrt(squares / counted), 96, 3);
 }
 
 TEST(Share, DividesAllWithoutGapsAndAsEquallyAsPossible) {

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -32,6 +34,37 @@ TEST(RandomRows, HaveTheSameNumbersAtWhateverLengthTheyAreRead) {
     EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin())) << length;
   }
   EXPECT_EQ((PhiloxBlock{whole[400], whole[401], whole[402], whole[403]}), philox({7, 3}, {1, 2, 3, 100}));
+}
+
+// What a word of random bits means for normal numbers, in double precision: core/random.cpp does it in
+// vectors.
+std::pair<double, double> normal_pair(std::uint32_t word) {
+  const double u = (word >> 14) * 0x1p-18 + 0x1p-19;
+  const double angle = (((word >> 3) & 0x7FF) * 0x1p-11 + 0x1p-12 - 0.5) * std::numbers::pi / 2;
+  const double radius = std::sqrt(-2 * std::log(u));
+  double x = radius * std::cos(angle), y = radius * std::sin(angle);
+  if ((word & 4) != 0) std::swap(x, y);
+  return {(word & 1) != 0 ? -x : x, (word & 2) != 0 ? -y : y};
+}
+
+// Lengths that end within a vector, a group and a block of every width of vectors.
+TEST(RandomRows, AreOnEveryProcessorTheNumbersThatTheirBitsMean) {
+  constexpr std::size_t group = 16;  // words; they make all their x, then all their y
+  const RandomRows rows(7, Purpose::initial_weights);
+  for (const std::size_t length : {1U, 2U, 7U, 16U, 17U, 31U, 32U, 33U, 64U, 250U, 256U, 784U, 1000U}) {
+    std::vector<std::uint32_t> words(length + group);
+    std::vector<float> normals(length), uniforms(length);
+    rows.bits(4, 5, 6, words);
+    rows.normal(4, 5, 6, normals);
+    rows.uniform(4, 5, 6, uniforms);
+    for (std::size_t i = 0; i < length; ++i) {
+      const std::size_t within = i % (2 * group);
+      const auto [x, y] = normal_pair(words[i / (2 * group) * group + within % group]);
+      ASSERT_NEAR(normals[i], within < group ? x : y, 2e-6) << i << " of " << length;
+      ASSERT_EQ(uniforms[i], static_cast<float>((words[i] >> 9) * 0x1p-23 + 0x1p-24))
+          << i << " of " << length;
+    }
+  }
 }
 
 TEST(RandomRows, DifferInEveryPartOfTheirAddress) {
