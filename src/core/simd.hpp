@@ -43,8 +43,10 @@ using Floats = float __attribute__((vector_size(vector_bytes)));
 using Ints = std::int32_t __attribute__((vector_size(vector_bytes)));
 
 namespace detail {
-// The same as an object in memory: need not be aligned, and may alias any array of floats.
-using FloatsInMemory = float __attribute__((vector_size(vector_bytes), aligned(4), may_alias));
+// The same as an object in memory: need not be aligned, and may alias any array of floats. A typedef, since
+// Clang drops `aligned` from the right side of a using-declaration and then loads as if it were aligned.
+typedef Floats FloatsInMemory
+    __attribute__((aligned(alignof(float)), may_alias));  // NOLINT(modernize-use-using)
 
 #if defined(__AVX512F__)
 [[nodiscard]] inline __mmask16 first_lanes(std::size_t count) {

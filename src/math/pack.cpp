@@ -12,7 +12,7 @@ namespace {
 // Four floats, on every architecture: the block that is transposed in registers.
 constexpr std::size_t block = 4;
 using Quad = float __attribute__((vector_size(16)));
-using QuadInMemory = float __attribute__((vector_size(16), aligned(4), may_alias));
+typedef Quad QuadInMemory __attribute__((aligned(alignof(float)), may_alias));  // as in core/simd.hpp
 
 void transpose_block(const float* from, std::size_t from_stride, float* to, std::size_t to_stride) {
   const auto row = [&](std::size_t i) -> Quad {
