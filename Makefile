@@ -7,7 +7,6 @@ SHELL := bash
 CONFIG ?= release
 ARCH ?= native
 BLAS ?= openblas
-BUILD := build/$(CONFIG)
 
 include mk/flags.mk
 include mk/build.mk

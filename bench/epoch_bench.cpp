@@ -7,6 +7,7 @@
 #include "comm/communicator.hpp"
 #include "core/aligned.hpp"
 #include "core/clock.hpp"
+#include "core/json.hpp"
 
 namespace lockstep::bench {
 namespace {

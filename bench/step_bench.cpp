@@ -8,6 +8,7 @@
 #include "bench.hpp"
 #include "core/aligned.hpp"
 #include "core/clock.hpp"
+#include "core/json.hpp"
 #include "core/random.hpp"
 #include "data/batches.hpp"
 #include "nn/model.hpp"

@@ -12,7 +12,7 @@ programs := $(notdir $(basename $(wildcard src/*/programs/*.cpp)))
 binaries := $(programs:%=$(BUILD)/bin/%)
 
 all: $(binaries) ## Build every program
-	@ln -sfn $(CONFIG)/bin build/bin
+	@ln -sfn $(notdir $(BUILD))/bin build/bin
 
 # Every rule that compiles waits for this: missing parts are named before a compiler error is seen.
 .PHONY: check-deps
@@ -47,8 +47,10 @@ $(BUILD)/obj/%.o: %.cpp $(flags_file)
 # Eigen's product without AVX-512: the file says why. Private, so that the flags' file does not see it.
 $(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512f
 
-# Nothing here is in a hurry at run time, and it is half of what there is to compile.
-$(call object,$(wildcard src/sweep/*.cpp src/sweep/*/*.cpp tests/unit/*.cpp tests/mpi/*.cpp)): private ALL_CXXFLAGS += -O1
+# Nothing here is in a hurry at run time, and it is more than half of what there is to compile.
+unhurried := src/core/arguments.cpp src/core/fields.cpp \
+  $(foreach folder,src/record src/train src/sweep src/*/programs src/sweep/commands tests/unit tests/mpi,$(wildcard $(folder)/*.cpp))
+$(call object,$(unhurried)): private ALL_CXXFLAGS += -O1
 
 objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o
 $(library): $(objects) $(sources_file)

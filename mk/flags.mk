@@ -8,6 +8,9 @@ ifneq ($(plain_cxx),)
 endif
 override CXX := $(if $(or $(plain_cxx),$(filter default,$(origin CXX))),mpicxx,$(CXX))
 
+# Each configuration, processor and compiler has a tree of its own.
+BUILD := build/$(CONFIG)$(if $(filter-out native,$(ARCH)),-$(ARCH))$(if $(plain_cxx),-$(notdir $(lastword $(plain_cxx))))
+
 # GCC 12 takes the deliberately undefined operands of AVX-512 intrinsics, and joined strings, for mistakes (GCC bugs
 # 105593 and 105651).
 warnings := -Wall -Wextra -Wconversion -Wshadow -Wno-maybe-uninitialized -Wno-restrict $(if $(WERROR),-Werror)

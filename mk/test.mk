@@ -17,6 +17,27 @@ $(mpi_tests): $(call object,$(wildcard tests/mpi/*.cpp tests/support/*.cpp)) $(l
 	@mkdir -p $(@D)
 	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) $(test_ldlibs) $(lib_ldlibs) -o $@
 
+# What depends on how wide vectors are, without the rest, so that builds for other processors take a minute.
+kernel_tests := $(BUILD)/bin/kernel_tests
+kernel_test_files := $(foreach name,random simd gemm gemm_auto softmax layer model optimizer data,$(wildcard tests/unit/$(name)_test.cpp))
+$(kernel_tests): $(call object,$(kernel_test_files) $(wildcard tests/support/*.cpp)) \
+    $(filter $(foreach folder,core math data nn,$(BUILD)/obj/src/$(folder)/%),$(objects)) $(BUILD)/obj/build_info.o
+	@mkdir -p $(@D)
+	$(call quiet,LINK $@)$(CXX) $(ALL_CXXFLAGS) $^ $(LDFLAGS) -lgtest_main $(test_ldlibs) $(lib_ldlibs) -o $@
+test-kernels: $(kernel_tests)
+	@$< --gtest_brief=1
+
+# The processors of this kind whose vectors are narrower, from the narrowest: 128 and 256 bits on x86.
+narrow_archs := $(if $(filter x86_64,$(shell uname -m)),x86-64 $(if $(shell grep -ow avx2 /proc/cpuinfo | head -n 1),x86-64-v3))
+test-vectors: ## Tests of random numbers, data, kernels and layers, built for narrower vectors too
+	@set -e; for arch in $(narrow_archs); do echo "== kernels built for $$arch"; \
+	  $(MAKE) --no-print-directory $(all_cores) ARCH=$$arch test-kernels; done
+test-clang: ## Everything built by Clang without a warning; unit tests and tests under mpiexec
+	@mk/deps.sh --check clang
+	@$(MAKE) --no-print-directory $(all_cores) CXX=clang++ WERROR=1 all benches build-tests
+	@$(MAKE) --no-print-directory CXX=clang++ WERROR=1 test-unit test-mpi
+build-tests: $(unit_tests) $(mpi_tests)
+
 test: ## Everything from nothing: parts, build, data, and all tests
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory $(all_cores) all $(unit_tests) $(mpi_tests)
@@ -38,4 +59,5 @@ test-slurm: all ## Tests under a private Slurm of several nodes, started for the
 	@echo '== Slurm tests'
 	@tests/slurm/lab check
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/slurm
+.PHONY: build-tests test-kernels test-vectors test-clang
 .PHONY: test test-unit test-mpi test-end-to-end test-slurm

@@ -2,6 +2,8 @@
 // The table of algorithms.
 #include "algorithms/algorithm.hpp"
 
+#include "core/fields.hpp"
+#include "core/json.hpp"
 #include "core/names.hpp"
 
 namespace lockstep::algorithms {
@@ -43,6 +45,8 @@ float TrainingOptions::gradient_scale(std::size_t samples) const {
 }
 
 std::span<const AlgorithmRow> algorithm_table() { return table; }
+
+Json Algorithm::choices() const { return Json::object(); }
 
 const AlgorithmRow& find_algorithm(std::string_view name) {
   return find_row(algorithm_table(), "algorithm", name);

@@ -99,7 +99,7 @@ class Algorithm {
   /// training. Collective.
   virtual void export_parameters(std::span<float> out) = 0;
   /// What it decided for itself in start(), by name: for the run's provenance.
-  [[nodiscard]] virtual Json choices() const { return Json::object(); }
+  [[nodiscard]] virtual Json choices() const;
   /// The sizes of the batches that this rank trains on, each once. Known after start().
   [[nodiscard]] virtual std::vector<std::size_t> batch_sizes() const { return {}; }
   /// True when the ranks share each batch of batch_size samples; else every rank makes such batches of its

@@ -8,6 +8,7 @@
 #include "algorithms/stepwise.hpp"
 #include "algorithms/trial.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 
 namespace lockstep::algorithms {
 namespace {

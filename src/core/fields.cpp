@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 
 namespace lockstep {

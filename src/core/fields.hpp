@@ -10,11 +10,9 @@
 #include <variant>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include "core/json_fwd.hpp"
 
 namespace lockstep {
-
-using Json = nlohmann::ordered_json;
 
 /// One option: a key, the variable that holds its value (and, before it is set, its default), and its limits.
 class Field {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "core/build_info.hpp"
-#include "core/fields.hpp"
+#include "core/json.hpp"
 #include "math/gemm_choice.hpp"
 
 namespace lockstep::math {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "nn/layers/layers.hpp"
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "core/simd.hpp"
 

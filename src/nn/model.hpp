@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/aligned.hpp"
-#include "core/fields.hpp"
+#include "core/json_fwd.hpp"
 #include "nn/layer.hpp"
 #include "nn/loss.hpp"
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fstream>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "nn/model.hpp"
 

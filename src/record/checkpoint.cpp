@@ -11,6 +11,7 @@
 
 #include "core/build_info.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "record/hdf5_values.hpp"
 
 namespace lockstep::record {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fields.hpp"
+#include "core/json.hpp"
 #include "core/sha256.hpp"
 #include "record/atomic_file.hpp"
 #include "record/hdf5.hpp"

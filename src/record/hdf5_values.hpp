@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fields.hpp"
+#include "core/json_fwd.hpp"
 #include "record/hdf5.hpp"
 
 namespace lockstep::record::hdf5 {

@@ -26,6 +26,7 @@
 
 #include "core/build_info.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "record/hdf5.hpp"
 
 namespace lockstep::record {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/fields.hpp"
+#include "core/json_fwd.hpp"
 
 namespace lockstep::record {
 

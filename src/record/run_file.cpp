@@ -17,6 +17,7 @@
 #include "core/build_info.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "record/hdf5_values.hpp"
 #include "record/provenance.hpp"
 

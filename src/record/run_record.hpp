@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/fields.hpp"
+#include "core/json.hpp"
 
 namespace lockstep::record {
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +18,7 @@
 
 namespace lockstep::sweep {
 
-#define COMMAND(name, help) std::function<int()> set_up_##name(CLI::App& command);
+#define COMMAND(name, help) std::function<int()> set_up_##name(Arguments& command);
 #include "sweep/commands.def"
 #undef COMMAND
 
@@ -33,29 +34,24 @@ constexpr int failed = 1;
 constexpr int bad_input = 2;
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app("Sweeps of training runs from one JSON file, on this machine or under Slurm.");
-  app.name("sweep");
-  app.set_version_flag("--version", std::string(build_info::version));
-  app.require_subcommand(1);
-  std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
+  Arguments program("sweep", "Sweeps of training runs from one JSON file, on this machine or under Slurm.");
+  program.version_option(std::string(build_info::version));
+  std::deque<Arguments> commands;  // actions refer to them
+  std::vector<std::function<int()>> actions;
   for (const CommandRow& row : command_table()) {
-    CLI::App* command = app.add_subcommand(std::string(row.name), std::string(row.help));
-    commands.emplace_back(command, row.set_up(*command));
+    commands.push_back(program.command(row.name, row.help));
+    actions.push_back(row.set_up(commands.back()));
   }
   if (argc > 1 && argv[1][0] != '-') (void)find_row(command_table(), "command", argv[1]);
   std::vector<std::string> words(argv + 1, argv + argc);
-  // CLI11 would take what follows "--" for the frame's words; no command's own words need it.
+  // What follows "--" would be the frame's words; no command's own words need it.
   if (const auto mark = std::ranges::find(words, "--"); mark != words.end()) words.erase(mark);
-  std::ranges::reverse(words);
-  try {
-    app.parse(std::move(words));
-  } catch (const CLI::Success& text) {  // --help and --version
-    return app.exit(text);
-  } catch (const CLI::ParseError& failure) {
-    throw ConfigError({.what = failure.what(), .hint = "sweep COMMAND --help lists what it takes"});
+  if (const auto text = program.parse(std::move(words))) {
+    fmt::print("{}", *text);
+    return 0;
   }
-  for (const auto& [command, action] : commands)
-    if (command->parsed()) return action();
+  for (std::size_t i = 0; i < commands.size(); ++i)
+    if (commands[i].given()) return actions[i]();
   return failed;
 }
 

@@ -6,13 +6,12 @@
 #include <span>
 #include <string_view>
 
-#include <CLI/CLI.hpp>
+#include "core/arguments.hpp"
 
 namespace lockstep::sweep {
 
-/// Adds a command's options to its CLI11 subcommand; what it returns runs after parsing and gives the exit
-/// status.
-using SetUp = std::function<int()> (*)(CLI::App& command);
+/// Describes a command's arguments; what it returns runs after parsing and gives the exit status.
+using SetUp = std::function<int()> (*)(Arguments& command);
 
 struct CommandRow {
   std::string_view name;

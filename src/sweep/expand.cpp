@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "sweep/resolver.hpp"
 #include "sweep/run_id.hpp"

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "sweep/settings.hpp"
 #include "sweep/text_table.hpp"

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "record/atomic_file.hpp"
 

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "core/json.hpp"
 #include "sweep/point.hpp"
 #include "sweep/spec.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "core/fields.hpp"
+#include "core/json_fwd.hpp"
 
 namespace lockstep::sweep {
 

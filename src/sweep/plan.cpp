@@ -12,12 +12,11 @@
 
 namespace lockstep::sweep {
 
-void PlanOptions::add_to(CLI::App& command) {
-  command.add_option("spec", spec_file, "the sweep's JSON file, e.g. jobs/experiments/table2.json")
-      ->required();
-  command.add_option("--scale", scale, "full, or a variant of the file, e.g. smoke")->capture_default_str();
-  command.add_option("--results", results, "folder of results")->capture_default_str();
-  command.add_flag("--extend", extend, "keep other runs that the folder holds, and add to them");
+void PlanOptions::add_to(Arguments& command) {
+  command.option("spec", spec_file, "the sweep's JSON file, e.g. jobs/experiments/table2.json").required();
+  command.option("--scale", scale, "full, or a variant of the file, e.g. smoke").shows_default();
+  command.option("--results", results, "folder of results").shows_default();
+  command.flag("--extend", extend, "keep other runs that the folder holds, and add to them");
 }
 
 Plan make_plan(const PlanOptions& options, const Site& site) {

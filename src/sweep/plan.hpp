@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
+#include "core/arguments.hpp"
 #include "sweep/folder.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/site.hpp"
@@ -20,7 +19,7 @@ struct PlanOptions {
   std::string results = "results";
   bool extend = false;
 
-  void add_to(CLI::App& command);
+  void add_to(Arguments& command);
 };
 
 /// A sweep and its folder.

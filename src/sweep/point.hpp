@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string>
 
-#include "core/fields.hpp"
+#include "core/json.hpp"
 
 namespace lockstep::sweep {
 

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "record/run_file.hpp"
 #include "sweep/until.hpp"
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 
 namespace lockstep::sweep {

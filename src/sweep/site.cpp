@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 
 namespace lockstep::sweep {

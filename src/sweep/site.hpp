@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/fields.hpp"
+#include "core/json.hpp"
 
 namespace lockstep::sweep {
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/json.hpp"
 #include "sweep/point.hpp"
 
 namespace lockstep::sweep {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "sweep/settings.hpp"
 #include "sweep/sweep_name.hpp"

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "sweep/executor.hpp"
 #include "sweep/process.hpp"
@@ -164,20 +165,18 @@ void keep_jobs(const SweepFolder& folder, const std::vector<SubmittedJob>& jobs)
 
 }  // namespace
 
-void SubmitOptions::add_to(CLI::App& command) {
-  command.add_option("--site", site, "site of jobs/sites/, or a file")->capture_default_str();
-  command
-      .add_option("--mode", mode, "packed: one allocation, for scaling; spread: job arrays, for many runs")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"packed", "spread"}));
-  command.add_option("--time", time, "time limit of each job, H:MM:SS; from the estimate when absent");
-  command.add_option("--partition", partition, "instead of the site's");
-  command.add_option("--account", account, "instead of the site's");
-  command
-      .add_option("--at-once", at_once, "spread: at most so many tasks of an array at the same time; 0: all")
-      ->capture_default_str();
-  command.add_flag("--split", split, "what does not end in the time limit goes on in the next job");
-  command.add_flag("--no-collect", no_collect, "no job that sums up when the others have ended");
+void SubmitOptions::add_to(Arguments& command) {
+  command.option("--site", site, "site of jobs/sites/, or a file").shows_default();
+  command.option("--mode", mode, "packed: one allocation, for scaling; spread: job arrays, for many runs")
+      .shows_default()
+      .one_of({"packed", "spread"});
+  command.option("--time", time, "time limit of each job, H:MM:SS; from the estimate when absent");
+  command.option("--partition", partition, "instead of the site's");
+  command.option("--account", account, "instead of the site's");
+  command.option("--at-once", at_once, "spread: at most so many tasks of an array at the same time; 0: all")
+      .shows_default();
+  command.flag("--split", split, "what does not end in the time limit goes on in the next job");
+  command.flag("--no-collect", no_collect, "no job that sums up when the others have ended");
 }
 
 Json to_json(const SubmitOptions& o) {

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
+#include "core/arguments.hpp"
 #include "sweep/job_script.hpp"
 #include "sweep/plan.hpp"
 #include "sweep/slurm.hpp"
@@ -27,7 +26,7 @@ struct SubmitOptions {
   bool split = false;  ///< runs may go on over several jobs
   bool no_collect = false;
 
-  void add_to(CLI::App& command);
+  void add_to(Arguments& command);
 };
 [[nodiscard]] Json to_json(const SubmitOptions& options);
 [[nodiscard]] SubmitOptions submit_options(const Json& json);

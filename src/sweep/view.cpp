@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "core/json.hpp"
 #include "record/progress.hpp"
 
 namespace lockstep::sweep {

@@ -11,6 +11,7 @@
 
 #include "comm/transfer.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "record/checkpoint.hpp"
 

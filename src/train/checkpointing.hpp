@@ -7,7 +7,7 @@
 
 #include "algorithms/state.hpp"
 #include "comm/communicator.hpp"
-#include "core/fields.hpp"
+#include "core/json_fwd.hpp"
 #include "record/checkpoint.hpp"
 
 namespace lockstep::train {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// CLI11 collects the words; the described fields check and convert them.
+// The words are collected first; then the described fields check and convert them.
 #include "train/command_line.hpp"
 
 #include <algorithm>
@@ -8,10 +8,12 @@
 #include <fstream>
 #include <map>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "core/arguments.hpp"
 #include "core/build_info.hpp"
+#include "core/fields.hpp"
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "record/run_file.hpp"
 #include "train/run_config.hpp"
@@ -59,17 +61,50 @@ std::string default_text(const Field& field) {
 }
 
 // An option for a field; its words are kept as typed until the whole line is known.
-void add_option(CLI::App& app, const Field& field, const std::string& help, const std::string& group,
+void add_option(Arguments& arguments, const Field& field, const std::string& help, const std::string& group,
                 std::map<std::string, std::vector<std::string>>& typed) {
   const std::string names = option_name(field.key()) + (field.key() == "epochs" ? ",--n-epochs" : "");
-  auto* option = app.add_option(names, typed[field.key()], help)->group(group)->type_name("");
-  option->take_last()->allow_extra_args(false);
+  Argument option = arguments.option(names, typed[field.key()], help);
+  option.group(group).value_name(join(field.names(), "|")).last_counts();
   if (field.is_switch()) {
-    option->expected(0, 1);  // without a value: on
+    option.optional_value();  // without a value: on
   } else {
-    option->expected(1)->default_str(default_text(field));
+    option.shows_default(default_text(field));
   }
-  if (!field.names().empty()) option->type_name(join(field.names(), "|"));
+}
+
+// What is no configuration: where results go, how a run goes on, what is shown.
+void add_own_options(Arguments& arguments, CommandLine& line) {
+  arguments.flag("--print-config", line.print_config, "print the resolved configuration as JSON and stop");
+  arguments.option("--results", line.results, "folder for run files")
+      .last_counts()
+      .shows_default()
+      .value_name("DIR");
+  arguments.option("--run-id", line.run_id, "name of the run file; made up when absent")
+      .last_counts()
+      .value_name("NAME");
+  arguments.flag(
+      "--resume", line.resume,
+      "go on with the run of this --run-id: from its checkpoint, or anew if it has none that is good; "
+      "a run that is complete is left as it is");
+  arguments
+      .option("--checkpoint-epochs", line.checkpoint_epochs,
+              "a checkpoint after every so many epochs; 0: none at epochs' ends")
+      .last_counts()
+      .shows_default()
+      .not_negative()
+      .value_name("N");
+  arguments
+      .option("--checkpoint-minutes", line.checkpoint_minutes,
+              "a checkpoint about every so many minutes, in the middle of epochs too; 0: none by time")
+      .last_counts()
+      .shows_default()
+      .not_negative()
+      .value_name("X");
+  arguments.option("--progress", line.progress, "live line, plain lines, or none")
+      .last_counts()
+      .shows_default()
+      .value_name("auto|live|plain|off");
 }
 
 }  // namespace
@@ -105,52 +140,24 @@ std::vector<std::string> modern_spelling(const std::vector<std::string>& argumen
   return modern;
 }
 
-CommandLine parse_command_line(const Program& program, const std::vector<std::string>& arguments) {
+CommandLine parse_command_line(const Program& program, const std::vector<std::string>& words) {
   CommandLine line;
-  CLI::App app(
+  Arguments arguments(
+      program.algorithm.empty() ? "train" : program.algorithm,
       "Trains a neural network and writes a run file (HDF5) of times and accuracies for every epoch.\n"
       "Run under mpiexec or srun for more than one rank.");
-  app.name(program.algorithm.empty() ? "train" : program.algorithm);
-  app.footer(footer);
-  app.allow_extras();
-  app.set_help_flag();
+  arguments.footer(footer);
+  arguments.keep_unknown_words();
+  arguments.no_help_option();
   bool help = false;
   bool version = false;
   std::vector<std::string> config_files;
-  app.add_flag("-h,--help", help, "show this text");
-  app.add_flag("--version", version, "show version and build");
-  app.add_option("--config", config_files, "JSON file, or run file (.h5), to take the configuration from")
-      ->type_name("FILE")
-      ->take_all()
-      ->expected(1);
-  app.add_flag("--print-config", line.print_config, "print the resolved configuration as JSON and stop");
-  app.add_option("--results", line.results, "folder for run files")
-      ->take_last()
-      ->capture_default_str()
-      ->type_name("DIR");
-  app.add_option("--run-id", line.run_id, "name of the run file; made up when absent")
-      ->take_last()
-      ->type_name("NAME");
-  app.add_flag(
-      "--resume", line.resume,
-      "go on with the run of this --run-id: from its checkpoint, or anew if it has none that is good; "
-      "a run that is complete is left as it is");
-  app.add_option("--checkpoint-epochs", line.checkpoint_epochs,
-                 "a checkpoint after every so many epochs; 0: none at epochs' ends")
-      ->take_last()
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
-  app.add_option("--checkpoint-minutes", line.checkpoint_minutes,
-                 "a checkpoint about every so many minutes, in the middle of epochs too; 0: none by time")
-      ->take_last()
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("X");
-  app.add_option("--progress", line.progress, "live line, plain lines, or none")
-      ->take_last()
-      ->capture_default_str()
-      ->type_name("auto|live|plain|off");
+  arguments.flag("-h,--help", help, "show this text");
+  arguments.flag("--version", version, "show version and build");
+  arguments.option("--config", config_files, "JSON file, or run file (.h5), to take the configuration from")
+      .value_name("FILE")
+      .each_counts();
+  add_own_options(arguments, line);
 
   RunConfig defaults;
   Fields fields;
@@ -158,39 +165,31 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
   std::map<std::string, std::vector<std::string>> typed;
   for (const Field& field : fields.all())
     if (field.key() != "algorithm" || program.algorithm.empty())
-      add_option(app, field, field.help(), "Configuration", typed);
+      add_option(arguments, field, field.help(), "Configuration", typed);
   std::vector<AlgorithmOption> own = algorithm_options();
   for (const AlgorithmOption& option : own)
-    add_option(app, option.field, option.field.help() + " [" + join(option.algorithms) + "]",
+    add_option(arguments, option.field, option.field.help() + " [" + join(option.algorithms) + "]",
                "Options of algorithms", typed);
 
-  const std::vector<std::string> modern = modern_spelling(arguments);
-  try {
-    app.parse(std::vector<std::string>(modern.rbegin(), modern.rend()));
-  } catch (const CLI::ParseError& failure) {
-    throw ConfigError({.what = failure.what(), .hint = "--help lists the options"});
-  }
-  if (help) line.text = app.help();
+  (void)arguments.parse(modern_spelling(words));
+  if (help) line.text = arguments.help();
   if (version)
     line.text =
         fmt::format("lockstep {} ({}{}, {}, {})", build_info::version, build_info::git_sha.substr(0, 12),
                     build_info::git_dirty ? "+changes" : "", build_info::config, build_info::compiler);
   if (line.text) return line;
-  if (const auto extras = app.remaining(); !extras.empty()) {
-    std::vector<std::string> known;
-    for (const CLI::Option* option : app.get_options())
-      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  if (const auto extras = arguments.remaining(); !extras.empty()) {
     if (extras.front().starts_with("-"))
-      throw unknown_name("option", extras.front().substr(0, extras.front().find('=')), known);
+      throw unknown_name("option", extras.front().substr(0, extras.front().find('=')),
+                         arguments.option_names());
     throw ConfigError({"unexpected word on the command line", "options that start with --", extras.front()});
   }
 
   for (const std::string& file : config_files) line.given.update(read_config(file));
   const auto take = [&](const Field& field) {
-    const CLI::Option* option = app.get_option_no_throw(option_name(field.key()));
-    if (option == nullptr || option->count() == 0) return;
-    const auto& words = typed.at(field.key());
-    line.given[field.key()] = field.parse(words.empty() || words.back().empty() ? "true" : words.back());
+    if (arguments.count(option_name(field.key())) == 0) return;
+    const auto& values = typed.at(field.key());
+    line.given[field.key()] = field.parse(values.empty() || values.back().empty() ? "true" : values.back());
   };
   for (const Field& field : fields.all()) take(field);
   for (const AlgorithmOption& option : own) take(option.field);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/fields.hpp"
+#include "core/json.hpp"
 
 namespace lockstep::train {
 
@@ -29,9 +29,8 @@ struct CommandLine {
   std::optional<std::string> text;  ///< of --help or --version: print it and do nothing else
 };
 
-/// Throws ConfigError. `arguments` without the program's name.
-[[nodiscard]] CommandLine parse_command_line(const Program& program,
-                                             const std::vector<std::string>& arguments);
+/// Throws ConfigError. `words` without the program's name.
+[[nodiscard]] CommandLine parse_command_line(const Program& program, const std::vector<std::string>& words);
 
 /// The old interface's words in today's spelling: -batch_size 64 becomes --batch-size 64, and -lambda N, a
 /// whole number of hundredths, --lambda N/100. Everything else is left as it is.

@@ -13,6 +13,7 @@
 #include "comm/communicator.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "record/provenance.hpp"
 #include "record/run_file.hpp"
 #include "train/check.hpp"

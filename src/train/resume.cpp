@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "core/sha256.hpp"
 #include "record/checkpoint.hpp"

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "comm/allreduce.hpp"
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "math/gemm.hpp"
 #include "nn/model.hpp"

@@ -8,6 +8,7 @@
 
 #include "algorithms/algorithm.hpp"
 #include "core/fields.hpp"
+#include "core/json.hpp"
 #include "data/dataset.hpp"
 #include "nn/optimizer.hpp"
 

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "math/gemm.hpp"
 #include "record/binding.hpp"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "comm/communicator.hpp"
-#include "core/fields.hpp"
+#include "core/json_fwd.hpp"
 #include "train/trainer.hpp"
 
 namespace lockstep::train {

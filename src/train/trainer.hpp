@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "core/json.hpp"
 #include "record/checkpoint.hpp"
 #include "train/run_config.hpp"
 

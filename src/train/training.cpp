@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "core/json.hpp"
 #include "core/names.hpp"
 #include "data/batches.hpp"
 #include "math/gemm_choice.hpp"

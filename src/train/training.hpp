@@ -13,6 +13,7 @@
 #include "comm/communicator.hpp"
 #include "core/aligned.hpp"
 #include "core/clock.hpp"
+#include "core/json.hpp"
 #include "math/gemm.hpp"
 #include "nn/model.hpp"
 #include "nn/optimizer.hpp"

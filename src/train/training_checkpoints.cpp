@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "math/gemm_choice.hpp"
 #include "record/provenance.hpp"
 #include "train/checkpointing.hpp"

@@ -11,6 +11,7 @@
 #include "algorithms/shared_step.hpp"
 #include "comm/communicator.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "data/dataset.hpp"
 #include "rig.hpp"
 

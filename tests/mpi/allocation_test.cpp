@@ -4,6 +4,7 @@
 
 #include "../support/counted_new.hpp"
 #include "comm/check_in.hpp"
+#include "core/json.hpp"
 #include "rig.hpp"
 
 namespace lockstep::algorithms {

@@ -13,6 +13,7 @@
 
 #include "../support/child.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/sha256.hpp"
 #include "record/binding.hpp"
 

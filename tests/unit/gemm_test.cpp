@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/random.hpp"
 #include "math/gemm_choice.hpp"
 #include "nn/model.hpp"

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "nn/optimizer.hpp"
 
 namespace lockstep::nn {

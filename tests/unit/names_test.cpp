@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/fields.hpp"
+#include "core/json.hpp"
 
 namespace lockstep {
 namespace {

@@ -12,6 +12,8 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "core/json.hpp"
+
 namespace lockstep::record {
 namespace {
 

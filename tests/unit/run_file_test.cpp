@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "record/hdf5_values.hpp"
 #include "run_file_rig.hpp"
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/json.hpp"
 #include "core/sha256.hpp"
 #include "sweep/resolver.hpp"
 #include "sweep/run_id.hpp"

@@ -2,6 +2,7 @@
 // Element-wise activations, each given by f and by its derivative in terms of f's value; and softmax.
 #include <cmath>
 
+#include "core/json.hpp"
 #include "math/softmax.hpp"
 #include "nn/layers/layers.hpp"
 

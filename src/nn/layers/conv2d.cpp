@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "nn/initializer.hpp"
 
 namespace lockstep::nn {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/aligned.hpp"
+#include "core/json.hpp"
 #include "nn/layers/layers.hpp"
 
 namespace lockstep::nn {

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "core/error.hpp"
@@ -44,10 +43,10 @@ int cancel(const Options& options) {
 
 }  // namespace
 
-std::function<int()> set_up_cancel(CLI::App& command) {
+std::function<int()> set_up_cancel(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.add_option("sweep", options->sweep, "the sweep's folder, or its name")->required();
-  command.add_option("--results", options->results, "folder of results, for a name")->capture_default_str();
+  command.option("sweep", options->sweep, "the sweep's folder, or its name").required();
+  command.option("--results", options->results, "folder of results, for a name").shows_default();
   return [options] { return cancel(*options); };
 }
 

@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "sweep/command.hpp"
@@ -37,18 +36,16 @@ int expand_command(const Options& options) {
 
 }  // namespace
 
-std::function<int()> set_up_expand(CLI::App& command) {
+std::function<int()> set_up_expand(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.add_option("spec", options->spec, "the sweep's file: docs/sweeps.md")
-      ->required()
-      ->type_name("FILE");
-  command.add_option("--scale", options->scale, "full, or a variant of the file")->capture_default_str();
-  command.add_option("--site", options->site, "site of jobs/sites/, or a file: its rate is the estimates'")
-      ->capture_default_str();
-  command.add_option("--results", options->results, "folder of results: what is complete there counts")
-      ->capture_default_str();
-  command.add_option("--limit", options->limit, "lines of the table; 0: all")->capture_default_str();
-  command.add_flag("--json", options->json, "every run as JSON instead");
+  command.option("spec", options->spec, "the sweep's file: docs/sweeps.md").required().value_name("FILE");
+  command.option("--scale", options->scale, "full, or a variant of the file").shows_default();
+  command.option("--site", options->site, "site of jobs/sites/, or a file: its rate is the estimates'")
+      .shows_default();
+  command.option("--results", options->results, "folder of results: what is complete there counts")
+      .shows_default();
+  command.option("--limit", options->limit, "lines of the table; 0: all").shows_default();
+  command.flag("--json", options->json, "every run as JSON instead");
   return [options] { return expand_command(*options); };
 }
 

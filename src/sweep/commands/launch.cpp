@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "core/error.hpp"
@@ -49,17 +48,17 @@ int launch(const Options& options) {
 
 }  // namespace
 
-std::function<int()> set_up_launch(CLI::App& command) {
+std::function<int()> set_up_launch(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.add_option("--site", options->site, "site of jobs/sites/, or a file; slurm in a job, else local");
-  command.add_option("-n,--ranks", options->ranks, "ranks; in a job as many as it has tasks");
-  command.add_option(
+  command.option("--site", options->site, "site of jobs/sites/, or a file; slurm in a job, else local");
+  command.option("-n,--ranks", options->ranks, "ranks; in a job as many as it has tasks");
+  command.option(
       "-N,--nodes", options->nodes,
       "on this many of the job's nodes; 0: the fewest that hold them, all ranks of a job as Slurm says");
-  command.add_flag("--requeue", options->requeue,
-                   "in a job: after an interruption by the time limit's signal (USR1), queue the job again");
-  command.add_flag("--print", options->print, "print the command line and stop");
-  command.prefix_command();  // the first word that is none of ours begins the program
+  command.flag("--requeue", options->requeue,
+               "in a job: after an interruption by the time limit's signal (USR1), queue the job again");
+  command.flag("--print", options->print, "print the command line and stop");
+  command.begins_another_program();  // the first word that is none of ours begins the program
   command.footer("Usage: sweep launch [OPTIONS] [--] PROGRAM [ARGUMENT ...]");
   return [options, &command] {
     options->program = command.remaining();

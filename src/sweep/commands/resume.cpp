@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "sweep/command.hpp"
@@ -47,15 +46,14 @@ int resume(const Options& options) {
 
 }  // namespace
 
-std::function<int()> set_up_resume(CLI::App& command) {
+std::function<int()> set_up_resume(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.add_option("sweep", options->sweep, "the sweep's folder, or its name")->required();
-  command.add_option("--results", options->results, "folder of results, for a name")->capture_default_str();
-  command.add_option("--site", options->site, "another site than before");
-  command.add_option("--mode", options->mode, "packed or spread, other than before")
-      ->check(CLI::IsMember({"packed", "spread"}));
-  command.add_option("--time", options->time, "another time limit of each job");
-  command.add_flag("--split", options->split, "what does not end in the time limit goes on in the next job");
+  command.option("sweep", options->sweep, "the sweep's folder, or its name").required();
+  command.option("--results", options->results, "folder of results, for a name").shows_default();
+  command.option("--site", options->site, "another site than before");
+  command.option("--mode", options->mode, "packed or spread, other than before").one_of({"packed", "spread"});
+  command.option("--time", options->time, "another time limit of each job");
+  command.flag("--split", options->split, "what does not end in the time limit goes on in the next job");
   return [options] { return resume(*options); };
 }
 

@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "core/error.hpp"
@@ -32,11 +31,11 @@ int run(const Options& options) {
 
 }  // namespace
 
-std::function<int()> set_up_run(CLI::App& command) {
+std::function<int()> set_up_run(Arguments& command) {
   const auto options = std::make_shared<Options>();
   options->plan.add_to(command);
-  command.add_option("--site", options->site, "site of jobs/sites/, or a file")->capture_default_str();
-  command.add_flag("--dry-run", options->dry_run, "print the command lines and stop");
+  command.option("--site", options->site, "site of jobs/sites/, or a file").shows_default();
+  command.flag("--dry-run", options->dry_run, "print the command lines and stop");
   return [options] { return run(*options); };
 }
 

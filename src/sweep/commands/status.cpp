@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -47,13 +46,13 @@ int status(const Options& options) {
 
 }  // namespace
 
-std::function<int()> set_up_status(CLI::App& command) {
+std::function<int()> set_up_status(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.add_option("sweep", options->sweep, "the sweep's folder, or its name")->required();
-  command.add_option("--results", options->results, "folder of results, for a name")->capture_default_str();
-  command.add_flag("--all", options->all, "also the runs that are complete, waiting or missing");
-  command.add_flag("--watch", options->watch, "again every two seconds, until nothing is under way");
-  command.add_flag("--json", options->json, "for programs");
+  command.option("sweep", options->sweep, "the sweep's folder, or its name").required();
+  command.option("--results", options->results, "folder of results, for a name").shows_default();
+  command.flag("--all", options->all, "also the runs that are complete, waiting or missing");
+  command.flag("--watch", options->watch, "again every two seconds, until nothing is under way");
+  command.flag("--json", options->json, "for programs");
   return [options] { return status(*options); };
 }
 

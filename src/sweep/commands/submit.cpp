@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "core/error.hpp"
@@ -67,13 +66,13 @@ int submit_sweep(const Options& options) {
 
 }  // namespace
 
-std::function<int()> set_up_submit(CLI::App& command) {
+std::function<int()> set_up_submit(Arguments& command) {
   const auto options = std::make_shared<Options>();
   options->plan.add_to(command);
   options->submit.add_to(command);
-  command.add_flag("--dry-run", options->dry_run, "print the scripts, write them to a folder, and stop");
-  command.add_option("--dry-run-folder", options->dry_run_folder, "instead of sweep/dry-run in the results");
-  command.add_flag("--test-only", options->test_only, "let Slurm judge the scripts, and stop");
+  command.flag("--dry-run", options->dry_run, "print the scripts, write them to a folder, and stop");
+  command.option("--dry-run-folder", options->dry_run_folder, "instead of sweep/dry-run in the results");
+  command.flag("--test-only", options->test_only, "let Slurm judge the scripts, and stop");
   return [options] { return submit_sweep(*options); };
 }
 

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "core/error.hpp"
@@ -62,13 +61,13 @@ int work(const Options& options) {
 
 }  // namespace
 
-std::function<int()> set_up_work(CLI::App& command) {
+std::function<int()> set_up_work(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.add_option("folder", options->folder, "the sweep's folder")->required();
-  command.add_option("--site", options->site, "site of jobs/sites/, or a file")->required();
-  command.add_option("--list", options->list, "file with a line of run ids for each task")->required();
-  command.add_option("--cores-per-node", options->cores_per_node, "where the site does not say");
-  command.add_option("--task", options->task, "the line that is to be made, from 0")->capture_default_str();
+  command.option("folder", options->folder, "the sweep's folder").required();
+  command.option("--site", options->site, "site of jobs/sites/, or a file").required();
+  command.option("--list", options->list, "file with a line of run ids for each task").required();
+  command.option("--cores-per-node", options->cores_per_node, "where the site does not say");
+  command.option("--task", options->task, "the line that is to be made, from 0").shows_default();
   return [options] { return work(*options); };
 }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// CLI11 behind the interface.
+#include "core/arguments.hpp"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "core/error.hpp"
+
+namespace lockstep {
+
+Argument& Argument::required() {
+  option_->required();
+  return *this;
+}
+Argument& Argument::shows_default() {
+  option_->capture_default_str();
+  return *this;
+}
+Argument& Argument::shows_default(const std::string& text) {
+  option_->default_str(text);
+  return *this;
+}
+Argument& Argument::one_of(const std::vector<std::string>& names) {
+  option_->check(CLI::IsMember(names));
+  return *this;
+}
+Argument& Argument::not_negative() {
+  option_->check(CLI::NonNegativeNumber);
+  return *this;
+}
+Argument& Argument::value_name(const std::string& name) {
+  option_->type_name(name);
+  return *this;
+}
+Argument& Argument::last_counts() {
+  option_->take_last();
+  return *this;
+}
+Argument& Argument::each_counts() {
+  option_->take_all()->expected(1);
+  return *this;
+}
+Argument& Argument::optional_value() {
+  option_->expected(0, 1);
+  return *this;
+}
+Argument& Argument::group(const std::string& heading) {
+  option_->group(heading);
+  return *this;
+}
+
+Arguments::Arguments(const std::string& program, const std::string& help)
+    : own_(std::make_unique<CLI::App>(help)), app_(own_.get()) {
+  app_->name(program);
+}
+Arguments::Arguments(CLI::App& command) : app_(&command) {}
+Arguments::~Arguments() = default;
+Arguments::Arguments(Arguments&&) noexcept = default;
+
+Argument Arguments::flag(const std::string& names, bool& place, const std::string& help) {
+  return Argument(*app_->add_flag(names, place, help));
+}
+Argument Arguments::option(const std::string& names, std::string& place, const std::string& help) {
+  return Argument(*app_->add_option(names, place, help));
+}
+Argument Arguments::option(const std::string& names, std::size_t& place, const std::string& help) {
+  return Argument(*app_->add_option(names, place, help));
+}
+Argument Arguments::option(const std::string& names, double& place, const std::string& help) {
+  return Argument(*app_->add_option(names, place, help));
+}
+Argument Arguments::option(const std::string& names, std::vector<std::string>& place,
+                           const std::string& help) {
+  return Argument(*app_->add_option(names, place, help)->expected(1)->allow_extra_args(false));
+}
+
+void Arguments::footer(const std::string& text) { app_->footer(text); }
+void Arguments::no_help_option() { app_->set_help_flag(); }
+void Arguments::version_option(const std::string& version) { app_->set_version_flag("--version", version); }
+void Arguments::keep_unknown_words() { app_->allow_extras(); }
+void Arguments::begins_another_program() { app_->prefix_command(); }
+std::vector<std::string> Arguments::remaining() const { return app_->remaining(); }
+
+Arguments Arguments::command(std::string_view name, std::string_view help) {
+  app_->require_subcommand(1);
+  return Arguments(*app_->add_subcommand(std::string(name), std::string(help)));
+}
+bool Arguments::given() const { return app_->parsed(); }
+
+std::size_t Arguments::count(const std::string& name) const {
+  const CLI::Option* option = app_->get_option_no_throw(name);
+  return option == nullptr ? 0 : option->count();
+}
+std::vector<std::string> Arguments::option_names() const {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : std::as_const(*app_).get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::string Arguments::help() const { return app_->help(); }
+
+std::optional<std::string> Arguments::parse(std::vector<std::string> words) {
+  std::ranges::reverse(words);  // CLI11 takes them from the back
+  try {
+    app_->parse(std::move(words));
+  } catch (const CLI::Success& text) {
+    std::ostringstream shown;
+    (void)app_->exit(text, shown, shown);
+    return shown.str();
+  } catch (const CLI::ParseError& failure) {
+    const bool has_commands = !app_->get_subcommands({}).empty();
+    throw ConfigError({.what = failure.what(),
+                       .hint = has_commands ? app_->get_name() + " COMMAND --help lists what it takes"
+                                            : "--help lists the options"});
+  }
+  return std::nullopt;
+}
+
+}  // namespace lockstep
