@@ -18,6 +18,7 @@
 #include "core/aligned.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "nn/model.hpp"
 
 namespace lockstep::bench {

@@ -10,6 +10,7 @@
 
 #include "comm/communicator.hpp"
 #include "core/build_info.hpp"
+#include "core/json.hpp"
 #include "math/gemm.hpp"
 #include "record/provenance.hpp"
 

@@ -7,13 +7,16 @@ ifneq ($(plain_cxx),)
   export OMPI_CXX := $(plain_cxx)
 endif
 override CXX := $(if $(or $(plain_cxx),$(filter default,$(origin CXX))),mpicxx,$(CXX))
+# For $(shell), which does not see what make exports.
+ask_cxx := $(if $(plain_cxx),OMPI_CXX='$(plain_cxx)') $(CXX)
 
 # Each configuration, processor and compiler has a tree of its own.
 BUILD := build/$(CONFIG)$(if $(filter-out native,$(ARCH)),-$(ARCH))$(if $(plain_cxx),-$(notdir $(lastword $(plain_cxx))))
 
 # GCC 12 takes the deliberately undefined operands of AVX-512 intrinsics, and joined strings, for mistakes (GCC bugs
-# 105593 and 105651).
-warnings := -Wall -Wextra -Wconversion -Wshadow -Wno-maybe-uninitialized -Wno-restrict $(if $(WERROR),-Werror)
+# 105593 and 105651); Clang does not know these warnings.
+is_clang := $(findstring clang,$(shell $(ask_cxx) --version 2>/dev/null | head -n 1))
+warnings := -Wall -Wextra -Wconversion -Wshadow $(if $(is_clang),,-Wno-maybe-uninitialized -Wno-restrict) $(if $(WERROR),-Werror)
 flags.release := -O3 -DNDEBUG -fno-math-errno -fno-trapping-math
 flags.debug := -O1 -g -D_GLIBCXX_ASSERTIONS
 flags.asan := $(flags.debug) -fsanitize=address,undefined -fno-omit-frame-pointer
@@ -51,7 +54,7 @@ bench_ldlibs := $(shell pkg-config --libs benchmark 2>/dev/null || echo -lbenchm
 base_cxxflags := $(std_flags) -DOMPI_SKIP_MPICXX -Isrc $(lib_cflags) $(CXXFLAGS)
 
 # Optional GEMM backends: compiled where they can be; src/math/gemm.cpp answers for those that are not.
-avx512 := $(shell $(CXX) $(base_cxxflags) -dM -E -x c++ /dev/null 2>/dev/null | grep -w __AVX512F__)
+avx512 := $(shell $(ask_cxx) $(base_cxxflags) -dM -E -x c++ /dev/null 2>/dev/null | grep -w __AVX512F__)
 absent_sources := $(if $(xsmm),,src/math/gemm_xsmm.cpp) $(if $(avx512),,src/math/gemm_eigen_avx2.cpp)
 gemm_defines := -DLOCKSTEP_HAS_XSMM=$(if $(xsmm),1,0) -DLOCKSTEP_HAS_EIGEN_AVX2=$(if $(avx512),1,0)
 ALL_CXXFLAGS := $(base_cxxflags) $(gemm_defines)

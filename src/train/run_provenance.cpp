@@ -82,7 +82,7 @@ Json machine_of(const comm::Communicator& ranks, const comm::Communicator& node,
     machine[key] = provenance.at(key);
   std::vector<std::string> processors = ranks.gather(provenance.at("cpu_model").get<std::string>());
   std::ranges::sort(processors);
-  processors.erase(std::ranges::unique(processors).begin(), processors.end());
+  processors.erase(std::unique(processors.begin(), processors.end()), processors.end());
   machine["cpu_models"] = processors;
   machine["nodes_of_ranks"] = nodes_of_ranks(ranks, node);
   return machine;

@@ -68,7 +68,7 @@ TEST(Fields, RefuseOtherTypesAndImpossibleValuesAndNameTheKey) {
       {"rate", "x"},      {"flag", 1},          {"kind", "c"},  {"kind", 3},
       {"rate", true},     {"count", true},      {"seed", -1},   {"kind", Json{}}};
   for (const auto& [key, value] : wrong) {
-    const std::string message = message_of([&] { fields.find(key)->set(value); });
+    const std::string message = message_of([&, &key = key, &value = value] { fields.find(key)->set(value); });
     EXPECT_THAT(message, HasSubstr(key)) << value;
   }
   EXPECT_EQ(options.count, 3U);
