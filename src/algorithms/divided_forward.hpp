@@ -7,6 +7,7 @@
 #include "algorithms/algorithm.hpp"
 #include "comm/shared_window.hpp"
 #include "core/aligned.hpp"
+#include "math/gemm.hpp"
 
 namespace lockstep::algorithms {
 

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "algorithms/algorithm.hpp"
 #include "core/error.hpp"
+#include "math/gemm.hpp"
 #include "train/check.hpp"
 
 namespace lockstep::sweep {

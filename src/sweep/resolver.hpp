@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/dataset.hpp"
 #include "sweep/point.hpp"
 #include "train/run_config.hpp"
 
