@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fails on an #include in src/ that points upwards.   mk/check_layers.py [--self-test]"""
+"""Fails on a use in src/ that points upwards, and on a rule that nobody needs.   mk/check_layers.py [--self-test]"""
 
 import re
 import sys
 import tempfile
 from pathlib import Path
 
-# What each folder may include beside itself: what is strictly below, less its siblings and what it is not to know.
+# What each folder may use beside itself, from the lowest to the highest: what it needs of what stands above it here.
+# docs/design.md has the same table.
 ALLOWED = {
     "core": [],
     "math": ["core"],
@@ -15,28 +16,34 @@ ALLOWED = {
     "data": ["core", "math"],
     "nn": ["core", "math"],
     "algorithms": ["core", "math", "comm", "data", "nn"],
-    "record": ["core", "math", "data", "nn", "algorithms"],
+    "record": ["core"],
     "train": ["core", "math", "comm", "data", "nn", "algorithms", "record"],
-    "sweep": ["core", "math", "data", "nn", "algorithms", "record", "train"],  # train: what a configuration is
+    "sweep": ["core", "math", "data", "algorithms", "record", "train"],  # train: what a configuration is
 }
 # Libraries that only certain folders may know: name of the header, folders.
-OWNERS = {r"mpi\.h": ["comm"], r"(hdf5(_hl)?|H5\w+)\.h": ["record", "sweep"]}
+OWNERS = {r"mpi\.h": ["comm"], r"(hdf5(_hl)?|H5\w+)\.h": ["record"]}
+DESIGN = "docs/design.md"
 
 HEADERS = {".hpp", ".h", ".hh"}
 SOURCES = {".cpp", ".cc", ".cxx"}
 OTHERS = {".def", ".inc", ".ipp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 PRAGMA_ONCE = re.compile(r"^\s*#\s*pragma\s+once\b")
+# A layer is a namespace too. Comments and texts in quotes are taken off first.
+NAMED = re.compile(r"(?<![\w:.])(?:::)?(?:lockstep::)?(%s)::" % "|".join(ALLOWED))
+NO_CODE = re.compile(r"""//.*|/\*.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)'""")
+# A row of the table of layers: | `src/core` | what lives there | what it may use |
+DESIGN_ROW = re.compile(r"^\| `src/(\w+)` \|.*\| ([^|]*) \|$")
 
 
-def problems_of(path, root):
-    """Yields (line number, problem) for a source file below root/src."""
+def problems_of(path, root, used):
+    """Yields (line number, problem) for a source file below root/src; adds the (layer, other layer) that it uses to `used`."""
     relative = path.relative_to(root / "src")
     layer = relative.parts[0]
     if layer not in ALLOWED:
         yield 1, f"src/{layer} is no layer; there are: {', '.join(ALLOWED)}"
         return
-    may = f"{layer} may include {', '.join([layer, *ALLOWED[layer]])}"
+    may = f"{layer} may use {', '.join([layer, *ALLOWED[layer]])}"
     lines = path.read_text(encoding="utf-8").splitlines()
     if path.suffix in HEADERS and not any(map(PRAGMA_ONCE.match, lines)):
         yield 1, "a header needs #pragma once"
@@ -49,41 +56,86 @@ def problems_of(path, root):
             yield number, f"{name}: paths start at src/, without '..'"
         # The search path holds src/, so <nn/model.hpp> finds what "nn/model.hpp" finds.
         elif parts[0] in ALLOWED:
+            used.add((layer, parts[0]))
             if parts[0] != layer and parts[0] not in ALLOWED[layer]:
                 yield number, f"{name}: {may}; not {parts[0]}"
         # "model.hpp" for "nn/model.hpp" would slip past the table.
         elif quote == '"' and ((path.parent / name).exists() or (root / "src" / name).exists()):
             yield number, f"{name}: paths start at src/ and name a layer"
         for pattern, owners in OWNERS.items():
-            if re.fullmatch(pattern, parts[-1]) and layer not in owners:
-                yield number, f"{name}: only {' and '.join(owners)} may include it"
+            if re.fullmatch(pattern, parts[-1]):
+                used.add((layer, pattern))
+                if layer not in owners:
+                    yield number, f"{name}: only {' and '.join(owners)} may include it"
+
+    # What comes in through another layer's header is used all the same.
+    for number, line in enumerate(lines, 1):
+        for other in NAMED.findall(NO_CODE.sub("", line)):
+            used.add((layer, other))
+            if other != layer and other not in ALLOWED[layer]:
+                yield number, f"{other}:: {may}; not {other}"
 
     own = [relative.with_suffix(suffix) for suffix in sorted(HEADERS) if path.with_suffix(suffix).exists()]
     if path.suffix in SOURCES and own and (not includes or Path(includes[0][2]) not in own):
         yield includes[0][0] if includes else 1, f"its own header comes first: {own[0]}"
 
 
+def unused_rules(used):
+    """Yields what is allowed above and not among `used`."""
+    own = Path(__file__).name
+    for layer, others in ALLOWED.items():
+        for other in others:
+            if (layer, other) not in used:
+                yield own, 1, f"{layer} may use {other}, and no file does: take it off the table"
+    for pattern, owners in OWNERS.items():
+        for layer in owners:
+            if (layer, pattern) not in used:
+                yield own, 1, f"{layer} may include {pattern}, and no file does: take it off the table"
+
+
+def design_problems(text):
+    """Yields where the table of layers in the text of docs/design.md is not the one above."""
+    told = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := DESIGN_ROW.match(line):
+            layer, uses = match.groups()
+            told[layer] = uses
+            expected = ", ".join(ALLOWED.get(layer, ["is no layer"])) or "nothing"
+            if uses != expected:
+                yield DESIGN, number, f"src/{layer} uses '{uses}', where mk/check_layers.py says '{expected}'"
+    if list(told) != list(ALLOWED):
+        yield DESIGN, 1, f"its table of layers has {', '.join(told) or 'no row'}; expected {', '.join(ALLOWED)}"
+
+
 def check(root):
-    """Lists (path, line, problem) for the tree root/src, and counts its files."""
+    """Lists (path, line, problem) for the tree root/src, and counts its files; also what they use."""
     files = sorted(p for p in (root / "src").rglob("*") if p.suffix in HEADERS | SOURCES | OTHERS)
-    return [(p.relative_to(root), *problem) for p in files for problem in problems_of(p, root)], len(files)
+    used = set()
+    found = [(p.relative_to(root), *problem) for p in files for problem in problems_of(p, root, used)]
+    return found, len(files), used
 
 
 def self_test():
-    """Each of the bad files breaks one rule, in its line 2; the good ones break none."""
+    """Each of the bad files breaks one rule, in its line 2; the good ones break none. Each rule is missed when it is unused."""
+    layers = list(ALLOWED)
+    for layer, others in ALLOWED.items():
+        assert all(layers.index(other) < layers.index(layer) for other in others), f"{layer} points upwards"
     upwards = [(a, b) for a in ALLOWED for b in ALLOWED if a != b and b not in ALLOWED[a]]
     # The rules in words, so that a slip in the table is seen here.
     for pair in ("math comm", "comm math", "data nn", "nn data", "data comm", "nn comm", "core math", "math nn",
-                 "comm algorithms", "algorithms record", "record comm", "record train", "train sweep",
-                 "sweep comm"):
+                 "comm algorithms", "algorithms record", "record comm", "record nn", "record train", "train sweep",
+                 "sweep comm", "sweep nn"):
         assert tuple(pair.split()) in upwards, pair
-    bad = [(f"src/{a}/a.cpp", f'\n#include "{b}/x.hpp"\n', f"{a} may include") for a, b in upwards]
+    bad = [(f"src/{a}/a.cpp", f'\n#include "{b}/x.hpp"\n', f"{a} may use") for a, b in upwards]
+    bad += [(f"src/{a}/a.cpp", f"\nint x = {b}::y;\n", f"{a} may use") for a, b in upwards]
     bad += [(f"src/{layer}/a.cpp", "\n#include <mpi.h>\n", "only comm") for layer in ALLOWED if layer != "comm"]
-    bad += [(f"src/{layer}/a.cpp", "\n#include <hdf5.h>\n", "only record and sweep")
-            for layer in ALLOWED if layer not in ("record", "sweep")]
+    bad += [(f"src/{layer}/a.cpp", "\n#include <hdf5.h>\n", "only record") for layer in ALLOWED if layer != "record"]
     bad += [
-        ("src/nn/layers/a.def", '\n#  include "comm/x.hpp"\n', "nn may include"),
-        ("src/nn/a.cpp", "\n#include <comm/x.hpp>\n", "nn may include"),
+        ("src/nn/layers/a.def", '\n#  include "comm/x.hpp"\n', "nn may use"),
+        ("src/nn/a.cpp", "\n#include <comm/x.hpp>\n", "nn may use"),
+        ("src/nn/a.cpp", "\nusing lockstep::comm::Communicator;\n", "nn may use"),
+        ("src/nn/a.cpp", '\nf("a", comm::x, "b");  // x\n', "nn may use"),
+        ("src/nn/a.cpp", "\nf('\"', ::lockstep::comm::x, '\"');\n", "nn may use"),
         ("src/math/a.cpp", '\n#include "math/../core/x.hpp"\n', "without '..'"),
         ("src/math/a.cpp", '\n#include "../comm/x.hpp"\n', "without '..'"),
         ("src/core/a.cpp", '\n#include "own.hpp"\n', "name a layer"),
@@ -101,7 +153,7 @@ def self_test():
         ("src/core/a.hpp", "// Comment.\n#pragma once\n"),
         ("src/comm/a.cpp", "#include <mpi.h>\n"),
         ("src/record/a.cpp", "#include <hdf5.h>\n"),
-        ("src/sweep/a.cpp", "#include <hdf5.h>\n"),
+        ("src/core/a.cpp", 'f("nn::x");  // nn::x\nstd::nn::x();\nrunn::x();\n'),
         ("src/core/a.cpp", '// #include "nn/x.hpp"\n#include "nlohmann/json.hpp"\n'),
     ]
     for name, text, expected in bad + [(*case, None) for case in good]:
@@ -110,21 +162,35 @@ def self_test():
                 path = Path(folder) / file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(content)
-            found, _ = check(Path(folder))
+            found, _, _ = check(Path(folder))
             right = not found if expected is None else len(found) == 1 and expected in found[0][2]
-            if right and expected and "#include" in text:
+            if right and expected and ("#include" in text or "::" in text):
                 right = found[0][1] == 2
             if not right:
                 sys.exit(f"check_layers.py: self-test fails on {name} {text!r}: expected {expected}, found {found}")
-    return len(bad), len(good)
+
+    every_rule = {(a, b) for a in ALLOWED for b in ALLOWED[a]} | {(a, b) for b in OWNERS for a in OWNERS[b]}
+    assert not list(unused_rules(every_rule))
+    for rule in every_rule:
+        [(_, _, problem)] = unused_rules(every_rule - {rule})
+        assert problem.startswith(f"{rule[0]} may") and rule[1] in problem, problem
+
+    rows = [f"| `src/{layer}` | what lives there | {', '.join(ALLOWED[layer]) or 'nothing'} |" for layer in ALLOWED]
+    assert not list(design_problems("\n".join(rows)))
+    for wrong in (rows[1:], [*rows, "| `src/x` | y | core |"], [rows[0], rows[1].replace("core", "comm"), *rows[2:]],
+                  [*reversed(rows)], []):
+        assert list(design_problems("\n".join(wrong))), wrong
+    return len(bad), len(good), len(every_rule)
 
 
 def main(arguments):
     if set(arguments) - {"--self-test"}:
         sys.exit(__doc__)
     if arguments:
-        print("check-layers: self-test: %d violations found, %d good files passed" % self_test())
-    found, files = check(Path(__file__).resolve().parents[1])
+        print("check-layers: self-test: %d violations found, %d good files passed, %d rules missed" % self_test())
+    root = Path(__file__).resolve().parents[1]
+    found, files, used = check(root)
+    found += [*unused_rules(used), *design_problems((root / DESIGN).read_text(encoding="utf-8"))]
     for path, number, problem in found:
         print(f"{path}:{number}: {problem}")
     print(f"check-layers: {files} files, {len(found) or 'no'} problem{'' if len(found) == 1 else 's'}")

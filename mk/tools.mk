@@ -11,7 +11,7 @@ check-format: ## Fail if a source is not formatted, or a script does not pass sh
 	@shellcheck --severity=warning $(scripts)
 tidy: check-deps ## Static analysis with clang-tidy
 	clang-tidy --quiet $(sources) -- -std=c++20 -Isrc $(gemm_defines) $(lib_cflags) $(shell $(CXX) --showme:compile 2>/dev/null)
-check-layers: ## Fail on an #include that points upwards
+check-layers: ## Fail on a layer that uses one above it, and on a rule that nobody needs
 	@/usr/bin/python3 mk/check_layers.py --self-test
 
 help: ## This list

@@ -29,6 +29,7 @@ COLORS: dict[str, tuple[str, str]] = {
     "bound": ("#7b8794", "#8b96a3"),
     "old": ("#3a3a9e", "#b0b0ff"),
 }
+# The algorithms that have a colour and a mark of their own; others share these by turns.
 MARKERS = {"serial": "s", "parallel_sgd": "o", "param_avg": "^", "w_param_avg": "D", "drift_avg": "v"}
 OTHER_MARKERS = ("P", "X", "*")
 # How variants of one algorithm differ: dash and mark; the colour stays.
@@ -45,10 +46,10 @@ DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (8, 3)), (
 
 def algorithm_color(algorithm: str, known: list[str] | None = None) -> str:
     """The colour's name. An algorithm that is not in the table gets one of the others by its place among the unknown."""
-    if algorithm in COLORS:
+    if algorithm in MARKERS:
         return algorithm
-    strangers = sorted(a for a in (known or [algorithm]) if a not in COLORS)
-    return f"other{strangers.index(algorithm) % 3 + 1}" if algorithm in strangers else "other1"
+    strangers = sorted({a for a in (known or [algorithm]) if a not in MARKERS})
+    return f"other{strangers.index(algorithm) % len(OTHER_MARKERS) + 1}" if algorithm in strangers else "other1"
 
 
 def mark(color: str, variant: int = 0) -> tuple[str, bool]:

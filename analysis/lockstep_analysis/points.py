@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from lockstep_analysis.errors import NotComparable
 from lockstep_analysis.runs import PHASES, Run, as_text
 from lockstep_analysis.statistics import Estimate, median_over_runs, resampled_medians, spread
 
-ALGORITHM_ORDER = ("serial", "parallel_sgd", "param_avg", "w_param_avg", "drift_avg")
+ALGORITHM_ORDER = ("serial", "parallel_sgd", "param_avg", "w_param_avg", "drift_avg")  # others after them, by name
 # Runs that differ in one of these answer different questions: what is learnt, from what, and what a batch means.
 PROBLEM_KEYS = ("dataset", "model", "gradient")
 SAMPLE_KEYS = ("train_samples", "synthetic_train")
@@ -71,6 +72,15 @@ class Point:
     def samples(self) -> int:
         """Samples of an epoch, all ranks."""
         return int(round(float(np.median(self.first.series["epochs/samples"]))))
+
+    @cached_property
+    def batch_a_rank(self) -> int:
+        """Samples of a rank's step. Whether ranks share a batch or have one each is seen in the steps of an epoch, as algorithms
+        that are new to this analysis may do either."""
+        steps = round(float(np.median(self.first.series["epochs/steps"])))
+        if steps == math.ceil(self.samples / self.batch):
+            return min(self.batch, self.samples) // self.ranks
+        return min(self.batch, self.samples // self.ranks)
 
     @cached_property
     def epoch_groups(self) -> list[np.ndarray]:

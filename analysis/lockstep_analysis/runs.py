@@ -14,7 +14,7 @@ import numpy as np
 
 from lockstep_analysis.errors import NoRuns
 
-NEWEST_SCHEMA = 2  # 2 added the group /segments: the attempts that a run was made in
+NEWEST_SCHEMA = 1  # of src/record/run_record.hpp; what docs/run_file.md lets a file have or lack does not count
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 # Options that change neither the training nor its clock: runs that differ in these alone repeat each other.
@@ -108,7 +108,7 @@ class Run:
 
     @property
     def lost_s(self) -> float:
-        """Seconds of work that interruptions cost (schema 2)."""
+        """Seconds of work that interruptions cost; 0 for a file of old, which has no segments."""
         return float(np.nansum(self.segments.get("lost_s", [0.0])))
 
     def settings(self) -> str:
@@ -188,7 +188,9 @@ def read_open_file(file: h5py.File, path: Path) -> Run:
         raise NotARun("HDF5, but not a run file (no schema_version)")
     schema = int(file.attrs["schema_version"])
     if schema > NEWEST_SCHEMA:
-        raise NotARun(f"schema {schema} is newer than this analysis ({NEWEST_SCHEMA})")
+        raise NotARun(
+            f"written by a newer Lockstep: its schema_version is {schema}, and this analysis reads {NEWEST_SCHEMA} or older"
+        )
     if "provenance" not in file or "ranks" not in file["provenance"]:
         raise NotARun("a run file that lacks something: /provenance/ranks")
     provenance = file["provenance"].id

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
 
@@ -86,14 +87,25 @@ def weak_series(points: list[Point]) -> dict[str, list[Point]]:
     of a step may grow along."""
 
     def key(p: Point) -> tuple[str, int, int]:
-        batch = p.batch // p.ranks if p.algorithm == "parallel_sgd" else p.batch
-        return series_key(p, (*SAMPLE_KEYS, "batch_size")), p.samples // p.ranks, batch
+        return series_key(p, (*SAMPLE_KEYS, "batch_size")), work_a_rank(p), batch_a_rank(p)
 
-    found = _series(points, key, (*SAMPLE_KEYS, "batch_size"))
+    found = _series(points, key, (*SAMPLE_KEYS, "batch_size"), {"samples a rank": work_a_rank, "a step and rank": batch_a_rank})
     return {name: members for name, members in found.items() if len({p.samples for p in members}) > 1}
 
 
-def _series(points: list[Point], key, besides: tuple[str, ...]) -> dict[str, list[Point]]:
+def work_a_rank(point: Point) -> int:
+    return point.samples // point.ranks
+
+
+def batch_a_rank(point: Point) -> int:
+    return point.batch_a_rank
+
+
+def _series(
+    points: list[Point], key, besides: tuple[str, ...], same: dict[str, Callable[[Point], int]] | None = None
+) -> dict[str, list[Point]]:
+    """label -> points of equal key. A label tells the settings that set its series apart, but for `besides`, which vary within
+    a series; and of `same`, which do not, what differs between series of one algorithm."""
     groups: dict[object, list[Point]] = defaultdict(list)
     for point in points:
         if point.algorithm != "serial":
@@ -101,4 +113,10 @@ def _series(points: list[Point], key, besides: tuple[str, ...]) -> dict[str, lis
     chosen = [sorted(g, key=lambda p: p.ranks) for g in groups.values() if len({p.ranks for p in g}) > 1]
     # What tells the series apart, not the points within one.
     keys = [k for k in varying([p for g in chosen for p in g]) if k not in ("ranks", *besides)]
-    return {label(g[0], keys): g for g in chosen}
+
+    def name(first: Point) -> str:
+        rivals = [g[0] for g in chosen if g[0].algorithm == first.algorithm]
+        more = [f"{of(first)} {what}" for what, of in (same or {}).items() if len({of(p) for p in rivals}) > 1]
+        return ", ".join([label(first, keys), *more])
+
+    return {name(g[0]): g for g in chosen}

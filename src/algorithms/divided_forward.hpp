@@ -7,6 +7,7 @@
 #include "algorithms/algorithm.hpp"
 #include "comm/shared_window.hpp"
 #include "core/aligned.hpp"
+#include "math/gemm.hpp"
 
 namespace lockstep::algorithms {
 
@@ -32,7 +33,8 @@ class DividedForward {
                  std::size_t largest_rows);
 
   /// Computes this rank's contribution for the node's samples, `in` [rows.all, features], and writes it where
-  /// the others read it after a wait.
+  /// the others read it after a wait; after streamed stores, simd::fence_streams() must come before that
+  /// wait.
   void contribute(const Worker& worker, math::ConstMatrix in, const Rows& rows, math::Stores stores);
   /// After that wait: the contributions of all ranks for this rank's samples. They hold until the next wait.
   [[nodiscard]] std::span<const math::ConstMatrix> contributions(const Rows& rows);

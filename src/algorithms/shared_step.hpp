@@ -30,8 +30,9 @@ namespace lockstep::algorithms {
 ///   4. the update of those parts, which a plain step makes while the gradient is computed; and a wait,
 ///      unless the next step begins with one.
 /// So no gradient of a large fully connected layer is sent, or even stored, within a node. What others read
-/// is written past the caches: a line that lies in another core's cache would have to be taken away from it
-/// first. The sums are those of serial SGD at the global batch, up to rounding.
+/// is written past the caches where a trial finds that quicker: a line that lies in another core's cache
+/// would have to be taken away from it first. The sums are those of serial SGD at the global batch, up to
+/// rounding.
 class SharedStep {
  public:
   /// Collective over the ranks of `worker`. Takes the parameters' present values. `node` holds the ranks that

@@ -8,6 +8,7 @@
 #include "algorithms/algorithm.hpp"
 #include "core/aligned.hpp"
 #include "data/batches.hpp"
+#include "math/matrix.hpp"
 
 namespace lockstep::algorithms {
 

@@ -57,9 +57,9 @@ constexpr auto absent = [] {
   return missing;
 }();
 
-GemmShape shape_of(ConstMatrix a, Op op_a, [[maybe_unused]] ConstMatrix b, [[maybe_unused]] Op op_b, Matrix c,
-                   Stores stores) {
-  const GemmShape shape{op_a, op_b, c.rows, c.cols, op_a == Op::none ? a.cols : a.rows, stores};
+GemmShape shape_of(ConstMatrix a, Op op_a, [[maybe_unused]] ConstMatrix b, [[maybe_unused]] Op op_b,
+                   Matrix c) {
+  const GemmShape shape{op_a, op_b, c.rows, c.cols, op_a == Op::none ? a.cols : a.rows};
   assert((op_a == Op::none ? a.rows : a.cols) == shape.m);
   assert((op_b == Op::none ? b.rows : b.cols) == shape.k);
   assert((op_b == Op::none ? b.cols : b.rows) == shape.n);
@@ -70,13 +70,13 @@ GemmShape shape_of(ConstMatrix a, Op op_a, [[maybe_unused]] ConstMatrix b, [[may
 
 void Gemm::multiply(float alpha, ConstMatrix a, Op op_a, ConstMatrix b, Op op_b, float beta, Matrix c,
                     Stores stores) const {
-  const GemmShape shape = shape_of(a, op_a, b, op_b, c, stores);
+  const GemmShape shape = shape_of(a, op_a, b, op_b, c);
   if (shape.m == 0 || shape.n == 0) return;
-  run(shape, alpha, a, b, beta, c);
+  run(shape, stores, alpha, a, b, beta, c);
 }
 
 void Gemm::multiply_add_row(ConstMatrix a, ConstMatrix b, std::span<const float> row, Matrix c) const {
-  const GemmShape shape = shape_of(a, Op::none, b, Op::none, c, Stores::cached);
+  const GemmShape shape = shape_of(a, Op::none, b, Op::none, c);
   assert(row.size() == shape.n);
   if (shape.m == 0 || shape.n == 0) return;
   run_add_row(shape, a, b, row, c);
@@ -85,7 +85,7 @@ void Gemm::multiply_add_row(ConstMatrix a, ConstMatrix b, std::span<const float>
 void Gemm::run_add_row(const GemmShape& shape, ConstMatrix a, ConstMatrix b, std::span<const float> row,
                        Matrix c) const {
   for (std::size_t i = 0; i < shape.m; ++i) std::ranges::copy(row, c.row(i).begin());
-  run(shape, 1.0F, a, b, 1.0F, c);
+  run(shape, Stores::cached, 1.0F, a, b, 1.0F, c);
 }
 
 std::span<const GemmRow> gemm_table() { return table; }

@@ -15,14 +15,13 @@ namespace lockstep::math {
 enum class Op { none, transpose };
 
 /// How C is written: as usual, or past the caches where the backend can, because other ranks read it next.
-/// Whoever streams calls simd::fence_streams() before telling them.
+/// Whoever asks for the latter calls simd::fence_streams() before telling them.
 enum class Stores { cached, streamed };
 
 /// The sizes of one product C[m, n] = op(A)[m, k] op(B)[k, n]; 2 m n k floating-point operations.
 struct GemmShape {
   Op op_a, op_b;
   std::size_t m, n, k;
-  Stores stores = Stores::cached;
   [[nodiscard]] double flop() const {
     return 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   }
@@ -58,8 +57,8 @@ class Gemm {
   virtual void adopt(std::span<const GemmChoice> /*choices*/) {}
 
  protected:
-  virtual void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
-                   Matrix c) const = 0;
+  virtual void run(const GemmShape& shape, Stores stores, float alpha, ConstMatrix a, ConstMatrix b,
+                   float beta, Matrix c) const = 0;
   /// Unless a backend knows better: C is filled with the row, and the product added to it.
   virtual void run_add_row(const GemmShape& shape, ConstMatrix a, ConstMatrix b, std::span<const float> row,
                            Matrix c) const;

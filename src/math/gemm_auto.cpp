@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/names.hpp"
@@ -25,14 +26,10 @@ double distance(const GemmShape& a, const GemmShape& b) {
 }
 
 /// Shapes that were prepared or adopted go to the backend chosen for them; others to that of the nearest one
-/// with the same transpositions, or to the first row of the table where there is none.
+/// with the same transpositions, or to the first candidate where there is none.
 class AutoGemm final : public Gemm {
  public:
-  AutoGemm() {
-    for (const GemmRow& row : gemm_table())
-      if (row.make != make_auto_gemm) candidates_.push_back({row.name, row.make()});
-    forget();
-  }
+  explicit AutoGemm(std::vector<GemmCandidate> candidates) : candidates_(std::move(candidates)) { forget(); }
 
   void prepare(std::span<const GemmShape> shapes) override {
     std::vector<GemmChoice> kept = read_gemm_cache();
@@ -67,9 +64,9 @@ class AutoGemm final : public Gemm {
   }
 
  protected:
-  void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
+  void run(const GemmShape& shape, Stores stores, float alpha, ConstMatrix a, ConstMatrix b, float beta,
            Matrix c) const override {
-    found(shape).multiply(alpha, a, shape.op_a, b, shape.op_b, beta, c);
+    found(shape).multiply(alpha, a, shape.op_a, b, shape.op_b, beta, c, stores);
   }
   void run_add_row(const GemmShape& shape, ConstMatrix a, ConstMatrix b, std::span<const float> row,
                    Matrix c) const override {
@@ -117,6 +114,15 @@ class AutoGemm final : public Gemm {
 
 }  // namespace
 
-std::unique_ptr<Gemm> make_auto_gemm() { return std::make_unique<AutoGemm>(); }
+std::unique_ptr<Gemm> make_gemm_that_chooses(std::vector<GemmCandidate> candidates) {
+  return std::make_unique<AutoGemm>(std::move(candidates));
+}
+
+std::unique_ptr<Gemm> make_auto_gemm() {
+  std::vector<GemmCandidate> candidates;
+  for (const GemmRow& row : gemm_table())
+    if (row.make != make_auto_gemm) candidates.push_back({row.name, row.make()});
+  return make_gemm_that_chooses(std::move(candidates));
+}
 
 }  // namespace lockstep::math

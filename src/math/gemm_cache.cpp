@@ -14,6 +14,7 @@
 
 #include "core/build_info.hpp"
 #include "core/json.hpp"
+#include "core/processor.hpp"
 #include "math/gemm_choice.hpp"
 
 namespace lockstep::math {
@@ -25,20 +26,6 @@ std::string host() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
   return name.data();
-}
-
-std::string cpu_model() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) return line.substr(std::min(line.size(), line.find(": ") + 2));
-  return "unknown";
-}
-
-// Everything but the host that a measured time depends on.
-std::string build() {
-  return fmt::format("{} {}{} | {} | {} | {} | {}", build_info::version, build_info::git_sha,
-                     build_info::git_dirty ? "+" : "", build_info::compiler, build_info::flags,
-                     blas_description(), cpu_model());
 }
 
 // FNV-1a.
@@ -67,10 +54,16 @@ bool is_backend(const std::string& name) {
 
 }  // namespace
 
+std::string gemm_cache_build() {
+  return fmt::format("{} {}{} | {} | {} | {} | {}", build_info::version, build_info::git_sha,
+                     build_info::git_dirty ? "+" : "", build_info::compiler, build_info::flags,
+                     blas_description(), processor());
+}
+
 std::filesystem::path gemm_cache_path() {
   const std::filesystem::path in = folder();
   if (in.empty()) return {};
-  return in / fmt::format("gemm-{}-{:016x}.json", host(), hash(build()));
+  return in / fmt::format("gemm-{}-{:016x}.json", host(), hash(gemm_cache_build()));
 }
 
 std::vector<GemmChoice> read_gemm_cache() {
@@ -78,7 +71,7 @@ std::vector<GemmChoice> read_gemm_cache() {
   if (!file) return {};
   const Json content = Json::parse(file, nullptr, /*allow_exceptions=*/false);
   if (!content.is_object() || content.value("format", Json()) != format_version ||
-      content.value("host", Json()) != host() || content.value("build", Json()) != build())
+      content.value("host", Json()) != host() || content.value("build", Json()) != gemm_cache_build())
     return {};
   const Json kept = content.value("choices", Json());
   if (!kept.is_object()) return {};
@@ -96,7 +89,8 @@ void write_gemm_cache(const std::vector<GemmChoice>& choices) {
   if (path.empty()) return;
   Json kept = Json::object();
   for (const GemmChoice& choice : choices) kept[to_text(choice.shape)] = choice.backend;
-  const Json content = {{"format", format_version}, {"host", host()}, {"build", build()}, {"choices", kept}};
+  const Json content = {
+      {"format", format_version}, {"host", host()}, {"build", gemm_cache_build()}, {"choices", kept}};
   std::error_code failure;
   std::filesystem::create_directories(path.parent_path(), failure);
   // A name of this process's own: jobs on this host may write at the same time, and the last one stays.

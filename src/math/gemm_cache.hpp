@@ -10,9 +10,12 @@
 
 namespace lockstep::math {
 
+/// All but the host that measured times depend on, in one line: commit, compiler, flags, BLAS and its kernel,
+/// processor.
+[[nodiscard]] std::string gemm_cache_build();
+
 /// Where choices are kept: $LOCKSTEP_CACHE_DIR, else $XDG_CACHE_HOME/lockstep, else ~/.cache/lockstep. The
-/// file's name tells the host and a hash of all that measured times depend on: commit, compiler, flags, BLAS
-/// and its kernel, processor. Empty where there is no such folder to name.
+/// file's name tells the host and a hash of gemm_cache_build(). Empty where there is no such folder to name.
 [[nodiscard]] std::filesystem::path gemm_cache_path();
 
 /// The choices kept for this host and build; none when the file is absent, unreadable, torn, of another host

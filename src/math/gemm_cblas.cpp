@@ -29,7 +29,7 @@ class CblasGemm final : public Gemm {
   CblasGemm() { use_one_thread(); }
 
  protected:
-  void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
+  void run(const GemmShape& shape, Stores /*stores*/, float alpha, ConstMatrix a, ConstMatrix b, float beta,
            Matrix c) const override {
     const auto size = [](std::size_t n) { return static_cast<int>(n); };
     cblas_sgemm(CblasRowMajor, transpose(shape.op_a), transpose(shape.op_b), size(shape.m), size(shape.n),

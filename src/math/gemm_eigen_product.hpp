@@ -31,7 +31,7 @@ void multiply_into(float alpha, const A& a, const B& b, float beta, Map& c) {
 
 class EigenGemm final : public Gemm {
  protected:
-  void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
+  void run(const GemmShape& shape, Stores /*stores*/, float alpha, ConstMatrix a, ConstMatrix b, float beta,
            Matrix c) const override {
     const ConstMap a_map = map(a);
     const ConstMap b_map = map(b);

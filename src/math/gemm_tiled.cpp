@@ -167,19 +167,19 @@ class TiledGemm final : public Gemm {
   TiledGemm() : packed_(largest_depth * tile_vectors * simd::width) {}
 
  protected:
-  void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
+  void run(const GemmShape& shape, Stores stores, float alpha, ConstMatrix a, ConstMatrix b, float beta,
            Matrix c) const override {
-    multiply_blocks(shape, alpha, a, b, beta, c, c);
+    multiply_blocks(shape, stores, alpha, a, b, beta, c, c);
   }
   void run_add_row(const GemmShape& shape, ConstMatrix a, ConstMatrix b, std::span<const float> row,
                    Matrix c) const override {
-    multiply_blocks(shape, 1.0F, a, b, 1.0F, {row.data(), shape.m, shape.n, 0}, c);
+    multiply_blocks(shape, Stores::cached, 1.0F, a, b, 1.0F, {row.data(), shape.m, shape.n, 0}, c);
   }
 
  private:
   // C = alpha op(A) op(B) + beta D, with D as TileResult has it.
-  void multiply_blocks(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
-                       ConstMatrix d, Matrix c) const {
+  void multiply_blocks(const GemmShape& shape, Stores stores, float alpha, ConstMatrix a, ConstMatrix b,
+                       float beta, ConstMatrix d, Matrix c) const {
     const bool in_place = shape.op_b == Op::none && alpha == 1.0F && in_place_pays(b.stride);
     const std::size_t deepest = in_place ? largest_depth : largest_packed_depth;
     const std::size_t blocks = std::max<std::size_t>(1, divide_up(shape.k, deepest));
@@ -205,13 +205,13 @@ class TiledGemm final : public Gemm {
                        : pack(shape, alpha, b, depth_begin, depth, column, columns);
         const bool last = block + 1 == blocks;  // what is read again should not be streamed
         multiply_panel(shape, a, panel, as_it_lies && !in_place, depth_begin, column, block_beta, block_d, c,
-                       last && streams(shape, c));
+                       last && streams(stores, c));
       }
     }
   }
 
-  static bool streams(const GemmShape& shape, Matrix c) {
-    return shape.stores == Stores::streamed && simd::can_stream(c.data) && c.stride % simd::width == 0;
+  static bool streams(Stores stores, Matrix c) {
+    return stores == Stores::streamed && simd::can_stream(c.data) && c.stride % simd::width == 0;
   }
 
   // Returns panel[l, j] = alpha op(B)[depth_begin + l, column + j], zero beyond the last column.

@@ -20,7 +20,7 @@ class XsmmGemm final : public Gemm {
   XsmmGemm() : without_kernel_(make_tiled_gemm()) { libxsmm_init(); }
 
  protected:
-  void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
+  void run(const GemmShape& shape, Stores stores, float alpha, ConstMatrix a, ConstMatrix b, float beta,
            Matrix c) const override {
     const bool copies_b = shape.op_b == Op::transpose;
     const bool scales = alpha != 1.0F;
@@ -30,7 +30,8 @@ class XsmmGemm final : public Gemm {
     const libxsmm_smmfunction kernel =
         shape.k == 0 ? nullptr : find_kernel(shape, kernel_a.stride, b_stride, beta != 0.0F, c.stride);
     // No depth to sum over, too large a kernel for libxsmm, or a processor for which it generates none.
-    if (kernel == nullptr) return without_kernel_->multiply(alpha, a, shape.op_a, b, shape.op_b, beta, c);
+    if (kernel == nullptr)
+      return without_kernel_->multiply(alpha, a, shape.op_a, b, shape.op_b, beta, c, stores);
 
     if (beta != 0.0F && beta != 1.0F)
       for (std::size_t i = 0; i < c.rows; ++i)

@@ -45,6 +45,8 @@ struct GradientTarget {
   std::span<float> values;
   float scale = 1.0F;
   float keep = 0.0F;  ///< 0: old values are not read
+  /// Of large parts; what is small, such as a bias, may be stored as usual whatever is said here. After
+  /// streamed stores, simd::fence_streams() must come before others read the values.
   math::Stores stores = math::Stores::cached;
 };
 

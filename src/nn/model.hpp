@@ -95,7 +95,7 @@ class Model {
   [[nodiscard]] std::size_t published_floats(std::size_t rows) const;
   /// Copies what the divided gradients of the `own` samples just backpropagated depend on, inputs apart, to
   /// their place from first_row on in `memory`, which has room for `rows` samples and is read by others next.
-  /// The stores are streamed: call simd::fence_streams() before telling them.
+  /// After streamed stores, simd::fence_streams() must come before they are told.
   void publish(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own,
                math::Stores stores) const;
   /// Adds the gradients of the layers whose gradient is divided, over the samples whose inputs are `in` and

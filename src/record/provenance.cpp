@@ -27,6 +27,7 @@
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/processor.hpp"
 #include "record/hdf5.hpp"
 
 namespace lockstep::record {
@@ -56,15 +57,6 @@ std::map<std::string, std::string> key_values(const fs::path& path) {
     if (const auto colon = line.find(':'); colon != std::string::npos)
       values.emplace(trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
   return values;
-}
-
-// x86 has a model's name; Arm only the numbers of its maker and its design.
-std::string cpu_model() {
-  auto values = key_values("/proc/cpuinfo");
-  if (values.contains("model name")) return values["model name"];
-  if (values.contains("CPU part"))
-    return fmt::format("implementer {}, part {}", values["CPU implementer"], values["CPU part"]);
-  return values.contains("cpu") ? values["cpu"] : unknown;
 }
 
 // "32768K" or "13146588 kB" in bytes.
@@ -123,7 +115,7 @@ Json host_provenance() {
   Json host = {
       {"hostname", named ? system.nodename : unknown},
       {"kernel", named ? fmt::format("{} {} {}", system.sysname, system.release, system.machine) : unknown},
-      {"cpu_model", cpu_model()}};
+      {"cpu_model", processor()}};
   if (const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN); cpus > 0) host["online_cpus"] = cpus;
   host["smt"] = [] {
     const std::string active = first_line("/sys/devices/system/cpu/smt/active");

@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "algorithms/algorithm.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "math/gemm.hpp"
 #include "train/check.hpp"
 
 namespace lockstep::sweep {

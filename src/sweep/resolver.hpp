@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "data/dataset.hpp"
 #include "sweep/point.hpp"
 #include "train/run_config.hpp"
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin"))
@@ -79,9 +80,10 @@ def copy(path, to, provenance=None, config=None, scale=None, **attributes):
 
 
 def add_segments(path):
-    """Makes it a file of schema 2: a run of two attempts."""
+    """Makes it a run of two attempts."""
     with h5py.File(path, "r+") as file:
-        file.attrs["schema_version"] = 2
+        if "segments" in file:
+            del file["segments"]
         group = file.create_group("segments")
         group["started"] = ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"]
         group["finished"] = ["2026-01-01T00:10:00Z", "2026-01-01T01:10:00Z"]
@@ -90,3 +92,16 @@ def add_segments(path):
         group["lost_s"], group["restart_count"] = [4.5, 0.0], [0, 1]
         group["job"], group["hosts"] = ["12", "12"], ["n1,n1", "n2,n2"]
     return path
+
+
+def rename(path, to, algorithm, **exchange):
+    """A copy of a run file as an algorithm of another name would have left it: of /exchange it has `exchange` alone, each a
+    number of every epoch and rank, or without that what every algorithm that averages tells."""
+    to = copy(path, to, config={"algorithm": algorithm})
+    with h5py.File(to, "r+") as file:
+        kept = ("sent_bytes", "averages") if not exchange else ()
+        for name in set(file["exchange"]) - {*kept}:
+            del file["exchange"][name]
+        for name, value in exchange.items():
+            file["exchange"][name] = np.full(file["epochs/train_s"].shape, float(value))
+    return to

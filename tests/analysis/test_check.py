@@ -125,9 +125,6 @@ def test_mixed_hosts(variant):
 
 def test_interrupted_and_diverged_runs_are_told(variant, serial_run, tmp_path):
     path = copy(serial_run, tmp_path / "again/a.h5", provenance=CLEAN)
-    with h5py.File(path, "r+") as file:
-        if "segments" in file:
-            del file["segments"]
     add_segments(path)
     assert "1 run interrupted and resumed (4 s" in words(group_points(load_runs([path])[0]))
     path = copy(serial_run, tmp_path / "gone/a.h5", status="failed")

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Reading: every layout that was ever written, and every kind of file that is none."""
 
+import re
 import shutil
 import time
 
 import h5py
 import numpy as np
 import pytest
-from made_runs import add_segments, analysis, copy  # also finds the package
+from made_runs import ROOT, add_segments, analysis, copy  # also finds the package
 
 from lockstep_analysis.points import group_points
 from lockstep_analysis.runs import NEWEST_SCHEMA, NotARun, load_runs, read_run
@@ -25,22 +26,40 @@ def test_a_run_is_read_as_it_was_written(serial_run):
         for name in ("epochs/epoch_s", "epochs/compute_s", "epochs/test_accuracy"):
             assert np.array_equal(run.series[name], file[name][()], equal_nan=True)
         assert run.run_id == file.attrs["run_id"] and run.provenance["git_sha"] == file["provenance/git_sha"].asstr()[()]
-    assert run.ranks == 1 and run.epochs == 7 and run.schema in (1, 2) and run.config["algorithm"] == "serial"
+    assert run.ranks == 1 and run.epochs == 7 and run.config["algorithm"] == "serial"
 
 
-def test_schema_2_tells_of_the_attempts(serial_run, tmp_path):
-    path = copy(serial_run, tmp_path / "two.h5")
+def test_segments_tell_of_the_attempts(serial_run, tmp_path):
+    run = read_run(serial_run)
+    assert run.lost_s == 0 and len(run.segments["started"]) == 1
+    run = read_run(add_segments(copy(serial_run, tmp_path / "two.h5")))
+    assert run.lost_s == 4.5 and len(run.segments["started"]) == 2
+
+
+def test_a_file_from_before_there_were_segments_is_read(serial_run, tmp_path):
+    path = copy(serial_run, tmp_path / "old.h5")
     with h5py.File(path, "r+") as file:
-        if "segments" in file:
-            del file["segments"]
-    run = read_run(add_segments(path))
-    assert run.schema == 2 and run.lost_s == 4.5 and len(run.segments["started"]) == 2
+        del file["segments"]
+    run = read_run(path)
+    assert run.lost_s == 0 and not run.segments and run.epochs == 7
+
+
+def test_writer_analysis_and_description_have_one_schema_version(serial_run):
+    """What the program really writes, what its source and docs/run_file.md say, and what the analysis reads."""
+    with h5py.File(serial_run) as file:
+        written = int(file.attrs["schema_version"])
+    assert read_run(serial_run).schema == written == NEWEST_SCHEMA
+    for name, said in (
+        ("src/record/run_record.hpp", r"^inline constexpr int schema_version = (\d+);$"),
+        ("docs/run_file.md", r"^\| `schema_version` \| int32 \| version of this layout: (\d+) \|$"),
+    ):
+        assert re.findall(said, (ROOT / name).read_text(), re.MULTILINE) == [str(NEWEST_SCHEMA)], name
 
 
 def test_a_newer_schema_is_refused_by_name(serial_run, tmp_path):
-    assert f"schema {NEWEST_SCHEMA + 1} is newer" in reason(
-        copy(serial_run, tmp_path / "new.h5", schema_version=NEWEST_SCHEMA + 1)
-    )
+    newer = NEWEST_SCHEMA + 1
+    said = reason(copy(serial_run, tmp_path / "new.h5", schema_version=newer))
+    assert f"newer Lockstep: its schema_version is {newer}, and this analysis reads {NEWEST_SCHEMA} or older" in said
 
 
 def test_torn_and_foreign_files_say_what_they_are(serial_run, tmp_path):

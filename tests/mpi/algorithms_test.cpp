@@ -2,7 +2,9 @@
 // The equivalences that training algorithms owe each other, on however many ranks the test is run.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
+#include <string_view>
 
 #include <gtest/gtest.h>
 
@@ -27,16 +29,21 @@ struct Outcome {
   double loss_sum = 0.0;  // of the last epoch, over all ranks
 };
 
-Outcome train(const comm::Communicator& ranks, const Settings& settings) {
-  Rig rig(ranks, settings);
-  const auto algorithm = find_algorithm(settings.algorithm).make();
+std::unique_ptr<Algorithm> start(Rig& rig, const Settings& settings) {
+  auto algorithm = find_algorithm(settings.algorithm).make();
   Fields fields;
   algorithm->describe(fields);
   for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
+  algorithm->start(rig.worker());
+  return algorithm;
+}
+
+Outcome train(const comm::Communicator& ranks, const Settings& settings) {
+  Rig rig(ranks, settings);
   Outcome outcome;
   outcome.initial = rig.parameters();
   outcome.parameters.resize(outcome.initial.size());
-  algorithm->start(rig.worker());
+  const auto algorithm = start(rig, settings);
   for (std::uint32_t epoch = 0; epoch < settings.epochs; ++epoch) {
     rig.phases().restart();
     outcome.epochs.push_back(algorithm->run_epoch(epoch));
@@ -52,11 +59,14 @@ Outcome train(const comm::Communicator& ranks, const Settings& settings) {
   return outcome;
 }
 
-double observed(const Outcome& outcome, const std::string& name) {
-  for (const Observation& seen : outcome.observations)
+double value_of(const std::vector<Observation>& observations, const std::string& name) {
+  for (const Observation& seen : observations)
     if (seen.name == name) return seen.value;
   ADD_FAILURE() << "no observation " << name;
   return 0;
+}
+double observed(const Outcome& outcome, const std::string& name) {
+  return value_of(outcome.observations, name);
 }
 
 // Of two parameter sets that went the same way but for rounding.
@@ -248,22 +258,70 @@ TEST(ParamAvg, AveragesAsOftenAsItIsTold) {
   EXPECT_EQ(averages(1, {{"avg_steps", 2}}), static_cast<double>((steps + 1) / 2));
 }
 
-TEST(ParamAvg, IsNotDisturbedByBeingLookedAtBetweenAverages) {
-  Settings settings{.algorithm = "param_avg", .options = {{"avg_freq", 2}}};
-  const Outcome unseen = train(world(), settings);
-  settings.export_every_epoch = true;
-  const Outcome seen = train(world(), settings);
-  EXPECT_EQ(unseen.parameters, seen.parameters);
-  EXPECT_EQ(observed(unseen, "sent_bytes"), observed(seen, "sent_bytes"));
+// Those that average do so at the end of the training alone: being looked at comes between averages.
+Settings averaging_at_the_end(std::string_view algorithm) {
+  Settings settings{.algorithm = std::string(algorithm)};
+  Fields fields;
+  const auto made = find_algorithm(algorithm).make();
+  made->describe(fields);
+  const Json seldom = {{"avg_freq", 0}, {"drift_threshold", 1.0}, {"check_steps", 2}};
+  for (const auto& [key, value] : seldom.items())
+    if (fields.find(key) != nullptr) settings.options[key] = value;
+  return settings;
 }
 
-TEST(ParamAvg, ExportsTheAverageOfTheRanksWhereverTheyAre) {
-  // What is exported after epoch 1 of 2, before any average, is what averaging there would have given.
-  Settings settings{.algorithm = "drift_avg", .epochs = 1, .options = {{"drift_threshold", 1.0}}};
-  const Outcome averaged_at_the_end = train(world(), settings);
-  const Outcome exported =
-      train(world(), {.algorithm = "param_avg", .epochs = 1, .options = {{"avg_freq", 1}}});
-  EXPECT_LT(distance(averaged_at_the_end, exported), rounding);
+TEST(Algorithms, NoneIsDisturbedByBeingLookedAt) {
+  for (const AlgorithmRow& row : algorithm_table()) {
+    SCOPED_TRACE(row.name);
+    const auto& ranks = row.many_ranks ? world() : alone();
+    Settings settings = averaging_at_the_end(row.name);
+    const Outcome unseen = train(ranks, settings);
+    settings.export_every_epoch = true;
+    const Outcome seen = train(ranks, settings);
+    EXPECT_EQ(unseen.parameters, seen.parameters);
+    for (const Observation& observation : unseen.observations) {
+      if (observation.unit == "s" || observation.name == "hidden_share" || std::isnan(observation.value))
+        continue;
+      EXPECT_EQ(observation.value, observed(seen, observation.name)) << observation.name;
+    }
+  }
+}
+
+TEST(Averaging, ExportsTheWeightedAverageOfTheRanksWhereverTheyAre) {
+  constexpr double lambda = 30.0;
+  for (const char* name : {"param_avg", "w_param_avg", "drift_avg"}) {
+    SCOPED_TRACE(name);
+    Settings settings = averaging_at_the_end(name);
+    if (name == std::string("w_param_avg")) settings.options["lambda"] = lambda;
+    Rig rig(world(), settings);
+    const auto algorithm = start(rig, settings);
+    const std::vector<float> initial = rig.parameters();
+    rig.phases().restart();
+    const EpochStats epoch = algorithm->run_epoch(0);  // of two: no average is due yet
+    const std::vector<float> own = rig.parameters();
+    const auto before = algorithm->observations();
+    EXPECT_EQ(value_of(before, "averages"), 0.0) << "this was to be before any average";
+    std::vector<float> exported(own.size()), again(own.size());
+    algorithm->export_parameters(exported);
+    EXPECT_EQ(rig.parameters(), own) << "training is to go on from where each rank is";
+    EXPECT_EQ(value_of(algorithm->observations(), "sent_bytes"), value_of(before, "sent_bytes"));
+    algorithm->export_parameters(again);
+    EXPECT_EQ(again, exported);
+
+    auto weight = static_cast<double>(epoch.samples);
+    if (settings.options.contains("lambda")) weight *= std::exp(-lambda * relative_distance(initial, own));
+    std::vector<double> weighted(own.begin(), own.end());
+    for (double& value : weighted) value *= weight;
+    weighted.push_back(weight);
+    world().sum(weighted);
+    for (std::size_t i = 0; i < own.size(); ++i)
+      ASSERT_NEAR(exported[i], weighted[i] / weighted.back(), 1e-6) << i;
+    if (world().size() > 1) {
+      EXPECT_GT(relative_distance(own, exported), 1e-3) << "the ranks are still alike: this tells nothing";
+    } else {
+      EXPECT_EQ(exported, own);
+    }
+  }
 }
 
 TEST(WeightedParamAvg, WithLambdaZeroIsParamAvg) {

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "../support/counted_new.hpp"
+#include "../support/observing_gemm.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "math/gemm_cache.hpp"
@@ -22,14 +23,14 @@ constexpr GemmShape small{Op::none, Op::none, 13, 37, 301};
 constexpr GemmShape large{Op::none, Op::none, 64, 48, 1500};
 constexpr GemmShape transposed{Op::transpose, Op::none, 37, 13, 301};
 
-std::vector<float> product(const Gemm& gemm, const GemmShape& shape) {
+std::vector<float> product(const Gemm& gemm, const GemmShape& shape, Stores stores = Stores::cached) {
   const RandomRows random(1, Purpose::synthetic_data);
   std::vector<float> a(shape.m * shape.k), b(shape.k * shape.n), c(shape.m * shape.n);
   random.normal(1, 0, 0, a);
   random.normal(2, 0, 0, b);
   const bool ta = shape.op_a == Op::transpose;
   gemm.multiply(1.0F, {a.data(), ta ? shape.k : shape.m, ta ? shape.m : shape.k}, shape.op_a,
-                {b.data(), shape.k, shape.n}, shape.op_b, 0.0F, {c.data(), shape.m, shape.n});
+                {b.data(), shape.k, shape.n}, shape.op_b, 0.0F, {c.data(), shape.m, shape.n}, stores);
   return c;
 }
 
@@ -103,6 +104,39 @@ TEST_F(AutoGemm, ManyShapesAreKeptApart) {
   GemmShape like_large{Op::none, Op::none, 8, 48, 1500};
   for (; like_large.k < 3500; ++like_large.k) (void)product(*gemm, like_large);
   EXPECT_EQ(product(*gemm, small), product_of("eigen", small));
+}
+
+TEST_F(AutoGemm, StreamedProductsGoToTheBackendOfTheirSizesAndAreStreamedThere) {
+  auto first = std::make_unique<ObservingGemm>();
+  auto second = std::make_unique<ObservingGemm>();
+  const ObservingGemm& of_large = *first;
+  const ObservingGemm& of_small = *second;
+  std::vector<GemmCandidate> candidates;
+  candidates.push_back({"tiled", std::move(first)});
+  candidates.push_back({"eigen", std::move(second)});
+  const auto gemm = make_gemm_that_chooses(std::move(candidates));
+  gemm->adopt(std::vector<GemmChoice>{{small, "eigen"}, {large, "tiled"}});
+  std::vector<ObservingGemm::Asked> asked;
+  for (const Stores stores : {Stores::streamed, Stores::cached, Stores::streamed}) {
+    (void)product(*gemm, small, stores);
+    asked.push_back({small, stores});
+  }
+  EXPECT_EQ(of_small.take(), asked);
+  EXPECT_TRUE(of_large.take().empty());
+}
+
+TEST_F(AutoGemm, ALayersProductStaysOneWithItsBias) {
+  auto chosen = std::make_unique<ObservingGemm>();
+  const ObservingGemm& only = *chosen;
+  std::vector<GemmCandidate> candidates;
+  candidates.push_back({"tiled", std::move(chosen)});
+  const auto gemm = make_gemm_that_chooses(std::move(candidates));
+  const std::vector<float> a(2 * 3, 1.0F), b(3 * 4, 1.0F), row(4, 0.5F);
+  std::vector<float> c(2 * 4);
+  gemm->multiply_add_row({a.data(), 2, 3}, {b.data(), 3, 4}, row, {c.data(), 2, 4});
+  EXPECT_EQ(c, std::vector<float>(2 * 4, 3.5F));
+  EXPECT_EQ(only.rows_added(), 1U);
+  EXPECT_TRUE(only.take().empty());
 }
 
 TEST_F(AutoGemm, AdoptingAnUnknownBackendIsAnError) {
@@ -196,9 +230,9 @@ TEST(GemmTuning, ASlowBackendIsToldFromAFastOne) {
   // A stand-in that does the product four times over is measured as slower than the product itself.
   class FourTimes final : public Gemm {
    protected:
-    void run(const GemmShape& shape, float alpha, ConstMatrix a, ConstMatrix b, float beta,
+    void run(const GemmShape& shape, Stores stores, float alpha, ConstMatrix a, ConstMatrix b, float beta,
              Matrix c) const override {
-      for (int i = 0; i < 4; ++i) once_->multiply(alpha, a, shape.op_a, b, shape.op_b, beta, c);
+      for (int i = 0; i < 4; ++i) once_->multiply(alpha, a, shape.op_a, b, shape.op_b, beta, c, stores);
     }
     std::unique_ptr<Gemm> once_ = make_tiled_gemm();
   };

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "../support/observing_gemm.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "nn/optimizer.hpp"
@@ -22,10 +23,10 @@ const math::Gemm& gemm() {
 
 struct Trained {
   explicit Trained(const Json& name, std::size_t max_batch = 4, std::uint32_t seed = 1,
-                   SampleShape input = {1, 28, 28})
+                   SampleShape input = {1, 28, 28}, const math::Gemm& products = gemm())
       : features(input.size()),
         model(describe_model(name),
-              {.input = input, .classes = 10, .seed = seed, .max_batch = max_batch, .gemm = &gemm()}),
+              {.input = input, .classes = 10, .seed = seed, .max_batch = max_batch, .gemm = &products}),
         parameters(model.parameter_count()),
         gradients(model.parameter_count()),
         in(max_batch * features),
@@ -157,6 +158,25 @@ TEST(Model, DividedGradientsAreTogetherTheGradientOfAllRows) {
     b.model.add_divided_gradients(in, shared, rows,
                                   {.first = middle, .values = std::span(sum).subspan(middle)});
     for (std::size_t i = 0; i < sum.size(); ++i) ASSERT_NEAR(sum[i], whole.gradients[i], 2e-5) << i;
+  }
+}
+
+TEST(Model, DividedGradientsAreStoredAsTheirTargetSays) {
+  constexpr std::size_t rows = 4;
+  const ObservingGemm observer;
+  Trained rank("model_a", rows, 1, {1, 28, 28}, observer);
+  std::vector<float> shared(rank.model.published_floats(rows));
+  const ConstMatrix in(rank.in.data(), rows, rank.features);
+  rank.model.backpropagate({.training = true, .epoch = 0, .sample_ids = rank.ids}, in, rank.labels, 1.0F,
+                           {.first = 0, .values = rank.gradients});
+  rank.model.publish(shared, rows, 0, rows, math::Stores::cached);
+  for (const math::Stores stores : {math::Stores::streamed, math::Stores::cached}) {
+    (void)observer.take();
+    rank.model.add_divided_gradients(in, shared, rows,
+                                     {.first = 0, .values = rank.gradients, .stores = stores});
+    const auto asked = observer.take();
+    EXPECT_EQ(asked.size(), 3U) << "one product for each linear layer";
+    for (const ObservingGemm::Asked& product : asked) EXPECT_EQ(product.stores, stores);
   }
 }
 

@@ -21,6 +21,14 @@ SHOWN = (
     ("own accuracy", "Accuracy before an average", "percent, a rank's own model"),
     ("gain", "What an average gains", "points over a rank's own model"),
 )
+ELSEWHERE = ("sent_bytes", "hidden_share")  # of gradients too: what they mean is not a matter of averages
+
+
+def shown_of(points: list[Point]) -> list[tuple[str, str, str]]:
+    """What is shown, and behind it what other algorithms tell of themselves under names that are new here."""
+    names = {name.partition("/")[2] for p in points for r in p.runs for name in r.series if name.startswith("exchange/")}
+    new = sorted(names - {name for name, _, _ in SHOWN} - {*ELSEWHERE})
+    return [*SHOWN, *((name, name, "as the run files describe it") for name in new)]
 
 
 def values_of(run: Run, name: str) -> np.ndarray | None:
@@ -49,7 +57,7 @@ def drift(points: list[Point], options: Options) -> Figure:
     panels, rows = [], []
     many = [p for p in points if p.ranks > 1]
     lines = lines_of(most_telling(many))
-    for name, title, unit in SHOWN:
+    for name, title, unit in shown_of(many):
         series = []
         for p, text, color, variant in lines:
             found = by_epoch(p, name)

@@ -36,8 +36,15 @@ def fitted(points: list[Point], options: Options) -> tuple[EpochModel, dict[str,
     except AnalysisError as error:
         raise NothingToShow(str(error)) from None
     if not groups:
-        raise NothingToShow(f"the performance model knows {', '.join(KNOWN)}")
+        raise NothingToShow(" ".join(not_modelled(points)))
     return model, groups
+
+
+def not_modelled(points: list[Point]) -> list[str]:
+    """An algorithm of which the model knows nothing is left out of predictions, and that is said."""
+    unknown = sorted({p.algorithm for p in points if p.algorithm not in KNOWN})
+    known = ", ".join(KNOWN)
+    return [f"Left out: {', '.join(unknown)}. The model knows what {known} cost, and no other algorithm."] if unknown else []
 
 
 def same_machine(model: EpochModel, points: list[Point]) -> list[str]:
@@ -118,6 +125,7 @@ def model_beside_measurement(points: list[Point], options: Options) -> Figure:
                 "What is above the model is waiting for stragglers, contention for memory and cores, and what the model does not"
                 " know."
             ),
+            *not_modelled(points),
             *same_machine(model, points),
         ],
         bound="model",
@@ -165,7 +173,7 @@ def outlook(points: list[Point], options: Options) -> Figure:
             for n, q in zip(counts, predicted)
         ]
     if not rows:
-        raise NothingToShow("no algorithm on several ranks that the performance model knows")
+        raise NothingToShow(" ".join(["no algorithm on several ranks that the performance model knows.", *not_modelled(points)]))
     everywhere = sorted({int(r["ranks"]) for r in rows})
     ideal = Series("ideal", "bound", everywhere, np.array(everywhere, dtype=float), style="guide")
     return Figure(
@@ -178,6 +186,7 @@ def outlook(points: list[Point], options: Options) -> Figure:
         pd.DataFrame(rows),
         [
             f"Nothing here was measured. The model of the machine that the runs were made on, {network_words(cluster)}",
+            *not_modelled(points),
             (
                 "parallel_sgd is predicted with an allreduce; it has no work for more ranks than the batch has samples: its line"
                 " ends there. An epoch of parameter averaging is quicker on more ranks, but teaches less: see the accuracies."
@@ -256,5 +265,6 @@ def race_outlook(points: list[Point], options: Options) -> Figure:
                 " half of the runs or more never got there."
             ),
             f"Time of an epoch: predicted, {network_words(cluster)}",
+            *not_modelled(points),
         ],
     )

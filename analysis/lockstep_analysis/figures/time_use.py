@@ -58,7 +58,7 @@ def phases(points: list[Point], options: Options) -> Figure:
 def sent_bytes(points: list[Point], options: Options) -> Figure:
     """Bytes that a rank sends in an epoch, beside the fewest for what was summed: 2(P-1)/P n for each sum of n bytes over P
     ranks (Chan et al. 2007; Patarasuk & Yuan 2009)."""
-    shown = [p for p in points if p.ranks > 1 and "exchange/sent_bytes" in p.first.series and bound_bytes(p)]
+    shown = [p for p in points if p.ranks > 1 and sent_in_epoch(p) > 0.0]
     if not shown:
         raise NothingToShow("no run on several ranks says what it sent")
     keys = [k for k in varying(shown) if k != "ranks"]
@@ -66,18 +66,19 @@ def sent_bytes(points: list[Point], options: Options) -> Figure:
     for p in shown:
         groups.setdefault(label(p, keys), []).append(p)
     names = variants((name, color_of(g[0], points)) for name, g in groups.items())
-    series, ratios, rows = [], [], []
+    series, ratios, rows, unbounded = [], [], [], []
     for name, members in groups.items():
         members.sort(key=lambda p: p.ranks)
         color = color_of(members[0], points)
-        sent = [float(np.median(np.concatenate([r.series["exchange/sent_bytes"].mean(axis=1) for r in p.runs]))) for p in members]
+        sent = [sent_in_epoch(p) for p in members]
         least = [bound_bytes(p) for p in members]
         ranks = [p.ranks for p in members]
-        series += [
-            Series(name, color, ranks, np.array(sent) / 1e6, variant=names[name]),
-            Series(name, color, ranks, np.array(least) / 1e6, style="ticks", variant=names[name], in_legend=False),
-        ]
-        ratios.append(Series(name, color, ranks, np.array(sent) / np.array(least), variant=names[name]))
+        series.append(Series(name, color, ranks, np.array(sent) / 1e6, variant=names[name]))
+        if np.isnan(least).all():
+            unbounded.append(name)
+        else:
+            series.append(Series(name, color, ranks, np.array(least) / 1e6, style="ticks", variant=names[name], in_legend=False))
+            ratios.append(Series(name, color, ranks, np.array(sent) / np.array(least), variant=names[name]))
         rows += [
             {
                 "series": name,
@@ -89,40 +90,46 @@ def sent_bytes(points: list[Point], options: Options) -> Figure:
             }
             for p, s, b in zip(members, sent, least)
         ]
+    over_bound = Panel(
+        "Over the bound",
+        "ranks",
+        "sent / 2(P−1)/P n",
+        ratios,
+        "log2",
+        "linear",
+        y_from_zero=True,
+        h_lines=[(1.0, "bound")],
+    )
     return Figure(
         "bytes",
         "Bytes moved, beside the fewest that an allreduce must move",
-        [
-            Panel("Sent in an epoch", "ranks", "MB a rank", series, "log2", "log"),
-            Panel(
-                "Over the bound",
-                "ranks",
-                "sent / 2(P−1)/P n",
-                ratios,
-                "log2",
-                "linear",
-                y_from_zero=True,
-                h_lines=[(1.0, "bound")],
-            ),
-        ],
+        [Panel("Sent in an epoch", "ranks", "MB a rank", series, "log2", "log"), *([over_bound] if ratios else [])],
         pd.DataFrame(rows),
         [
             "Bytes are counted, not measured: they do not vary. Short levels: 2(P−1)/P n bytes for each sum of n bytes over P"
             " ranks. Algorithms that share memory on a node count what they write for others to read; they can stay below the"
-            " bound, which is about an allreduce of the whole gradient."
+            " bound, which is about an allreduce of the whole gradient.",
+            *([f"Without a bound: {'; '.join(unbounded)}. How often they sum all parameters is not known."] if unbounded else []),
         ],
-        bound="2(P-1)/P n an allreduce",
+        bound="2(P-1)/P n an allreduce" if ratios else "",
     )
 
 
+def sent_in_epoch(point: Point) -> float:
+    """Bytes that a rank sends in an epoch: mean over ranks, median over epochs and runs; 0 where the runs do not tell."""
+    sent = [r.series["exchange/sent_bytes"] for r in point.runs if "exchange/sent_bytes" in r.series]
+    sent = [s.mean(axis=1) if s.ndim == 2 else s for s in sent]
+    return float(np.median(np.concatenate(sent))) if sent else 0.0
+
+
 def exchanges(point: Point) -> float:
-    """Sums of all parameters in an epoch: averages, or one a step where gradients are summed."""
+    """Sums of all parameters in an epoch: averages, or one a step where gradients are summed; NaN where it is not known."""
     series = point.first.series
     if "exchange/averages" in series and np.nansum(series["exchange/averages"]) > 0:
         return float(np.nanmean(series["exchange/averages"]))
-    return float(np.median(series["epochs/steps"])) if point.algorithm == "parallel_sgd" else 0.0
+    return float(np.median(series["epochs/steps"])) if point.algorithm == "parallel_sgd" else np.nan
 
 
 def bound_bytes(point: Point) -> float:
-    n_bytes = 4.0 * float(point.first.provenance.get("parameter_count", 0))
+    n_bytes = 4.0 * float(point.first.provenance.get("parameter_count", np.nan))
     return exchanges(point) * 2.0 * (point.ranks - 1) / point.ranks * n_bytes
