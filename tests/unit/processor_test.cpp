@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Processors of several architectures, by what their /proc/cpuinfo says.
+#include "core/json.hpp"
 #include "core/processor.hpp"
 
 #include <set>

@@ -57,8 +57,8 @@ TEST_F(RunFile, FromBeforeThereWereSegmentsIsStillRead) {
 }
 
 TEST_F(RunFile, ReadsWhatWasWrittenForAnyNumberOfEpochsAndRanks) {
-  for (const std::size_t epochs : {0, 1, 3, 64, 65, 300})
-    for (const std::size_t ranks : {1, 2, 7, 1000}) {
+  for (const std::size_t epochs : {0U, 1U, 3U, 64U, 65U, 300U})
+    for (const std::size_t ranks : {1U, 2U, 7U, 1000U}) {
       SCOPED_TRACE(std::to_string(epochs) + " epochs, " + std::to_string(ranks) + " ranks");
       RunRecord record = record_of(epochs, ranks);
       record.status = "complete";
