@@ -82,7 +82,7 @@ class ParallelSgd final : public StepwiseAlgorithm {
       prepare_overlap();
   }
 
-  void before_epoch() override {
+  void before_epoch(std::uint32_t /*epoch*/) override {
     sent_bytes_ = 0;
     hidden_share_.reset();
   }

@@ -66,7 +66,7 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
   const Worker& w = worker();
   w.phases.enter(Phase::data);
   plan_->start_epoch(epoch);
-  if (so_far_.steps == 0) before_epoch();
+  if (so_far_.steps == 0) before_epoch(epoch);
   so_far_.paused = false;
   const auto epochs = static_cast<double>(w.options.epochs);
   while (so_far_.steps < plan_->steps()) {

@@ -42,7 +42,7 @@ class StepwiseAlgorithm : public Algorithm {
   /// Allocates what the algorithm needs beyond the loop. Collective.
   virtual void prepare() {}
   /// Before the first step of an epoch.
-  virtual void before_epoch() {}
+  virtual void before_epoch(std::uint32_t /*epoch*/) {}
   /// Trains a batch and updates the parameters; returns the batch's summed loss. Collective.
   virtual double train_step(const Step& step);
   /// True if exchange_gradients does something.

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "algorithms/algorithm.hpp"
-#include "algorithms/averaging.hpp"
+#include "algorithms/averaging/drift.hpp"
 #include "algorithms/shared_step.hpp"
 #include "comm/communicator.hpp"
 #include "core/error.hpp"

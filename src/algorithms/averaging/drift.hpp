@@ -3,10 +3,15 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 
-#include "algorithms/averaging.hpp"
+#include "algorithms/state.hpp"
+#include "core/aligned.hpp"
 
 namespace lockstep::algorithms {
+
+/// ||a - b|| / (||a|| + ||b||), in [0, 1]; 0 when both are zero.
+[[nodiscard]] double relative_distance(std::span<const float> a, std::span<const float> b);
 
 /// Keeps the last average m and measures drift ||m - t|| / (||m|| + ||t||) of a rank's parameters t.
 class Drift {
