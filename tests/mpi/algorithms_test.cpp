@@ -270,6 +270,26 @@ Settings averaging_at_the_end(std::string_view algorithm) {
   return settings;
 }
 
+TEST(PostLocalSgd, IsParamAvgAfterEveryStepAtFirstAndEveryFewStepsLater) {
+  const auto post_local = [](std::size_t switch_epochs) {
+    return train(world(), {.algorithm = "post_local_sgd",
+                           .epochs = 2,
+                           .options = {{"switch_epochs", switch_epochs}, {"local_steps", 3}}});
+  };
+  const auto param_avg = [](std::size_t steps) {
+    return train(world(), {.algorithm = "param_avg", .epochs = 2, .options = {{"avg_steps", steps}}});
+  };
+  const Outcome always = post_local(2), never = post_local(0), switched = post_local(1);
+  EXPECT_EQ(always.parameters, param_avg(1).parameters);
+  EXPECT_EQ(never.parameters, param_avg(3).parameters);
+  if (world().size() == 1) return;
+  EXPECT_NE(switched.parameters, always.parameters);
+  EXPECT_NE(switched.parameters, never.parameters);
+  const std::size_t own = (193 + world().size() - 1) / world().size();
+  const std::size_t steps = (own + 15) / 16;
+  EXPECT_EQ(observed(switched, "averages"), static_cast<double>((steps + 2) / 3)) << "of the last epoch";
+}
+
 TEST(Algorithms, NoneIsDisturbedByBeingLookedAt) {
   for (const AlgorithmRow& row : algorithm_table()) {
     SCOPED_TRACE(row.name);

@@ -32,9 +32,8 @@ class DriftTrigger final : public Trigger {
   }
   void averaged(std::span<const float> parameters) override { drift_.recentre(parameters); }
   void observe(std::vector<Observation>& to) const override {
-    to.push_back({"drift", "1",
-                  "distance from the last average over the sum of both norms, mean over checks", true,
-                  drift_mean_.value()});
+    to.push_back({"drift", "1", "distance from the last average over the sum of both norms, mean over checks",
+                  true, drift_mean_.value()});
   }
 
  private:

@@ -28,9 +28,9 @@ class Weight {
 
 /// Every rank weighs the same.
 [[nodiscard]] std::unique_ptr<Weight> make_equal_weight();
-/// gamma_i = exp(-lambda d_i), d_i = ||m - t_i|| / (||m|| + ||t_i||), m the previous average and t_i the rank's
-/// parameters: the further a rank has drifted, the less it counts. gamma is in [e^-lambda, 1]; lambda = 0, or
-/// equal drifts, weigh all the same.
+/// gamma_i = exp(-lambda d_i), d_i = ||m - t_i|| / (||m|| + ||t_i||), m the previous average and t_i the
+/// rank's parameters: the further a rank has drifted, the less it counts. gamma is in [e^-lambda, 1]; lambda
+/// = 0, or equal drifts, weigh all the same.
 [[nodiscard]] std::unique_ptr<Weight> make_drift_weight();
 
 }  // namespace lockstep::algorithms
