@@ -143,6 +143,16 @@ double Communicator::max(double value) const {
   return value;
 }
 
+void Communicator::agree_on_failure(const std::string& failure) const {
+  // The largest of the negative ranks: the first rank that failed.
+  const double none = -static_cast<double>(size_);
+  const double first = max(failure.empty() ? none : -static_cast<double>(rank_));
+  if (first == none) return;
+  std::string text = failure;
+  broadcast(text, static_cast<std::size_t>(-first));
+  throw AgreedError({.what = text});
+}
+
 std::vector<double> Communicator::gather(std::span<const double> mine) const {
   const int count = to_mpi_int(mine.size(), "numbers");
   std::vector<double> all(is_root() ? mine.size() * size_ : 0);

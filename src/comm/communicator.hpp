@@ -78,6 +78,10 @@ class Communicator {
   /// On rank 0: the text of each rank; elsewhere empty. Collective.
   [[nodiscard]] std::vector<std::string> gather(const std::string& mine) const;
 
+  /// Throws AgreedError on all ranks if any has a failure to tell (not ""): that of the first which has.
+  /// Collective.
+  void agree_on_failure(const std::string& failure) const;
+
   [[nodiscard]] MPI_Comm handle() const { return handle_; }
 
  private:

@@ -27,4 +27,10 @@ class ConfigError : public Error {
   using Error::Error;
 };
 
+/// A failure that all ranks know of, and all throw at the same place: nobody has to end the others.
+class AgreedError : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace lockstep

@@ -46,6 +46,12 @@ Field& Field::one_of(std::vector<std::string> names) {
   return *this;
 }
 
+Field& Field::or_begins_with(std::string prefix, std::string shown) {
+  prefix_ = std::move(prefix);
+  names_.push_back(std::move(shown));
+  return *this;
+}
+
 std::string Field::expected() const {
   if (!names_.empty()) return "one of " + join(names_);
   if (std::holds_alternative<bool*>(place_)) return "true or false";
@@ -85,7 +91,8 @@ void Field::set(const Json& value) {
 void Field::set_text(const Json& value) {
   if (!value.is_string()) throw ConfigError({"bad value for " + key_, expected(), value.dump()});
   const auto text = value.get<std::string>();
-  if (!names_.empty() && std::find(names_.begin(), names_.end(), text) == names_.end())
+  const bool begins_so = !prefix_.empty() && text.size() > prefix_.size() && text.starts_with(prefix_);
+  if (!names_.empty() && !begins_so && std::find(names_.begin(), names_.end(), text) == names_.end())
     throw unknown_name(key_, text, names_);
   *std::get<std::string*>(place_) = text;
 }

@@ -28,6 +28,8 @@ class Field {
   Field& below(double high);
   /// The value must be one of these names.
   Field& one_of(std::vector<std::string> names);
+  /// Or a text that begins so and goes on; `shown` stands for it among the names, e.g. "idx:FOLDER".
+  Field& or_begins_with(std::string prefix, std::string shown);
 
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] const std::string& help() const { return help_; }
@@ -53,6 +55,7 @@ class Field {
   std::optional<double> low_, high_;
   bool low_open_ = false, high_open_ = false;
   std::vector<std::string> names_;
+  std::string prefix_;  // of a text that is none of the names; "": there is none
 };
 
 /// The options that something understands, in the order in which they are shown.

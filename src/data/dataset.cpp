@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cassert>
+#include <cctype>
 
 #include "core/names.hpp"
 
@@ -19,7 +20,9 @@ constexpr std::array table = {
 }  // namespace
 
 void DataOptions::describe(Fields& fields) {
-  fields.add("dataset", &dataset, "data set to train on").one_of(names_of(dataset_table()));
+  fields.add("dataset", &dataset, "data set to train on")
+      .one_of(names_of(dataset_table()))
+      .or_begins_with(std::string(idx_prefix), "idx:FOLDER");
   fields.add("data_dir", &data_dir, "folder that holds one folder for each data set");
   fields.add("train_samples", &train_samples, "use only the first N training samples; 0 = all");
   fields.add("test_samples", &test_samples, "use only the first N test samples; 0 = all");
@@ -34,7 +37,19 @@ void DataOptions::describe(Fields& fields) {
 std::span<const DatasetRow> dataset_table() { return table; }
 
 std::unique_ptr<DatasetSource> open_dataset(const DataOptions& options) {
+  if (options.dataset.starts_with(idx_prefix)) return open_idx_dataset(options);
   return find_row(dataset_table(), "dataset", options.dataset).open(options);
+}
+
+std::string short_name(std::string_view dataset) {
+  if (!dataset.starts_with(idx_prefix)) return std::string(dataset);
+  dataset.remove_prefix(idx_prefix.size());
+  dataset = dataset.substr(0, dataset.find(','));
+  while (dataset.ends_with('/')) dataset.remove_suffix(1);
+  std::string name(dataset.substr(dataset.find_last_of('/') + 1));
+  for (char& c : name)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_') c = '_';
+  return name.empty() ? "idx" : name;
 }
 
 Dataset view_dataset(const DatasetInfo& info, std::span<const std::uint8_t> block) {

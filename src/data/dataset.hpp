@@ -72,6 +72,11 @@ struct DatasetRow {
 
 [[nodiscard]] std::span<const DatasetRow> dataset_table();
 
+/// Before the folder of any IDX files: "idx:data/kmnist".
+inline constexpr std::string_view idx_prefix = "idx:";
+/// A data set's name as a part of file names: "kmnist" for "idx:data/kmnist".
+[[nodiscard]] std::string short_name(std::string_view dataset);
+
 /// Opens the set that the options name; throws Error when its files are missing or foreign.
 [[nodiscard]] std::unique_ptr<DatasetSource> open_dataset(const DataOptions& options);
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <memory>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <zlib.h>
 
 #include "core/error.hpp"
@@ -14,7 +16,9 @@
 namespace lockstep::data {
 namespace {
 
+// Types of values, as the third byte of a file has them.
 constexpr std::uint8_t unsigned_byte_type = 0x08;
+constexpr std::uint8_t int_type = 0x0c;  // 32 bits, big-endian
 constexpr unsigned read_buffer_bytes = 1U << 18;
 
 struct GzClose {
@@ -46,57 +50,112 @@ std::size_t read_some(gzFile_s* file, std::span<std::uint8_t> out, const std::fi
   return done;
 }
 
-std::vector<std::size_t> read_header(gzFile_s* file, const std::filesystem::path& path) {
+struct Header {
+  std::size_t value_bytes = 1;
+  std::vector<std::size_t> dimensions;
+  std::size_t bytes = 0;  // of the header itself
+
+  [[nodiscard]] std::size_t values() const {
+    std::size_t product = 1;
+    for (const std::size_t dimension : dimensions) product *= dimension;
+    return product;
+  }
+  [[nodiscard]] std::string text() const { return fmt::format("{}", fmt::join(dimensions, " x ")); }
+};
+
+Error other_size(const std::filesystem::path& path, const std::string& declared, const std::string& got) {
+  return Error({path.string() + " does not hold what its header declares", declared, got,
+                "fetch it again: remove it and run `make data`"});
+}
+
+// How many bytes the file holds unzipped, modulo 2^32 where it is zipped (RFC 1952: the last four bytes);
+// so a header that promises what is not there is found before memory is taken for it.
+std::size_t size_hint(const std::filesystem::path& path, bool zipped) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  const auto bytes = static_cast<std::size_t>(std::max<std::streamoff>(file.tellg(), 0));
+  if (!zipped || bytes < 4) return bytes;
+  std::array<unsigned char, 4> last{};
+  file.seekg(-4, std::ios::end);
+  file.read(reinterpret_cast<char*>(last.data()), last.size());
+  return last[0] | (std::size_t{last[1]} << 8) | (std::size_t{last[2]} << 16) | (std::size_t{last[3]} << 24);
+}
+
+Header read_header(gzFile_s* file, const std::filesystem::path& path) {
   std::array<std::uint8_t, 4> magic{};
   const bool whole = read_some(file, magic, path) == magic.size();
-  if (!whole || magic[0] != 0 || magic[1] != 0 || magic[2] != unsigned_byte_type || magic[3] == 0 ||
-      magic[3] > 4)
-    throw Error({path.string() + " is not an IDX file of bytes",
-                 "first four bytes 00 00 08 and a dimension count",
+  const bool known = magic[2] == unsigned_byte_type || magic[2] == int_type;
+  if (!whole || magic[0] != 0 || magic[1] != 0 || !known || magic[3] == 0 || magic[3] > 4)
+    throw Error({path.string() + " is not an IDX file of bytes or 32-bit numbers",
+                 "first four bytes 00 00 08 (or 0c) and a dimension count",
                  fmt::format("{:02x} {:02x} {:02x} {:02x}", magic[0], magic[1], magic[2], magic[3])});
-  std::vector<std::size_t> dimensions;
+  Header header{.value_bytes = magic[2] == int_type ? 4U : 1U, .dimensions = {}, .bytes = 4U + 4U * magic[3]};
+  double bytes = static_cast<double>(header.bytes);
+  double values = 1;
   for (int i = 0; i < magic[3]; ++i) {
     std::array<std::uint8_t, 4> size{};
     if (read_some(file, size, path) != size.size())
       throw Error({.what = path.string() + " ends within its header"});
-    dimensions.push_back((std::size_t{size[0]} << 24) | (std::size_t{size[1]} << 16) |
-                         (std::size_t{size[2]} << 8) | size[3]);
+    header.dimensions.push_back((std::size_t{size[0]} << 24) | (std::size_t{size[1]} << 16) |
+                                (std::size_t{size[2]} << 8) | size[3]);
+    values *= static_cast<double>(header.dimensions.back());
   }
-  return dimensions;
+  bytes += values * static_cast<double>(header.value_bytes);
+  constexpr double most_bytes = 1e15;  // beyond any disk; and all sizes below are exact as doubles
+  const bool zipped = gzdirect(file) == 0;
+  const std::size_t hint = size_hint(path, zipped);
+  const bool fits =
+      bytes < most_bytes && (zipped ? static_cast<std::size_t>(bytes) % (std::size_t{1} << 32) == hint
+                                    : static_cast<std::size_t>(bytes) == hint);
+  if (!fits)
+    throw other_size(path, fmt::format("{} values, {:.0f} bytes with the header", header.text(), bytes),
+                     fmt::format("{} bytes{}", hint, zipped ? " unzipped" : ""));
+  return header;
+}
+
+// All values as they are in the file.
+void read_values(gzFile_s* file, std::span<std::uint8_t> out, const std::filesystem::path& path) {
+  const std::size_t got = read_some(file, out, path);
+  std::array<std::uint8_t, 1> beyond{};
+  const bool longer = read_some(file, beyond, path) != 0;
+  if (got != out.size() || longer)
+    throw other_size(path, fmt::format("{} bytes of values", out.size()),
+                     longer ? "more" : fmt::format("{} bytes", got));
 }
 
 }  // namespace
 
 std::vector<std::size_t> read_idx_dimensions(const std::filesystem::path& path) {
   const GzFile file = open(path);
-  return read_header(file.get(), path);
+  const Header header = read_header(file.get(), path);
+  if (header.value_bytes != 1)
+    throw Error({path.string() + " holds 32-bit numbers", "bytes (type 08)", "type 0c"});
+  return header.dimensions;
 }
 
 void read_idx_values(const std::filesystem::path& path, std::span<std::uint8_t> out) {
   const GzFile file = open(path);
-  std::size_t declared = 1;
-  for (const std::size_t dimension : read_header(file.get(), path)) declared *= dimension;
-  if (declared != out.size())
-    throw Error({path.string() + " has another size than expected", fmt::format("{} values", out.size()),
-                 fmt::format("{} values", declared)});
-  const std::size_t got = read_some(file.get(), out, path);
-  std::array<std::uint8_t, 1> beyond{};
-  const bool longer = read_some(file.get(), beyond, path) != 0;
-  if (got != declared || longer)
-    throw Error({path.string() + " does not hold what its header declares",
-                 fmt::format("{} values", declared), longer ? "more" : fmt::format("{} values", got),
-                 "fetch it again: remove it and run `make data`"});
+  const Header header = read_header(file.get(), path);
+  if (header.values() * header.value_bytes != out.size())
+    throw Error({path.string() + " has another size than expected", fmt::format("{} bytes", out.size()),
+                 fmt::format("{} bytes", header.values() * header.value_bytes)});
+  read_values(file.get(), out, path);
 }
 
-std::filesystem::path find_idx_file(const std::filesystem::path& path) {
-  std::error_code unreadable;  // a folder that may not be searched, a link to itself: no file either way
-  if (std::filesystem::exists(path, unreadable)) return path;
-  const std::filesystem::path zipped = path.string() + ".gz";
-  if (std::filesystem::exists(zipped, unreadable)) return zipped;
-  throw Error({.what = "no data file " + path.string() + " (nor with .gz)",
-               .hint =
-                   "`make data` fetches the data sets; --data-dir says where they are; `--dataset synthetic` "
-                   "needs no files"});
+std::vector<std::uint32_t> read_idx_labels(const std::filesystem::path& path) {
+  const GzFile file = open(path);
+  const Header header = read_header(file.get(), path);
+  if (header.dimensions.size() > 2 || (header.dimensions.size() == 2 && header.dimensions[1] == 0))
+    throw Error({path.string() + " holds no labels", "as many numbers as there are images, or a row for each",
+                 header.text() + " values"});
+  std::vector<std::uint8_t> bytes(header.values() * header.value_bytes);
+  read_values(file.get(), bytes, path);
+  const std::size_t row_bytes =
+      header.value_bytes * (header.dimensions.size() == 2 ? header.dimensions[1] : 1);
+  std::vector<std::uint32_t> labels(header.dimensions[0]);
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    for (std::size_t byte = 0; byte < header.value_bytes; ++byte)
+      labels[i] = (labels[i] << 8) | bytes[i * row_bytes + byte];
+  return labels;
 }
 
 }  // namespace lockstep::data

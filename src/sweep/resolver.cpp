@@ -69,7 +69,9 @@ data::DatasetInfo Resolver::dataset_info(const data::DataOptions& options) {
   } catch (const ConfigError&) {
     throw;
   } catch (const Error&) {  // the files are not here: a sweep may be looked at where it does not run
-    absent_.insert((std::filesystem::path(options.data_dir) / options.dataset).string());
+    absent_.insert(options.dataset.starts_with(data::idx_prefix)
+                       ? options.dataset
+                       : (std::filesystem::path(options.data_dir) / options.dataset).string());
     info = {.shape = {1, 28, 28},
             .classes = 10,
             .train_count = options.train_samples == 0 ? 60000 : options.train_samples,

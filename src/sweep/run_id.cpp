@@ -24,7 +24,7 @@ std::string make_run_id(const Resolved& resolved, std::size_t ranks, std::size_t
   const std::string text = identity_text(resolved, ranks, nodes, seed);
   const std::string hash = sha256(std::as_bytes(std::span(text)));
   return fmt::format("{}-{}-n{}-b{}-s{}-{}", resolved.values["algorithm"].get<std::string>(),
-                     resolved.values["dataset"].get<std::string>(), ranks,
+                     data::short_name(resolved.values["dataset"].get<std::string>()), ranks,
                      resolved.values["batch_size"].get<std::size_t>(), seed, hash.substr(0, hash_digits));
 }
 

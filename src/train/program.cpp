@@ -155,6 +155,9 @@ int run_program(const Program& program, int argc, char** argv) {
     fmt::print(stderr, "error: {}\n", notice.what());
     std::fflush(nullptr);
     comm::abort_job(taken_over);
+  } catch (const AgreedError& error) {
+    if (ranks.is_root()) fmt::print(stderr, "error: {}\n", error.what());
+    return bad_input;
   } catch (const std::exception& error) {
     // Whatever reaches this place may be known to this rank alone: end the others too.
     fmt::print(stderr, "[rank {} of {}, {}] error: {}\n", ranks.rank(), ranks.size(), host_name(),

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "core/error.hpp"
 #include "core/sha256.hpp"
 
 namespace lockstep::train {
@@ -20,6 +21,20 @@ Opened open(const comm::Communicator& node, const data::DataOptions& options) {
   Opened opened{.source = data::open_dataset(options), .info = {}};
   opened.info = opened.source->info();
   return opened;
+}
+
+// What `action` returns; what it throws is thrown on all ranks. Collective.
+template <class Action>
+auto on_all(const comm::Communicator& ranks, Action action) {
+  std::string failure;
+  decltype(action()) result{};
+  try {
+    result = action();
+  } catch (const Error& error) {
+    failure = error.what();
+  }
+  ranks.agree_on_failure(failure);
+  return result;
 }
 
 constexpr std::size_t header_bytes = 64;
@@ -40,18 +55,21 @@ void touch_pages(std::span<const std::byte> memory) {
 
 }  // namespace
 
-SharedDataset::SharedDataset(const comm::Communicator& node, const data::DataOptions& options)
+SharedDataset::SharedDataset(const comm::Communicator& ranks, const comm::Communicator& node,
+                             const data::DataOptions& options)
     : window_([&] {
-        const Opened opened = open(node, options);
+        const Opened opened = on_all(ranks, [&] { return open(node, options); });
         comm::SharedWindow window(node, header_bytes + opened.info.total_bytes());
-        if (opened.source) {
+        sha256_ = on_all(ranks, [&]() -> std::string {
+          if (!opened.source) {
+            touch_pages(window.bytes());  // while the first rank reads the files
+            return "";
+          }
           new (window.bytes().data()) data::DatasetInfo(opened.info);
-          const auto block = as_bytes(window.bytes().subspan(header_bytes));
-          opened.source->load(block.first(opened.info.total_bytes()));
-          sha256_ = lockstep::sha256(std::as_bytes(block.first(opened.info.total_bytes())));
-        } else {
-          touch_pages(window.bytes());  // while the first rank reads the files
-        }
+          const auto block = as_bytes(window.bytes().subspan(header_bytes)).first(opened.info.total_bytes());
+          opened.source->load(block);
+          return lockstep::sha256(std::as_bytes(block));
+        });
         window.fence();
         return window;
       }()) {

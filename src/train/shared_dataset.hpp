@@ -13,8 +13,10 @@ namespace lockstep::train {
 /// A data set in memory that the ranks of a node share; the node's first rank alone reads it.
 class SharedDataset {
  public:
-  /// Collective over the node.
-  SharedDataset(const comm::Communicator& node, const data::DataOptions& options);
+  /// Throws AgreedError where any node cannot read the set. `node` is a part of `ranks`. Collective over
+  /// `ranks`.
+  SharedDataset(const comm::Communicator& ranks, const comm::Communicator& node,
+                const data::DataOptions& options);
 
   [[nodiscard]] const data::Dataset& dataset() const { return dataset_; }
   /// SHA-256 of all its bytes; on the node's first rank, elsewhere "".

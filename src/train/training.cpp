@@ -29,9 +29,9 @@ constexpr std::size_t evaluation_batch = 256;
 
 std::string make_run_id(const RunConfig& config, std::size_t ranks) {
   const std::time_t now = std::time(nullptr);
-  return fmt::format("{}-{}-n{}-b{}-s{}-{:%Y%m%dT%H%M%SZ}-{:04x}", config.algorithm, config.data.dataset,
-                     ranks, config.training.batch_size, config.training.seed, fmt::gmtime(now),
-                     getpid() & 0xffff);
+  return fmt::format("{}-{}-n{}-b{}-s{}-{:%Y%m%dT%H%M%SZ}-{:04x}", config.algorithm,
+                     data::short_name(config.data.dataset), ranks, config.training.batch_size,
+                     config.training.seed, fmt::gmtime(now), getpid() & 0xffff);
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       node_(ranks.node()),
       config_(config),
       settings_(std::move(settings)),
-      shared_data_(node_, config.run.data),
+      shared_data_(ranks_, node_, config.run.data),
       data_(shared_data_.dataset()),
       gemm_(math::make_gemm(config.run.gemm)),
       model_(config.model_description, {.input = data_.info.shape,

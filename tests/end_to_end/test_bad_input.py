@@ -23,6 +23,7 @@ CASES = {
     "old lambda that is not whole": (["-lambda", "1.5"], ["-lambda", "hundredths", "1.5"]),
     "no data": (["--dataset", "mnist", "--data-dir", "/nonexistent"], ["/nonexistent/mnist", "make data"]),
     "more samples than there are": (["--dataset", "fashion_mnist", "--train-samples", "60001"], ["train_samples", "60000"]),
+    "a folder without data": (["--dataset", "idx:/nonexistent"], ["/nonexistent/train-images-idx3-ubyte", "idx:FOLDER"]),
     "config that is not there": (["--config", "missing.json"], ["missing.json"]),
     "config that is no run": (["--config", "missing.h5"], ["missing.h5"]),
     "results that cannot be written": (["--results", "/proc/nowhere"], ["/proc/nowhere"]),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IDX files, data sets, and the division of an epoch.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -66,8 +67,8 @@ TEST_F(Folder, PlainAndGzippedIdxFilesReadTheSame) {
   gzFile zipped = gzopen(file("zipped.gz").c_str(), "wb");
   gzwrite(zipped, bytes.data(), static_cast<unsigned>(bytes.size()));
   gzclose(zipped);
-  for (const char* name : {"plain", "zipped"}) {
-    const auto path = find_idx_file(file(name));
+  for (const char* name : {"plain", "zipped.gz"}) {
+    const auto path = file(name);
     EXPECT_THAT(read_idx_dimensions(path), ElementsAre(2, 2));
     std::vector<std::uint8_t> values(4);
     read_idx_values(path, values);
@@ -77,7 +78,8 @@ TEST_F(Folder, PlainAndGzippedIdxFilesReadTheSame) {
 
 TEST_F(Folder, DamagedIdxFilesAreRefusedByName) {
   std::vector<std::uint8_t> values(4);
-  EXPECT_THAT(message_of([&] { (void)find_idx_file(file("missing")); }), HasSubstr("make data"));
+  EXPECT_THAT(message_of([&] { (void)open_dataset(options()); }), HasSubstr("make data"));
+  EXPECT_THAT(message_of([&] { (void)read_idx_dimensions(file("missing")); }), HasSubstr("make data"));
   write("foreign", "<html>");
   EXPECT_THAT(message_of([&] { (void)read_idx_dimensions(file("foreign")); }), HasSubstr("not an IDX file"));
   write("empty", "");
@@ -125,9 +127,121 @@ TEST_F(Folder, FewerSamplesCanBeAskedForButNotMore) {
 TEST_F(Folder, LabelsThatAreNoClassAreRefused) {
   write_set();
   write("train-labels-idx1-ubyte", idx({3}, {7, 10, 9}));
-  const auto source = open_dataset(options());
-  std::vector<std::uint8_t> block(source->info().total_bytes());
-  EXPECT_THAT(message_of([&] { source->load(block); }), HasSubstr("no class"));
+  EXPECT_THAT(message_of([&] { (void)open_dataset(options()); }), HasSubstr("no class"));
+}
+
+// What a header promises is held against the file before memory is taken for it.
+TEST_F(Folder, AHeaderThatPromisesMoreThanThereIsIsRefused) {
+  write_set();
+  std::string hostile = idx({0, 28, 28}, "");
+  hostile.replace(4, 4, "\xff\xff\xff\xff");
+  write("train-images-idx3-ubyte", hostile);
+  EXPECT_THAT(
+      message_of([&] { (void)open_dataset(options()); }),
+      testing::AllOf(HasSubstr("does not hold"), HasSubstr("4294967295 x 28 x 28"), HasSubstr("16 bytes")));
+  std::filesystem::remove(file("train-images-idx3-ubyte"));
+  gzFile zipped = gzopen(file("train-images-idx3-ubyte.gz").c_str(), "wb");
+  gzwrite(zipped, hostile.data(), static_cast<unsigned>(hostile.size()));
+  gzclose(zipped);
+  EXPECT_THAT(message_of([&] { (void)open_dataset(options()); }), HasSubstr("does not hold"));
+}
+
+TEST_F(Folder, ImagesWithoutPixelsAreRefused) {
+  write_set();
+  write("train-images-idx3-ubyte", idx({3, 0, 0}, ""));
+  EXPECT_THAT(message_of([&] { (void)open_dataset(options()); }), HasSubstr("holds no pixels"));
+}
+
+TEST_F(Folder, AZippedFileThatEndsTooEarlyIsRefusedWhenItIsRead) {
+  const std::string values(4000, 'v');
+  gzFile zipped = gzopen(file("whole.gz").c_str(), "wb");
+  const std::string bytes = idx({40, 100}, values);
+  gzwrite(zipped, bytes.data(), static_cast<unsigned>(bytes.size()));
+  gzclose(zipped);
+  std::filesystem::resize_file(file("whole.gz"), std::filesystem::file_size(file("whole.gz")) / 2);
+  std::vector<std::uint8_t> out(4000);
+  EXPECT_NE(message_of([&] { read_idx_values(file("whole.gz"), out); }), "");
+}
+
+class AnyFolder : public Folder {
+ protected:
+  // A set whose images have one row of three pixels, in the spelling given.
+  void write_any(const std::string& train, const std::string& test, const std::string& images,
+                 const std::string& labels, std::uint8_t first_label) const {
+    const auto label = [&](int i) { return static_cast<char>(first_label + i); };
+    write(train + images, idx({3, 1, 3}, "abcdefghi"));
+    write(train + labels, idx({3}, {label(0), label(1), label(2)}));
+    write(test + images, idx({1, 1, 3}, "xyz"));
+    write(test + labels, idx({1}, {label(1)}));
+  }
+  [[nodiscard]] std::string name(const std::string& rest = "") const {
+    return "idx:" + (path_ / "mnist").string() + rest;
+  }
+  [[nodiscard]] static Dataset read(const std::string& name, std::vector<std::uint8_t>& block) {
+    const auto source = open_dataset({.dataset = name});
+    block.resize(source->info().total_bytes());
+    source->load(block);
+    return view_dataset(source->info(), block);
+  }
+};
+
+TEST_F(AnyFolder, IsADataSetInWhateverSpellingItsFilesAre) {
+  for (const auto& [train, test, images, labels] :
+       {std::array<std::string, 4>{"train-", "t10k-", "images-idx3-ubyte", "labels-idx1-ubyte"},
+        {"train-", "t10k-", "images.idx3-ubyte", "labels.idx1-ubyte"},
+        {"emnist-letters-train-", "emnist-letters-test-", "images-idx3-ubyte", "labels-idx1-ubyte"},
+        {"train_", "test_", "images_idx3_ubyte", "labels_idx1_ubyte"}}) {
+    std::filesystem::remove_all(path_ / "mnist");
+    std::filesystem::create_directories(path_ / "mnist");
+    write_any(train, test, images, labels, 0);
+    std::vector<std::uint8_t> block;
+    const Dataset set = read(name(), block);
+    EXPECT_EQ(set.info.classes, 3U) << train;
+    EXPECT_EQ(set.info.shape, (SampleShape{1, 1, 3}));
+    EXPECT_THAT(set.train.labels, ElementsAre(0, 1, 2));
+    EXPECT_THAT(set.test.pixels, ElementsAre('x', 'y', 'z'));
+  }
+}
+
+TEST_F(AnyFolder, LabelsThatBeginElsewhereAreRefusedWithWhatToTypeAndMappedThen) {
+  write_any("train-", "t10k-", "images-idx3-ubyte", "labels-idx1-ubyte", 1);
+  EXPECT_THAT(
+      message_of([&] { (void)open_dataset({.dataset = name()}); }),
+      testing::AllOf(HasSubstr("do not begin at 0"), HasSubstr("1 to 3"), HasSubstr(name(",first_label=1"))));
+  std::vector<std::uint8_t> block;
+  const Dataset set = read(name(",first_label=1"), block);
+  EXPECT_EQ(set.info.classes, 3U);
+  EXPECT_THAT(set.train.labels, ElementsAre(0, 1, 2));
+  EXPECT_THAT(message_of([&] { (void)open_dataset({.dataset = name(",first_label=2")}); }),
+              HasSubstr("1 to 3"));
+  EXPECT_THAT(message_of([&] { (void)open_dataset({.dataset = name(",first_label=one")}); }),
+              HasSubstr("one"));
+}
+
+TEST_F(AnyFolder, OfSeveralSetsOneIsNamedByTheBeginningOfItsFiles) {
+  write_any("letters-train-", "letters-test-", "images-idx3-ubyte", "labels-idx1-ubyte", 0);
+  write_any("digits-train-", "digits-test-", "images-idx3-ubyte", "labels-idx1-ubyte", 0);
+  EXPECT_THAT(message_of([&] { (void)open_dataset({.dataset = name()}); }),
+              testing::AllOf(HasSubstr("several data sets"), HasSubstr("digits-"), HasSubstr("letters-")));
+  EXPECT_EQ(open_dataset({.dataset = name("/letters")})->info().train_count, 3U);
+}
+
+TEST_F(AnyFolder, LabelsMayBeTheFirstColumnOfRowsOfNumbers) {
+  write_any("qmnist-train-", "qmnist-test-", "images-idx3-ubyte", "labels-idx1-ubyte", 0);
+  std::filesystem::remove(file("qmnist-train-labels-idx1-ubyte"));
+  const auto number = [](char value) { return std::string(3, '\0') + value; };
+  std::string rows{'\0', '\0', '\x0c', '\x02'};
+  rows += number(3) + number(2) + number(2) + number(9) + number(0) + number(9) + number(1) + number(9);
+  write("qmnist-train-labels-idx2-int", rows);
+  std::vector<std::uint8_t> block;
+  EXPECT_THAT(read(name(), block).train.labels, ElementsAre(2, 0, 1));
+}
+
+TEST(ShortName, IsAPartOfAFileName) {
+  EXPECT_EQ(short_name("mnist"), "mnist");
+  EXPECT_EQ(short_name("idx:/data/k mnist/"), "k_mnist");
+  EXPECT_EQ(short_name("idx:data/emnist/emnist-letters,first_label=1"), "emnist-letters");
+  EXPECT_EQ(short_name("idx:.."), "__");
 }
 
 TEST(Synthetic, DependsOnTheSeedAlone) {
