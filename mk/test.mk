@@ -44,4 +44,7 @@ test-slurm: all $(mpi_tests) ## Tests under a private Slurm of several nodes, st
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml=$(test_results)/slurm.xml tests/slurm
 test-summary: ## What the last make test has left out, and why; COMPLETE=1: fails if there is anything
 	@tests/summary.py $(if $(COMPLETE),--complete) $(test_results) unit mpi end_to_end analysis slurm
-.PHONY: test test-unit test-mpi test-end-to-end test-slurm test-summary
+test-bare: ## The README's commands on a bare Debian made for it (as root, an hour); SUITE=bookworm KEEP=1 MIRROR=http://...
+	@mk/deps.sh --check bare
+	@KEEP='$(KEEP)' MIRROR='$(MIRROR)' tests/bare/run.sh $(SUITE)
+.PHONY: test test-unit test-mpi test-end-to-end test-slurm test-summary test-bare
