@@ -9,9 +9,10 @@ epochs=${EPOCHS:-6}  # the fewest that give a 95% interval of the median
 results=results/demo
 rm -rf "$results"
 
+without=()
 for dataset in fashion_mnist mnist; do
   if ! [ -e "data/$dataset/train-images-idx3-ubyte" ]; then
-    echo "(without $dataset: its files are not in data/)"
+    without+=("$dataset")
     continue
   fi
   for run in "1 serial" "$ranks parallel_sgd" "$ranks param_avg" "$ranks w_param_avg"; do
@@ -24,6 +25,10 @@ done
 ls "$results"/*.h5 >/dev/null 2>&1 || { echo "no data set is here; see data/README.md" >&2; exit 1; }
 
 analysis/lockstep-analysis table "$results"
+if [ ${#without[@]} -gt 0 ]; then
+  echo
+  echo "== LEFT OUT: ${without[*]}, whose files are not in data/; \`make data\` says why"
+fi
 cat <<NEXT
 
 Each run left one HDF5 file in $results/ (h5ls -r FILE shows what is in it; docs/run_file.md explains it).

@@ -4,7 +4,8 @@
 #   mk/deps.sh [GROUP...]          check all; install what is missing (apt), or say what to install; exit 1 if parts stay missing
 #   mk/deps.sh --check [GROUP...]  only check: quick, silent when all is there
 # Groups: build run test bench analysis, which are always meant; data and optional, installed if they can be; and those that
-# are only for who asks: compare, browser (the test of the report's page; 110 MB), slurm (a private Slurm for the tests), peers
+# are only for who asks: compare, browser (the test of the report's page; 110 MB), slurm (a private Slurm for the tests), peers,
+# lint and tidy (checks of the sources), bare (`make test-bare`)
 # BLAS (openblas, blis, mkl), CXX and PYTHON in the environment mean what they mean to make.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -42,6 +43,8 @@ test|GoogleMock|pc:gmock|libgmock-dev|googletest|gmock
 test|Python|py:sys|python3|python|python
 test|pytest|py:pytest|python3-pytest|py-pytest|pytest
 test|HDF5 tools|cmd:h5dump|hdf5-tools|hdf5~mpi|hdf5
+test|pgrep|cmd:pgrep|procps|procps|procps-ng
+test|ShellCheck|cmd:shellcheck|shellcheck|shellcheck|shellcheck
 optional|libxsmm|pc:libxsmm|libxsmm-dev|libxsmm|libxsmm
 bench|Google Benchmark|pc:benchmark|libbenchmark-dev|benchmark|benchmark
 analysis|h5py|py:h5py|python3-h5py|py-h5py~mpi|h5py
@@ -59,11 +62,18 @@ slurm|ip|cmd:ip|iproute2||
 slurm|nsenter|cmd:nsenter|util-linux||
 slurm|mount|cmd:mount|mount||
 slurm|hostname|cmd:hostname|hostname||
+slurm|kill|cmd:kill|procps||
 browser|Chromium|cmd:chromium|chromium||
 peers|PyTorch|py:torch|python3-torch|py-torch~cuda|pytorch
+lint|clang-format|cmd:clang-format|clang-format|llvm|clang-format
+lint|ShellCheck|cmd:shellcheck|shellcheck|shellcheck|shellcheck
+tidy|clang-tidy|cmd:clang-tidy|clang-tidy|llvm|clang-tools
+bare|debootstrap|cmd:debootstrap path:/usr/sbin/debootstrap|debootstrap||
+bare|Debian's keys|path:/usr/share/keyrings/debian-archive-keyring.gpg|debian-archive-keyring||
+data|curl|cmd:curl path:data/mnist/train-images-idx3-ubyte|curl|curl|curl
 data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
 needed=(build run test bench analysis)
-on_request=(compare browser peers slurm)
+on_request=(compare browser peers slurm lint tidy bare)
 
 # A python3 that stands first on PATH may be another one than the system's, for which the Debian packages are.
 python=${PYTHON:-/usr/bin/python3}
@@ -110,7 +120,7 @@ found() {  # HOW
     case $way in
       cxx:) new_enough ;;
       mpi:) mpi ;;
-      cmd:*) command -v "$name" >/dev/null ;;
+      cmd:*) type -P "$name" >/dev/null ;;  # a builtin of this shell is no part: kill
       pc:*) pkg-config --exists "$name" 2>/dev/null ;;
       hdr:*) header "$name" ;;
       py:*) "$python" -c "import $name" 2>/dev/null ;;

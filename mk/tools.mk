@@ -2,14 +2,16 @@
 # Looking after the code, and help.
 
 cxx_files := $(shell git ls-files '*.cpp' '*.hpp' 2>/dev/null || find src tests bench -name '*.[ch]pp')
-scripts := $(wildcard mk/*.sh jobs/*.sh jobs/*.sbatch data/*.sh tests/slurm/hosts/*.sh .ci/run)
+scripts := $(wildcard mk/*.sh jobs/*.sh jobs/*.sbatch data/*.sh tests/slurm/hosts/*.sh tests/bare/*.sh .ci/run)
 
 format: ## Format the C++ sources in place
 	clang-format -i $(cxx_files)
 check-format: ## Fail if a source is not formatted, or a script does not pass shellcheck
+	@mk/deps.sh --check lint
 	@clang-format --dry-run --Werror $(cxx_files)
 	@shellcheck --severity=warning $(scripts)
 tidy: check-deps ## Static analysis with clang-tidy
+	@mk/deps.sh --check tidy
 	clang-tidy --quiet $(sources) -- -std=c++20 -Isrc $(gemm_defines) $(lib_cflags) $(shell $(CXX) --showme:compile 2>/dev/null)
 check-layers: ## Fail on a layer that uses one above it, and on a rule that nobody needs
 	@/usr/bin/python3 mk/check_layers.py --self-test
