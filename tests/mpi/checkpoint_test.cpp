@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A training that is interrupted and goes on in other objects, from a file, ends as one that was not: to the
 // last bit. And: ranks agree on the step at which they are interrupted.
-#include "core/json.hpp"
 #include "record/checkpoint.hpp"
 
 #include <cmath>
@@ -15,6 +14,7 @@
 
 #include "comm/check_in.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "rig.hpp"
 #include "train/checkpointing.hpp"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Processors of several architectures, by what their /proc/cpuinfo says.
-#include "core/json.hpp"
 #include "core/processor.hpp"
 
 #include <set>
@@ -9,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/json.hpp"
 #include "math/gemm_cache.hpp"
 #include "record/provenance.hpp"
 
