@@ -3,9 +3,23 @@
 
 unit_tests := $(BUILD)/bin/unit_tests
 mpi_tests := $(BUILD)/bin/mpi_tests
-MPI_TEST_RANKS ?= 1 2 3 4 5 8
+# How much: quick (make check), usual (make test) or all (make test-long). tests/pytest.ini says what the marks mean.
+TESTS ?= usual
+marks.quick := -m 'not slow and not long'
+marks.usual := -m 'not long'
+ranks.quick := 2 3
+ranks.usual := 1 2 3 4 5 8
+ranks.all := 1 2 3 4 5 6 7 8
+ifeq ($(ranks.$(TESTS)),)
+  $(error TESTS=$(TESTS) is unknown; there are: quick usual all)
+endif
+MPI_TEST_RANKS ?= $(ranks.$(TESTS))
 # Every group leaves its results here, for the closing lines of `make test`.
 test_results := $(BUILD)/test_results
+# Two at a time: they wait as often as they compute, and all bind their ranks to the same first cores.
+TEST_WORKERS ?= 2
+pytest = LOCKSTEP_BIN=$(abspath $(BUILD)/bin) $(python) -m pytest -q -rs -n $(TEST_WORKERS) --dist loadgroup $(marks.$(TESTS)) \
+  -o junit_family=xunit1 --junitxml=$(test_results)/$(1).xml tests/$(1)
 
 .PHONY: check-test-deps
 check-test-deps:
@@ -50,23 +64,31 @@ test: ## Everything from nothing: parts, build, data, and all tests
 	  $(MAKE) --no-print-directory deps DEPS='$(DEPS) slurm' && $(MAKE) --no-print-directory test-slurm; fi
 	@$(MAKE) --no-print-directory test-summary
 
+check: ## Between commits: layers, and the quick ones of all tests but Slurm's (3 minutes)
+	@$(MAKE) --no-print-directory $(all_cores) all $(unit_tests) $(mpi_tests)
+	@$(MAKE) --no-print-directory data
+	@$(MAKE) --no-print-directory TESTS=quick check-layers test-unit test-mpi test-end-to-end test-analysis
+test-long: ## Before a release: make test with nothing left out, whole products of settings too (20 minutes)
+	@$(MAKE) --no-print-directory TESTS=all test
+
 test-unit: $(unit_tests) ## Unit tests
 	@echo '== unit tests'
 	@$< --gtest_brief=1 --gtest_output=xml:$(test_results)/unit.xml
 test-mpi: $(mpi_tests) ## Tests under mpiexec at MPI_TEST_RANKS ranks
 	@set -e; for n in $(MPI_TEST_RANKS); do echo "== MPI tests on $$n ranks"; \
-	  timeout 300 jobs/local.sh $$n $< --gtest_brief=1 --gtest_filter=-'*AcrossNodes*' --gtest_output=xml:$(test_results)/mpi-$$n.xml; done
-test-end-to-end: all ## Tests of the programs, as a user runs them
+	  LOCKSTEP_TESTS=$(TESTS) timeout 600 jobs/local.sh $$n $< --gtest_brief=1 --gtest_filter=-'*AcrossNodes*' \
+	  --gtest_output=xml:$(test_results)/mpi-$$n.xml; done
+test-end-to-end: all | check-test-deps ## Tests of the programs, as a user runs them
 	@echo '== end-to-end tests'
-	@LOCKSTEP_BIN=$(abspath $(BUILD)/bin) /usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml=$(test_results)/end_to_end.xml tests/end_to_end
-test-slurm: all $(mpi_tests) ## Tests under a private Slurm of several nodes, started for them (as root)
+	@$(call pytest,end_to_end)
+test-slurm: all $(mpi_tests) | check-test-deps ## Tests under a private Slurm of several nodes, started for them (as root)
 	@echo '== Slurm tests'
 	@tests/slurm/lab check
-	@/usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml=$(test_results)/slurm.xml tests/slurm
+	@$(call pytest,slurm)
 test-summary: ## What the last make test has left out, and why; COMPLETE=1: fails if there is anything
 	@tests/summary.py $(if $(COMPLETE),--complete) $(test_results) unit mpi end_to_end analysis slurm
 test-bare: ## The README's commands on a bare Debian made for it (as root, an hour); SUITE=bookworm KEEP=1 MIRROR=http://...
 	@mk/deps.sh --check bare
 	@KEEP='$(KEEP)' MIRROR='$(MIRROR)' tests/bare/run.sh $(SUITE)
 .PHONY: build-tests test-kernels test-vectors test-clang
-.PHONY: test test-unit test-mpi test-end-to-end test-slurm test-summary test-bare
+.PHONY: check test test-long test-unit test-mpi test-end-to-end test-slurm test-summary test-bare

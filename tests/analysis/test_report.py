@@ -96,13 +96,13 @@ def test_the_commands_make_the_figures_again(text, report, tmp_path):
         capture_output=True,
         text=True,
         cwd=report.parents[0],
-        timeout=120,
+        timeout=300,
     )
     if said.returncode == 127:  # commands are typed in a checkout
         from made_runs import ROOT
 
         said = subprocess.run(
-            f"{html.unescape(command)} --out {tmp_path}", shell=True, capture_output=True, text=True, cwd=ROOT, timeout=120
+            f"{html.unescape(command)} --out {tmp_path}", shell=True, capture_output=True, text=True, cwd=ROOT, timeout=300
         )
     assert said.returncode == 0, said.stderr
     [original] = report.glob("*-strong-scaling.csv")
@@ -158,7 +158,7 @@ def probe(page, tmp_path, width, *options):
         "--dump-dom",
         probed.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
     assert console == []
@@ -201,7 +201,7 @@ def test_it_prints(report, tmp_path):
         f"--print-to-pdf={tmp_path}/out.pdf",
         (report / "index.html").as_uri(),
     ]
-    assert subprocess.run(command, capture_output=True, timeout=180).returncode == 0
+    assert subprocess.run(command, capture_output=True, timeout=300).returncode == 0
     assert (tmp_path / "out.pdf").stat().st_size > 20_000
 
 

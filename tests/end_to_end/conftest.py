@@ -10,6 +10,8 @@ import h5py
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# What takes longer hangs. On a machine with other work all that several ranks do may take fifty times as long as without.
+PATIENCE_S = 300
 BIN = Path(os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin"))
 SMALL = ["--dataset", "synthetic", "--synthetic-train", "1003", "--synthetic-test", "200", "--epochs", "2",
          "--model", "mlp:784-16-10"]
@@ -28,7 +30,7 @@ class Lockstep:
     def __init__(self, folder):
         self.folder = folder
 
-    def run(self, *arguments, ranks=1, program="train", timeout=120, env=None):
+    def run(self, *arguments, ranks=1, program="train", timeout=PATIENCE_S, env=None):
         """On so many ranks; with None the program alone, without a launcher (which takes two seconds to see that a rank failed)."""
         launcher = [] if ranks is None else [str(ROOT / "jobs/local.sh"), str(ranks)]
         command = [*launcher, str(BIN / program), *map(str, arguments)]

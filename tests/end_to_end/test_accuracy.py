@@ -7,13 +7,15 @@ import pytest
 from conftest import series
 
 
-@pytest.mark.parametrize("algorithm,ranks,floor", [("serial", 1, 0.83), ("parallel_sgd", 2, 0.83), ("param_avg", 2, 0.81),
-                                                   ("w_param_avg", 2, 0.81), ("drift_avg", 2, 0.81)])
+@pytest.mark.parametrize("algorithm,ranks,floor", [
+    pytest.param("serial", 1, 0.83, marks=pytest.mark.slow), ("parallel_sgd", 2, 0.83), ("param_avg", 2, 0.81),
+    pytest.param("w_param_avg", 2, 0.81, marks=pytest.mark.slow), pytest.param("drift_avg", 2, 0.81, marks=pytest.mark.slow)])
 def test_two_epochs_on_fashion_mnist(lockstep, datasets, algorithm, ranks, floor):
     path = lockstep.train("--algorithm", algorithm, "--dataset", "fashion_mnist", "--epochs", "2", ranks=ranks)
     assert series(path, "epochs/test_accuracy")[-1] > floor
 
 
+@pytest.mark.slow
 def test_parallel_sgd_on_four_ranks_is_serial_sgd(lockstep, datasets):
     serial = lockstep.train("--dataset", "fashion_mnist", "--epochs", "1")
     parallel = lockstep.train("--algorithm", "parallel_sgd", "--dataset", "fashion_mnist", "--epochs", "1", ranks=4)

@@ -6,12 +6,12 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import ROOT, SMALL, series
+from conftest import PATIENCE_S, ROOT, SMALL, series
 
 
 def table(*paths):
     command = [ROOT / "analysis/lockstep-analysis", "table", *paths]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 def test_compares_runs_with_the_serial_base(lockstep):
@@ -27,6 +27,7 @@ def test_compares_runs_with_the_serial_base(lockstep):
     assert "speed-up base, batch 64: serial on 1 rank" in result.stdout
 
 
+@pytest.mark.slow
 def test_repetitions_by_seed_share_a_row(lockstep):
     for seed in (1, 2, 3):
         lockstep.train(*SMALL, "--seed", seed)

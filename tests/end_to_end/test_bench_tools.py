@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from conftest import BIN, ROOT
+from conftest import BIN, PATIENCE_S, ROOT
 
 PYTHON = sys.executable
 
 
 def call(*command, env=None):
-    return subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=120,
+    return subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
                           env={**os.environ, **(env or {})})
 
 
@@ -151,6 +151,7 @@ def without_torch(tmp_path):
     return {"PYTHONPATH": str(folder)}
 
 
+@pytest.mark.slow
 def test_without_pytorch_lockstep_runs_and_the_table_says_what_is_missing(tmp_path, datasets, without_torch):
     said = peers("--rounds", "1", "--cases", "model_a/64", "--dataset", "fashion_mnist", "--lockstep-args=--train-samples 3000",
                  "--out", tmp_path / "peers.json", env={**without_torch, "OPENBLAS_CORETYPE": "Nehalem"})

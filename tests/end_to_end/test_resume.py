@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from conftest import BIN, ROOT, series
+from conftest import BIN, PATIENCE_S, ROOT, series
 from run_file_checks import check_run_file
 
 # Small batches: many steps, in epochs that take some tenths of a second.
@@ -47,7 +47,7 @@ class Job:
 
     def wait_for_epochs(self, epochs):
         """Until so many epochs are recorded."""
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + PATIENCE_S
         while time.monotonic() < give_up:
             assert self.process.poll() is None, self.process.communicate()
             if self.run_file.exists() and self.recorded_epochs() >= epochs:
@@ -65,7 +65,7 @@ class Job:
         return sorted(int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text() == "train\n")
 
     def end(self):
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, out, err
 
     def run(self, *more):
@@ -96,7 +96,7 @@ ALGORITHMS = [["--algorithm", "parallel_sgd"], ["--algorithm", "w_param_avg", "-
                                                "--learning-rate", "0.001"]]
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda words: words[1])
+@pytest.mark.parametrize("algorithm", [pytest.param(ALGORITHMS[0], marks=pytest.mark.slow), ALGORITHMS[1]], ids=lambda words: words[1])
 def test_a_signal_to_one_rank_stops_all_and_the_run_goes_on_to_the_same_end(lockstep, algorithm):
     unbroken = Job(lockstep, "unbroken", *algorithm, "--epochs", EPOCHS)
     assert unbroken.run()[0] == 0
@@ -124,7 +124,7 @@ def test_a_signal_to_one_rank_stops_all_and_the_run_goes_on_to_the_same_end(lock
     assert all(segments["started"]) and all(segments["finished"]) and all(segments["hosts"])
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1"])
+@pytest.mark.parametrize("name", [pytest.param("SIGTERM", marks=pytest.mark.slow), pytest.param("SIGINT", marks=pytest.mark.slow), "SIGUSR1"])
 def test_stopping_the_launcher_leaves_a_checkpoint_in_time(lockstep, name):
     job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", 100000).start().wait_for_epochs(1)
     job.process.send_signal(getattr(signal, name))
@@ -135,6 +135,7 @@ def test_stopping_the_launcher_leaves_a_checkpoint_in_time(lockstep, name):
     assert job.segments()["status"] == ["interrupted"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_checkpoint_and_tells_what_was_lost(lockstep):
     arguments = ["--algorithm", "param_avg", "--epochs", EPOCHS, "--checkpoint-epochs", 3]
     unbroken = Job(lockstep, "unbroken", *arguments)
@@ -155,10 +156,11 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_and_tells_what_was_lost(l
     assert not list(job.run_file.parent.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_checkpoints_by_time_are_written_in_the_middle_of_epochs(lockstep):
     arguments = ["--algorithm", "parallel_sgd", "--epochs", 100, "--synthetic-train", 100000]
     job = Job(lockstep, "a", *arguments, "--checkpoint-minutes", 0.003).start()
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_S
     while not job.checkpoint.with_name("a.ckpt.previous").exists() and time.monotonic() < give_up:
         time.sleep(0.02)
     os.kill(job.rank_pids()[0], signal.SIGKILL)
@@ -168,6 +170,7 @@ def test_checkpoints_by_time_are_written_in_the_middle_of_epochs(lockstep):
     assert about["epoch_steps"] > 0
 
 
+@pytest.mark.slow
 def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(lockstep):
     job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", EPOCHS, "--checkpoint-epochs", 1).start().wait_for_epochs(4)
     os.kill(job.rank_pids()[0], signal.SIGKILL)
@@ -196,6 +199,7 @@ def test_without_a_usable_checkpoint_the_run_starts_anew_in_its_file(lockstep):
     np.testing.assert_allclose(job.segments()["lost_s"], [lost, 0])
 
 
+@pytest.mark.slow
 def test_of_two_that_go_on_with_one_run_the_older_ends(lockstep):
     """As when Slurm thinks a node dead, and starts its job elsewhere."""
     options = ["a", "--algorithm", "param_avg", "--epochs", 100000, "--checkpoint-epochs", 1]
@@ -213,6 +217,7 @@ def test_of_two_that_go_on_with_one_run_the_older_ends(lockstep):
     assert heir.checkpoint.exists()
 
 
+@pytest.mark.slow
 def test_names_are_guarded(lockstep):
     job = Job(lockstep, "a", "--epochs", 1, "--algorithm", "param_avg")
     assert job.run()[0] == 0
@@ -243,6 +248,7 @@ def test_resume_of_a_run_that_never_was_starts_it(lockstep):
     assert job.segments()["status"] == ["complete"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_refused(lockstep):
     jobs = []
     for name, seed in (("a", 1), ("b", 2)):

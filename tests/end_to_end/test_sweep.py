@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -10,7 +11,7 @@ import time
 import h5py
 import pytest
 
-from conftest import BIN, ROOT
+from conftest import BIN, PATIENCE_S, ROOT
 
 SMALL = {"dataset": "synthetic", "synthetic_train": 1003, "synthetic_test": 200, "epochs": 2, "model": "mlp:784-16-10"}
 # Long enough to be caught at work: many small steps.
@@ -38,7 +39,7 @@ class Sweep:
         words += [str(self.file), "--results", str(self.results)] if name in ("run", "submit", "expand") else [str(self.folder)]
         return [*words, *map(str, arguments)]
 
-    def do(self, name, *arguments, env=None, timeout=120):
+    def do(self, name, *arguments, env=None, timeout=PATIENCE_S):
         return subprocess.run(self.command(name, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
 
@@ -54,7 +55,7 @@ class Sweep:
 
     def wait_for_epochs(self, epochs, process):
         """Until a run has recorded so many epochs; returns its run file."""
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + PATIENCE_S
         while time.monotonic() < give_up:
             assert process.poll() is None, process.communicate()
             for path in self.run_files():
@@ -103,6 +104,7 @@ def test_a_run_that_fails_is_told_and_the_others_are_made(tmp_path):
     assert "the training diverged" in shown
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_work_and_resume_goes_on(tmp_path):
     sweep = Sweep(tmp_path, fixed=LONG, matrix={"algorithm": ["param_avg"], "ranks": [2], "batch_size": [4, 5]})
     process = sweep.start("run")
@@ -111,7 +113,7 @@ def test_ctrl_c_keeps_the_work_and_resume_goes_on(tmp_path):
     assert states.pop(path.stem) == "running"
     assert list(states.values()) == ["waiting"]
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == INTERRUPTED, out
     assert "interrupted, to be resumed" in out
     assert status_of(path) == "interrupted"
@@ -123,15 +125,17 @@ def test_ctrl_c_keeps_the_work_and_resume_goes_on(tmp_path):
     assert segments_of(path) == 2
 
 
+@pytest.mark.slow
 def test_a_rank_that_is_killed_is_named_and_resume_completes_its_run(tmp_path):
     sweep = Sweep(tmp_path, fixed={**LONG, "epochs": 40}, matrix={"algorithm": ["parallel_sgd"], "ranks": [2], "batch_size": [4]})
     process = sweep.start("run")
     path = sweep.wait_for_epochs(1, process)
-    ranks = [int(pid) for pid in subprocess.run(["pgrep", "-f", f"run-id={path.stem}.*progress=plain"], capture_output=True, text=True).stdout.split()]
+    words = f"--results={re.escape(str(sweep.results))} --run-id={path.stem}"  # the run's, and no other worker's
+    ranks = [int(pid) for pid in subprocess.run(["pgrep", "-f", "--", words], capture_output=True, text=True).stdout.split()]
     ranks = [pid for pid in ranks if os.readlink(f"/proc/{pid}/exe").endswith("/train")]
     assert len(ranks) == 2
     os.kill(ranks[1], signal.SIGKILL)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1
     assert "process rank 1" in out and "signal 9" in out
     assert list(sweep.states().values()) == ["broken"]
@@ -151,10 +155,11 @@ def test_a_folder_is_worked_on_by_one_sweep_at_a_time(tmp_path):
     assert "is being worked on" in second.stderr and str(process.pid) in second.stderr
     cancelled = sweep.do("cancel")
     assert cancelled.returncode == 0 and str(process.pid) in cancelled.stdout
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == INTERRUPTED
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_sweep_is_refused_and_extended_when_asked(tmp_path):
     sweep = Sweep(tmp_path, fixed=SMALL, matrix={"algorithm": ["serial"], "batch_size": [32, 64]})
     assert sweep.do("run").returncode == 0
@@ -178,6 +183,7 @@ def test_a_run_file_of_another_configuration_stops_the_sweep_before_it_starts(tm
     assert second.name in again.stderr and "another batch_size" in again.stderr
 
 
+@pytest.mark.slow
 def test_repeats_are_made_until_the_median_is_known(tmp_path):
     # Nothing is learned, so the losses of all seeds are nearly the same.
     settings = {"fixed": {**SMALL, "epochs": 1, "learning_rate": 1e-9}, "matrix": {"algorithm": ["serial"]}}

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BIN, ROOT, SMALL
+from conftest import BIN, PATIENCE_S, ROOT, SMALL
 
 EXPERIMENTS = sorted((ROOT / "jobs/experiments").glob("*.json"))
 OLD_REPORT = ["table1", "table2", "table3", "table4", "table5", "figure9", "figure10", "figure11", "figure12", "figure13",
@@ -16,7 +16,7 @@ OLD_REPORT = ["table1", "table2", "table3", "table4", "table5", "figure9", "figu
 
 
 def expand(*arguments, cwd=ROOT):
-    return subprocess.run([BIN / "sweep", "expand", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=60)
+    return subprocess.run([BIN / "sweep", "expand", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 def runs_of(*arguments, **options):
@@ -68,12 +68,12 @@ def test_experiments_that_speak_of_speed_have_a_serial_base(path):
 
 
 def test_make_knows_every_experiment():
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S).stdout
     for path in EXPERIMENTS:
         assert re.search(rf"^ +{path.stem} ", listed, re.MULTILINE), path.stem
     for launch, command in [("local", "run"), ("slurm", "submit")]:
         recipe = subprocess.run(["make", "-n", "table2", f"LAUNCH={launch}", "SCALE=smoke", "SITE=mine"], cwd=ROOT,
-                                capture_output=True, text=True, timeout=60).stdout
+                                capture_output=True, text=True, timeout=PATIENCE_S).stdout
         assert f"sweep {command} jobs/experiments/table2.json --scale 'smoke' --site 'mine'" in recipe
 
 

@@ -123,32 +123,28 @@ TEST(ParallelSgd, IsTheSameWithEveryAllreduce) {
 
 // The nodes' ranks share memory; 193 samples leave a ragged end in which ranks may have no sample at all.
 TEST(ParallelSgd, WithSharedParametersIsSerialForEveryModelAndOptimizer) {
-  for (const Json& model : {small_mlp(), small_cnn()})
-    for (const char* optimizer : {"sgd", "adamw"})
-      for (const double momentum : {0.0, 0.9})
-        // Small ones divide gradients and the first layer's forward pass, large ones less
-        // (nn::Model::divide).
-        for (const std::size_t batch_size : {4U, 16U, 60U, 800U}) {
-          if (momentum > 0 && optimizer != std::string("sgd")) continue;
-          const Settings serial{.algorithm = "serial",
-                                .model = model,
-                                .optimizer = optimizer,
-                                .batch_size = batch_size,
-                                .epochs = 1,
-                                .samples = std::max<std::size_t>(193, 2 * batch_size + 1),
-                                .momentum = momentum,
-                                .learning_rate = 0.005};
-          Settings parallel = serial;
-          parallel.algorithm = "parallel_sgd";
-          parallel.options = {{"exchange", "shared"}};
-          const Outcome shared = train(world(), parallel);
-          EXPECT_LT(distance(shared, train(alone(), serial)), rounding)
-              << optimizer << " " << momentum << " " << batch_size << model.dump();
-          if (world().size() > 1) {
-            EXPECT_EQ(shared.choices["exchange"], "shared");
-            EXPECT_GT(observed(shared, "sent_bytes"), 0);
-          }
-        }
+  for (const auto& [model, optimizer, momentum] : combinations())
+    // Small ones divide gradients and the first layer's forward pass, large ones less (nn::Model::divide).
+    for (const std::size_t batch_size : {4U, 16U, 60U, 800U}) {
+      const Settings serial{.algorithm = "serial",
+                            .model = model,
+                            .optimizer = optimizer,
+                            .batch_size = batch_size,
+                            .epochs = 1,
+                            .samples = std::max<std::size_t>(193, 2 * batch_size + 1),
+                            .momentum = momentum,
+                            .learning_rate = 0.005};
+      Settings parallel = serial;
+      parallel.algorithm = "parallel_sgd";
+      parallel.options = {{"exchange", "shared"}};
+      const Outcome shared = train(world(), parallel);
+      EXPECT_LT(distance(shared, train(alone(), serial)), rounding)
+          << optimizer << " " << momentum << " " << batch_size << model.dump();
+      if (world().size() > 1) {
+        EXPECT_EQ(shared.choices["exchange"], "shared");
+        EXPECT_GT(observed(shared, "sent_bytes"), 0);
+      }
+    }
 }
 
 TEST(ParallelSgd, NamingAnAllreduceAsksForIt) {

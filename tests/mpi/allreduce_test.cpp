@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,24 @@
 
 namespace lockstep::comm {
 namespace {
+
+// One call with whole numbers: this rank's array, and what all ranks' add up to.
+struct Call {
+  std::vector<float> mine;
+  Expected expected;
+};
+Call call_of(const Communicator& comm, std::uint64_t call, std::size_t length) {
+  return {input_of(whole_number, call, comm.rank(), length),
+          expected_of(whole_number, call, comm.size(), length)};
+}
+// Calls that follow each other, of lengths by turns.
+std::vector<Call> calls_of(const Communicator& comm, std::span<const std::size_t> lengths,
+                           std::size_t count) {
+  std::vector<Call> calls;
+  for (std::size_t call = 0; call < count; ++call)
+    calls.push_back(call_of(comm, call, lengths[call % lengths.size()]));
+  return calls;
+}
 
 TEST_F(AllreduceTest, TheTableHasNamesAndHelp) {
   EXPECT_FALSE(allreduce_table().empty());
@@ -39,16 +59,19 @@ TEST_F(AllreduceTest, AnUnknownNameIsAnErrorThatNamesTheNearest) {
   }
 }
 
+// One allreduce for all lengths, as trainings have; the next test makes one for each.
 TEST_F(AllreduceTest, SumsWholeNumbersExactlyAtEveryLength) {
+  const std::vector<std::size_t> lengths = lengths_for(ranks_);
+  std::vector<Call> calls;
+  for (const std::size_t length : lengths) calls.push_back(call_of(world_, length, length));
   for (const Candidate& candidate : candidates()) {
-    for (const std::size_t length : lengths_for(ranks_)) {
-      const auto allreduce = candidate.make(world_, length);
-      std::vector<float> values = input_of(whole_number, length, world_.rank(), length);
+    const auto allreduce = candidate.make(world_, std::ranges::max(lengths));
+    for (const Call& call : calls) {
+      std::vector<float> values = call.mine;
 
       allreduce->sum(values);
 
-      EXPECT_TRUE(is_sum(values, whole_number, length, ranks_, 0.0))
-          << candidate.name << ", length " << length;
+      EXPECT_TRUE(is_sum(values, call.expected, 0.0)) << candidate.name << ", length " << values.size();
     }
   }
 }
@@ -56,15 +79,16 @@ TEST_F(AllreduceTest, SumsWholeNumbersExactlyAtEveryLength) {
 TEST_F(AllreduceTest, SumsRealNumbersToRoundingAndBitwiseTheSameOnAllRanks) {
   // At most P-1 additions, each rounded: an error of at most (P-1) eps/2 of the sum of magnitudes.
   const double tolerance = static_cast<double>(ranks_) * 0x1p-24;
-  for (const Candidate& candidate : candidates()) {
-    for (const std::size_t length : lengths_for(ranks_)) {
+  for (const std::size_t length : lengths_for(ranks_)) {
+    const std::vector<float> mine = input_of(real_number, length, world_.rank(), length);
+    const Expected expected = expected_of(real_number, length, ranks_, length);
+    for (const Candidate& candidate : candidates()) {
       const auto allreduce = candidate.make(world_, length);
-      std::vector<float> values = input_of(real_number, length, world_.rank(), length);
+      std::vector<float> values = mine;
 
       allreduce->sum(values);
 
-      EXPECT_TRUE(is_sum(values, real_number, length, ranks_, tolerance))
-          << candidate.name << ", length " << length;
+      EXPECT_TRUE(is_sum(values, expected, tolerance)) << candidate.name << ", length " << length;
       EXPECT_TRUE(same_bits_as_root(world_, values)) << candidate.name << ", length " << length;
     }
   }
@@ -88,43 +112,38 @@ TEST_F(AllreduceTest, RepeatsTheSameBitsForTheSameInput) {
 // contents.
 TEST_F(AllreduceTest, CallsThatFollowEachOtherDoNotMix) {
   constexpr std::size_t longest = 300'000;
-  const std::vector<std::size_t> lengths = {3,      3,       1000,   3, 140'000, 3,     3,
-                                            70'000, longest, 70'000, 0, 1,       20'000};
+  constexpr std::size_t lengths[] = {3, 3, 1000, 3, 140'000, 3, 3, 70'000, longest, 70'000, 0, 1, 20'000};
+  const std::vector<Call> calls = calls_of(world_, lengths, 2 * std::size(lengths));
   for (const Candidate& candidate : candidates()) {
     const auto allreduce = candidate.make(world_, longest);
-    std::uint64_t call = 0;
-    for (int round = 0; round < 3; ++round) {
-      // No test between the calls, so that the ranks run close behind each other.
-      std::vector<std::vector<float>> values;
-      for (std::size_t k = 0; k < lengths.size(); ++k)
-        values.push_back(input_of(whole_number, call + k, world_.rank(), lengths[k]));
+    std::vector<std::vector<float>> values;
+    for (const Call& call : calls) values.push_back(call.mine);
 
-      for (std::vector<float>& array : values) allreduce->sum(array);
+    // No test between the calls, so that the ranks run close behind each other.
+    for (std::vector<float>& array : values) allreduce->sum(array);
 
-      for (const std::vector<float>& array : values) {
-        EXPECT_TRUE(is_sum(array, whole_number, call, ranks_, 0.0))
-            << candidate.name << ", call " << call << ", length " << array.size();
-        ++call;
-      }
-    }
+    for (std::size_t k = 0; k < calls.size(); ++k)
+      EXPECT_TRUE(is_sum(values[k], calls[k].expected, 0.0))
+          << candidate.name << ", call " << k << ", length " << values[k].size();
   }
 }
 
 TEST_F(AllreduceTest, SumsRightlyWhenRanksComeLateByTurns) {
   constexpr std::size_t longest = 150'000;
-  const std::vector<std::size_t> lengths = {5, 2000, longest, 5, 66'000};
+  constexpr std::size_t lengths[] = {5, 2000, longest, 5, 66'000};
+  const std::vector<Call> calls = calls_of(world_, lengths, 30);
   for (const Candidate& candidate : candidates()) {
     const auto allreduce = candidate.make(world_, longest);
-    for (std::uint64_t call = 0; call < 60; ++call) {
-      std::vector<float> values = input_of(whole_number, call, world_.rank(), lengths[call % lengths.size()]);
-      const std::uint32_t chance = scramble(call, world_.rank(), 0);
+    for (std::size_t k = 0; k < calls.size(); ++k) {
+      std::vector<float> values = calls[k].mine;
+      const std::uint32_t chance = scramble(k, world_.rank(), 0);
       if (chance % 3 == 0) usleep(chance % 1500);
 
       allreduce->sum(values);
       const std::vector<float> result = values;
       std::fill(values.begin(), values.end(), -1.0F);  // nobody may read the array after the call
 
-      EXPECT_TRUE(is_sum(result, whole_number, call, ranks_, 0.0)) << candidate.name << ", call " << call;
+      EXPECT_TRUE(is_sum(result, calls[k].expected, 0.0)) << candidate.name << ", call " << k;
     }
   }
 }
@@ -135,7 +154,7 @@ TEST_F(AllreduceTest, ManySmallSumsStayRight) {
     float expected = 1.0F;
     std::vector<float> values(16, 1.0F);
     std::size_t wrong = 0;
-    for (int call = 0; call < 2000; ++call) {
+    for (int call = 0; call < 1000; ++call) {
       allreduce->sum(values);
       expected *= static_cast<float>(ranks_);
       wrong += values != std::vector<float>(16, expected);
@@ -201,18 +220,21 @@ TEST_F(AllreduceTest, LeavesTheElementsAroundTheArrayAlone) {
 }
 
 TEST_F(AllreduceTest, TwoOfThemWorkSideBySide) {
+  constexpr std::size_t short_length[] = {5000}, long_length[] = {100'000};
+  const std::vector<Call> a = calls_of(world_, short_length, 5);
+  const std::vector<Call> b = calls_of(world_, long_length, 5);
   for (const Candidate& candidate : candidates()) {
-    const auto first = candidate.make(world_, 5000);
-    const auto second = candidate.make(world_, 100'000);
-    for (std::uint64_t call = 0; call < 5; ++call) {
-      std::vector<float> a = input_of(whole_number, call, world_.rank(), 5000);
-      std::vector<float> b = input_of(whole_number, call + 100, world_.rank(), 100'000);
+    const auto first = candidate.make(world_, *short_length);
+    const auto second = candidate.make(world_, *long_length);
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      std::vector<float> firsts = a[k].mine;
+      std::vector<float> seconds = b[k].mine;
 
-      first->sum(a);
-      second->sum(b);
+      first->sum(firsts);
+      second->sum(seconds);
 
-      EXPECT_TRUE(is_sum(a, whole_number, call, ranks_, 0.0)) << candidate.name;
-      EXPECT_TRUE(is_sum(b, whole_number, call + 100, ranks_, 0.0)) << candidate.name;
+      EXPECT_TRUE(is_sum(firsts, a[k].expected, 0.0)) << candidate.name;
+      EXPECT_TRUE(is_sum(seconds, b[k].expected, 0.0)) << candidate.name;
     }
   }
 }

@@ -108,7 +108,7 @@ void expect_same(Trainee& resumed, Trainee& unbroken) {
   }
 }
 
-// Every rank count, optimizer and model; `steps` lie at the beginning, in the middle and at the end of an
+// `steps` lie at the beginning, in the middle and at the end of an
 // epoch.
 void expect_resumes_bitwise(const comm::Communicator& ranks, const Settings& settings,
                             std::initializer_list<std::size_t> steps) {
@@ -136,23 +136,16 @@ void expect_resumes_bitwise(const comm::Communicator& ranks, const Settings& set
   }
 }
 
-struct Optimizer {
-  const char* name;
-  double momentum;
-};
-constexpr Optimizer optimizers[] = {{"sgd", 0.0}, {"sgd", 0.9}, {"adamw", 0.0}};
-
 TEST(Checkpoint, EveryAlgorithmGoesOnToTheLastBit) {
   for (const AlgorithmRow& row : algorithm_table())
-    for (const Json& model : {small_mlp(), small_cnn()})
-      for (const Optimizer& optimizer : optimizers)
-        expect_resumes_bitwise(row.many_ranks ? world() : alone(),
-                               {.algorithm = std::string(row.name),
-                                .model = model,
-                                .optimizer = optimizer.name,
-                                .batch_size = 8,
-                                .momentum = optimizer.momentum},
-                               {1, 3});
+    for (const auto& [model, optimizer, momentum] : combinations())
+      expect_resumes_bitwise(row.many_ranks ? world() : alone(),
+                             {.algorithm = std::string(row.name),
+                              .model = model,
+                              .optimizer = optimizer,
+                              .batch_size = 8,
+                              .momentum = momentum},
+                             {1, 3});
 }
 
 TEST(Checkpoint, AveragesGoOnInTheMiddleOfTheirSchedule) {
@@ -170,17 +163,16 @@ TEST(Checkpoint, AveragesGoOnInTheMiddleOfTheirSchedule) {
 
 TEST(Checkpoint, EveryExchangeOfParallelSgdGoesOn) {
   // 13 steps an epoch: the first epoch's last step is the end of an epoch.
-  for (const Json& model : {small_mlp(), small_cnn()})
-    for (const Optimizer& optimizer : optimizers)
-      for (const Json& options : {Json{{"exchange", "shared"}}, Json{{"exchange", "allreduce"}},
-                                  Json{{"overlap", "on"}, {"bucket_floats", 700}}})
-        expect_resumes_bitwise(world(),
-                               {.algorithm = "parallel_sgd",
-                                .model = model,
-                                .optimizer = optimizer.name,
-                                .momentum = optimizer.momentum,
-                                .options = options},
-                               {5, 13, 17});
+  for (const auto& [model, optimizer, momentum] : combinations())
+    for (const Json& options : {Json{{"exchange", "shared"}}, Json{{"exchange", "allreduce"}},
+                                Json{{"overlap", "on"}, {"bucket_floats", 700}}})
+      expect_resumes_bitwise(world(),
+                             {.algorithm = "parallel_sgd",
+                              .model = model,
+                              .optimizer = optimizer,
+                              .momentum = momentum,
+                              .options = options},
+                             {5, 13, 17});
 }
 
 TEST(Checkpoint, EveryAllreduceGoesOn) {

@@ -2,8 +2,10 @@
 // All that a rank trains with, small: what tests of algorithms have in common.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "algorithms/algorithm.hpp"
@@ -43,6 +45,25 @@ inline Json small_cnn() {
             {{"type", "tanh"}},
             {{"type", "linear"}, {"units", 10}}}},
           {"loss", "cross_entropy_logits"}};
+}
+
+/// Models and optimizers that are tried together.
+struct Combination {
+  Json model;
+  const char* optimizer;
+  double momentum;
+};
+/// Each model and each optimizer at least once; all pairs of them where whole products are asked for
+/// (`make test-long`).
+inline std::vector<Combination> combinations() {
+  const char* tests = std::getenv("LOCKSTEP_TESTS");
+  if (tests == nullptr || tests != std::string("all"))
+    return {{small_mlp(), "sgd", 0.0}, {small_cnn(), "sgd", 0.9}, {small_cnn(), "adamw", 0.0}};
+  std::vector<Combination> all;
+  for (const Json& model : {small_mlp(), small_cnn()})
+    for (const auto& [optimizer, momentum] : {std::pair{"sgd", 0.0}, {"sgd", 0.9}, {"adamw", 0.0}})
+      all.push_back({model, optimizer, momentum});
+  return all;
 }
 
 struct Settings {

@@ -20,6 +20,7 @@ from process import Process
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "lockstep-lab."
+PATIENCE_S = 300  # what takes longer hangs: a machine with other work is slow, and some of Slurm's timers take a minute
 LONGEST_FOLDER = 60  # the path of a Unix socket is 107 bytes at most, and Slurm puts its own below
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 
@@ -121,7 +122,7 @@ class Cluster:
             raise LabError(f"{host} is not up")
         return self.hosts[host].command(command, cwd)
 
-    def on(self, host, *command, cwd=ROOT, env=None, check=True, timeout=60):
+    def on(self, host, *command, cwd=ROOT, env=None, check=True, timeout=PATIENCE_S):
         """Runs a command on a host, and returns what subprocess.run does. A command that fails is an error unless `check` is
         False."""
         done = subprocess.run(self.command(command, host, cwd), capture_output=True, text=True, timeout=timeout,
@@ -140,12 +141,12 @@ class Cluster:
 
     # Waiting
 
-    def wait_idle(self, timeout=30):
+    def wait_idle(self, timeout=PATIENCE_S):
         """Until every node that is up is idle and no job waits, such as one that depended on those that have ended."""
         names = ",".join(name for name in self.hosts if name != "login")
         wait_until(lambda: set(self.exec("sinfo", "-h", "-N", "-o", "%T", "-n", names).stdout.split()) == {"idle"}
                    and not self.exec("squeue", "-h").stdout,
-                   timeout, "the cluster is not idle", lambda: self.exec("sinfo", "-N", "-l").stdout + self.exec("squeue").stdout)
+                   "the cluster is not idle", lambda: self.exec("sinfo", "-N", "-l").stdout + self.exec("squeue").stdout, timeout)
 
     def jobs(self):
         """All jobs since the start, as `squeue --json` tells them, by number."""
@@ -154,21 +155,22 @@ class Cluster:
     def job(self, number):
         return self.jobs()[number]
 
-    def wait_for(self, number, states=ENDED, timeout=60):
+    def wait_for(self, number, states=ENDED, timeout=PATIENCE_S):
         """Until a job is in one of the states; returns it. Without states: until it has ended."""
         states = (states,) if isinstance(states, str) else states
-        wait_until(lambda: self.job(number)["job_state"] in states, timeout, f"job {number} is not {' or '.join(states)}",
-                   lambda: self.exec("scontrol", "show", "job", number).stdout)
+        wait_until(lambda: self.job(number)["job_state"] in states, f"job {number} is not {' or '.join(states)}",
+                   lambda: self.exec("scontrol", "show", "job", number).stdout, timeout)
         return self.job(number)
 
 
-def wait_until(condition, timeout, complaint, evidence=lambda: ""):
-    """Looks ten times a second. After the timeout: an error with the complaint and the evidence."""
+def wait_until(condition, complaint, evidence=lambda: "", timeout=PATIENCE_S):
+    """Looks ten times a second; returns what it saw at last. After the timeout: an error with the complaint and the evidence."""
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not (seen := condition()):
         if time.monotonic() > deadline:
             raise LabError(f"{complaint} after {timeout} s:\n{evidence()}")
         time.sleep(0.1)
+    return seen
 
 
 def clear_leftovers():
@@ -177,6 +179,7 @@ def clear_leftovers():
         pid, started = map(int, folder.name.removeprefix(PREFIX).split(".")[:2])
         if Process(pid, started).alive():
             continue
-        if (folder / "cluster.json").exists():
+        try:
             Cluster.at(folder).down()
-        shutil.rmtree(folder, ignore_errors=True)
+        except LabError:  # it had not come so far, or another process clears it too
+            shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@ import requirements
 from cluster import ROOT, Cluster
 
 HERE = Path(__file__).resolve().parent
+# A job that collects a sweep makes no table and no report in these: they take longer than the runs. full_site() is for who wants them.
 SITES = {"mpirun": HERE / "site.json", "srun": HERE / "site_srun.json"}
 TINY = ["--dataset", "synthetic", "--synthetic-train", "1003", "--synthetic-test", "200", "--epochs", "2",
         "--model", "mlp:784-16-10", "--progress", "plain"]
@@ -22,6 +23,15 @@ def cluster():
     requirements.check()
     with Cluster(nodes=4, cpus=4) as cluster:
         yield cluster
+
+
+def full_site(launcher, folder):
+    """A site whose jobs do all that a user's do."""
+    site = json.loads(SITES[launcher].read_text())
+    del site["setup"]
+    path = folder / f"{launcher}.json"
+    path.write_text(json.dumps(site))
+    return path
 
 
 @dataclass
@@ -46,8 +56,8 @@ class Lockstep:
         return self.cluster.sbatch("--output", self.log_path("%j"), *sbatch, ROOT / "jobs" / script, *arguments,
                                    "--results", self.results, cwd=cwd, env={"LOCKSTEP_SITE": str(SITES[launcher]), **(env or {})})
 
-    def wait(self, number, timeout=60):
-        job = self.cluster.wait_for(number, timeout=timeout)
+    def wait(self, number):
+        job = self.cluster.wait_for(number)
         return Job(number, job["job_state"], job["exit_code"] >> 8, self.log(number))
 
     def run(self, script, *arguments, **options):
@@ -83,5 +93,5 @@ class RunFile:
 
 @pytest.fixture
 def lockstep(cluster, tmp_path):
-    cluster.wait_idle(timeout=60)  # whatever of the test before still runs, Slurm would place the jobs of this one around it
+    cluster.wait_idle()  # whatever of the test before still runs, Slurm would place the jobs of this one around it
     return Lockstep(cluster, tmp_path)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A sweep on the private Slurm, driven by the sweep program as a user drives it."""
 
+import functools
 import json
+import resource
 import subprocess
+import tempfile
 
 import h5py
 
@@ -10,18 +13,28 @@ from cluster import ROOT, wait_until
 from conftest import SITES
 
 SMALL = {"dataset": "synthetic", "synthetic_train": 1003, "synthetic_test": 200, "epochs": 2, "model": "mlp:784-16-10"}
-# Epochs that take a moment each, and no end in sight: somebody has to stop it.
-LONG = {"synthetic_train": 4000, "batch_size": 4, "epochs": 400, "eval_acc": False}
+# Epochs of many small steps, for algorithms that let ranks alone for an epoch; how many of them: epochs_for().
+LONG = {"synthetic_train": 8000, "batch_size": 2, "eval_acc": False}
 
 
-def epochs_for(seconds, folder):
-    """How many epochs of LONG one rank makes here in that time."""
-    words = [ROOT / "build/bin/train", "--results", folder, "--run-id", "speed", "--progress", "off"]
-    for key, value in {**SMALL, **LONG, "epochs": 30}.items():
-        words.append(f"--{key.replace('_', '-')}={str(value).lower() if isinstance(value, bool) else value}")
-    subprocess.run([str(word) for word in words], check=True, cwd=ROOT)
-    with h5py.File(folder / "runs/speed.h5") as file:
-        return round(seconds / sorted(file["epochs/epoch_s"])[15])
+def options_of(settings):
+    return [f"--{key.replace('_', '-')}={str(value).lower() if isinstance(value, bool) else value}" for key, value in settings.items()]
+
+
+@functools.cache
+def cpu_seconds_an_epoch():
+    """Of LONG here. What others do on this machine meanwhile does not count."""
+    epochs = 20
+    with tempfile.TemporaryDirectory() as folder:
+        words = [ROOT / "build/bin/train", *options_of({**SMALL, **LONG, "epochs": epochs, "results": folder, "progress": "off"})]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        subprocess.run([str(word) for word in words], check=True, cwd=ROOT)
+        return (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before) / epochs
+
+
+def epochs_for(cpu_seconds):
+    """How many epochs of LONG a core makes here in that time. All ranks of the lab's nodes share this machine's cores."""
+    return max(20, round(cpu_seconds / cpu_seconds_an_epoch()))
 
 
 class Sweep:
@@ -51,9 +64,9 @@ class Sweep:
         """The numbers of its jobs that make runs, by name."""
         return {job["name"]: int(job["id"]) for job in json.loads((self.folder / "sweep/jobs.json").read_text()) if job["tasks"]}
 
-    def wait(self, timeout=90):
+    def wait(self):
         """Until nothing is under way."""
-        wait_until(lambda: not {"running", "waiting"} & set(self.states()), timeout, "the sweep does not end",
+        wait_until(lambda: not {"running", "waiting"} & set(self.states()), "the sweep does not end",
                    evidence=self.evidence)
 
     def evidence(self):
@@ -66,8 +79,19 @@ class Sweep:
         def found():
             return [r["run_id"] for r in self.runs().values()
                     if r["ranks"] == ranks and r["state"] == "running" and r["epochs_done"] >= epochs]
-        wait_until(found, 60, f"no run on {ranks} ranks comes on", evidence=self.evidence)
-        return found()[0]
+        return wait_until(found, f"no run on {ranks} ranks comes on", evidence=self.evidence)[0]
+
+    def ranks(self, run_id):
+        """The processes of a run that is at work: node and number, by rank."""
+        found = {}
+        for node in sorted(set(self.hosts(run_id))):
+            for pid in trainers(self.cluster, node, run_id):
+                program = self.cluster.on(node, "readlink", f"/proc/{pid}/exe", check=False).stdout.strip()
+                environment = self.cluster.on(node, "cat", f"/proc/{pid}/environ", check=False).stdout.split("\0")
+                told = [word.partition("=")[2] for word in environment if word.startswith("PMIX_RANK=")]
+                if program.endswith("/train") and told:
+                    found[int(told[0])] = (node, pid)
+        return found
 
     def run_file(self, run_id):
         return h5py.File(self.folder / f"{run_id}.h5")
@@ -87,3 +111,31 @@ class Sweep:
     def hosts(self, run_id):
         with self.run_file(run_id) as file:
             return list(file["provenance/hosts"].asstr()[()])
+
+
+def trainers(cluster, node, run_id):
+    """Processes of a run on a node, and those that have started them."""
+    return cluster.on(node, "pgrep", "-f", f"bin/train .*run-id={run_id}", check=False).stdout.split()
+
+
+class Held:
+    """Processes on nodes that stand still: they are there, and take no time of this machine."""
+
+    def __init__(self, cluster, processes):
+        self.cluster, self.processes = cluster, list(processes)
+        self._signal("STOP")
+
+    def have_been_told(self, number):
+        """A signal waits for each of them."""
+        return all(int(self._status(node, pid, "ShdPnd"), 16) >> (number - 1) & 1 for node, pid in self.processes)
+
+    def release(self):
+        self._signal("CONT")
+
+    def _signal(self, name):
+        for node, pid in self.processes:
+            self.cluster.on(node, "kill", f"-{name}", pid)
+
+    def _status(self, node, pid, key):
+        lines = self.cluster.on(node, "cat", f"/proc/{pid}/status").stdout.splitlines()
+        return next(line.split()[1] for line in lines if line.startswith(f"{key}:"))

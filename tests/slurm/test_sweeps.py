@@ -2,13 +2,14 @@
 """Sweeps under Slurm: packed and spread, and complete whatever happens to their jobs."""
 
 import json
+import signal
 import subprocess
 from collections import Counter
 
 import pytest
 from cluster import wait_until
-from conftest import SITES
-from sweeps import LONG, SMALL, Sweep, epochs_for
+from conftest import SITES, full_site
+from sweeps import LONG, SMALL, Held, Sweep, epochs_for, trainers
 
 MATRIX = {"algorithm": ["parallel_sgd", "param_avg", "w_param_avg"], "ranks": [1, 2, 4, 8]}
 
@@ -16,7 +17,7 @@ MATRIX = {"algorithm": ["parallel_sgd", "param_avg", "w_param_avg"], "ranks": [1
 def test_packed_and_spread_sweeps_are_made_at_the_same_time(cluster, tmp_path):
     packed = Sweep(cluster, tmp_path, "packed", fixed=SMALL, matrix=MATRIX)
     spread = Sweep(cluster, tmp_path, "spread", fixed=SMALL, matrix=MATRIX)
-    packed.submit("packed")
+    packed.submit("packed", site=full_site("mpirun", tmp_path))
     spread.submit("spread", "--at-once", 2, launcher="srun")
     again = spread.submit("spread", launcher="srun")  # all of it is under way already
     assert "12 runs, 0 to be submitted" in again.stdout
@@ -55,16 +56,18 @@ def test_a_sweep_is_complete_after_its_jobs_were_cut_off_requeued_and_killed(clu
     sweep = Sweep(cluster, tmp_path, "faults", fixed={**SMALL, "eval_acc": False}, time="0:00:20",
                   matrix={"algorithm": ["param_avg", "parallel_sgd", "w_param_avg"], "ranks": [2],
                           "batch_size": [8, 12, 16, 24, 32, 48, 64]},
-                  include=[{"algorithm": "param_avg", "ranks": 1, **LONG, "epochs": epochs_for(50, tmp_path)},
-                           {"algorithm": "param_avg", "ranks": 3, **LONG, "epochs": 200},
-                           {"algorithm": "parallel_sgd", "ranks": 4, **LONG, "epochs": 200}])
+                  include=[{**LONG, "epochs": epochs_for(5), "algorithm": algorithm, "ranks": ranks}
+                           for algorithm, ranks in (("param_avg", 1), ("param_avg", 3), ("w_param_avg", 4))])
     sweep.submit("spread", "--time", "0:01:00", "--split")
+    limited = sweep.wait_for_epochs(1, ranks=1)
+    held = Held(cluster, sweep.ranks(limited).values())  # until its time ends
     requeued = sweep.wait_for_epochs(2, ranks=3)
     cluster.exec("scontrol", "requeue", sweep.jobs()["faults-n3x1"])
     killed = next(run_id for run_id, run in sweep.runs().items() if run["ranks"] == 4)
-    wait_until(lambda: kill_a_rank(cluster, sweep, killed), 60, "no rank to kill")
-    limited = next(run_id for run_id, run in sweep.runs().items() if run["ranks"] == 1)
-    sweep.wait(timeout=200)
+    wait_until(lambda: kill_a_rank(cluster, sweep, killed), "no rank to kill")
+    wait_until(lambda: held.have_been_told(signal.SIGUSR1), "no word of the time limit", evidence=sweep.evidence)
+    held.release()
+    sweep.wait()
 
     broken = sweep.runs()[killed]
     assert broken["state"] == "broken"
@@ -111,23 +114,19 @@ def kill_a_rank(cluster, sweep, run_id):
     run = sweep.runs()[run_id]
     if run["state"] != "running" or run["epochs_done"] == 0:
         return False
-    node = sweep.hosts(run_id)[1]
-    for pid in trainers(cluster, node, run_id):
-        program = cluster.on(node, "readlink", f"/proc/{pid}/exe", check=False).stdout.strip()
-        environment = cluster.on(node, "cat", f"/proc/{pid}/environ", check=False).stdout.split("\0")
-        if program.endswith("/train") and "OMPI_COMM_WORLD_RANK=1" in environment:
-            return cluster.on(node, "kill", "-9", pid, check=False).returncode == 0
-    return False
+    node, pid = sweep.ranks(run_id).get(1, (None, None))
+    return node is not None and cluster.on(node, "kill", "-9", pid, check=False).returncode == 0
 
 
 def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster, tmp_path):
-    sweep = Sweep(cluster, tmp_path, "lost", fixed={**SMALL, **LONG, "epochs": 150},
+    sweep = Sweep(cluster, tmp_path, "lost", fixed={**SMALL, **LONG, "epochs": epochs_for(5)},
                   matrix={"algorithm": ["param_avg", "w_param_avg"], "ranks": [5]})
     sweep.submit("packed")
     first = sweep.wait_for_epochs(2, ranks=5)
     node = sweep.hosts(first)[-1]
     cluster.crash(node)
     try:
+        set_down(cluster, node)
         goes_on_without(cluster, sweep, node, first)
         sweep.do("cancel")
         sweep.wait()
@@ -146,17 +145,23 @@ def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster
 def test_a_sweep_whose_node_is_lost_sight_of_goes_on_elsewhere_and_once(cluster, tmp_path):
     """A dead slurmd: its node's ranks go on, while Slurm starts the job again without it."""
     sweep = Sweep(cluster, tmp_path, "unseen", fixed={**SMALL, "algorithm": "param_avg"}, matrix={"ranks": [2]},
-                  include=[{"ranks": 3, **LONG, "epochs": epochs_for(30, tmp_path)}])
+                  include=[{"ranks": 3, **LONG, "epochs": epochs_for(8)}])
     sweep.submit("packed")
     run_id = sweep.wait_for_epochs(2, ranks=3)
     node = sweep.hosts(run_id)[0]
+    held = Held(cluster, sweep.ranks(run_id).values())
     cluster.kill_slurmd(node)
     try:
+        set_down(cluster, node)
+        job = sweep.jobs()["unseen"]
+        wait_until(lambda: cluster.job(job)["restart_cnt"] == 1 and cluster.job(job)["job_state"] == "RUNNING",
+                   "the job is not made again", evidence=sweep.evidence)
+        held.release()  # from here on both are at work
         goes_on_without(cluster, sweep, node, run_id)
-        wait_until(lambda: not trainers(cluster, node, run_id), 30, "two process groups make one run")
+        wait_until(lambda: not trainers(cluster, node, run_id), "two process groups make one run")
         assert sweep.runs()[run_id]["state"] == "running", "the older one ended by itself"
         assert "another process goes on with this run" in sweep.log(run_id)
-        sweep.wait(timeout=200)
+        sweep.wait()
         assert sweep.states() == ["complete"] * 2
         for made in sweep.runs():
             assert sweep.segments(made) == (2 if made == run_id else 1)
@@ -167,21 +172,27 @@ def test_a_sweep_whose_node_is_lost_sight_of_goes_on_elsewhere_and_once(cluster,
         cluster.wait_idle()
 
 
-def goes_on_without(cluster, sweep, node, run_id):
-    """The node is said to be down, which the controller would find out by itself after a while."""
+def set_down(cluster, node):
+    """As the controller would by itself after a while."""
     cluster.exec("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    wait_until(lambda: sweep.segments(run_id) == 2, 60, "the job is not made again")
+
+
+def goes_on_without(cluster, sweep, node, run_id):
+    wait_until(lambda: sweep.segments(run_id) == 2, "the run is not gone on with", evidence=sweep.evidence)
     assert sweep.wait_for_epochs(1, ranks=sweep.runs()[run_id]["ranks"]) == run_id
     assert node not in sweep.hosts(run_id)
 
 
 @pytest.mark.parametrize("launcher", ["srun", "mpirun"])
 def test_a_sweep_that_more_urgent_work_pushes_aside_goes_on_afterwards(cluster, tmp_path, launcher):
-    sweep = Sweep(cluster, tmp_path, "preempted", fixed={**SMALL, **LONG, "epochs": 100},
+    sweep = Sweep(cluster, tmp_path, "preempted", fixed={**SMALL, **LONG, "epochs": epochs_for(5)},
                   matrix={"algorithm": ["param_avg"], "ranks": [5]})
     sweep.submit("packed", launcher=launcher)
     run_id = sweep.wait_for_epochs(2, ranks=5)
+    held = Held(cluster, sweep.ranks(run_id).values())  # so that it is not complete before
     urgent = cluster.sbatch("--partition", "urgent", "--nodes", 4, "--exclusive", "--output", "/dev/null", "--wrap", "sleep 1")
+    wait_until(lambda: is_preempted(cluster, sweep), "it is not pushed aside", evidence=sweep.evidence)
+    held.release()
     assert cluster.wait_for(urgent)["job_state"] == "COMPLETED"
     sweep.wait()
     assert sweep.states() == ["complete"]
@@ -190,9 +201,9 @@ def test_a_sweep_that_more_urgent_work_pushes_aside_goes_on_afterwards(cluster, 
     assert_nothing_is_made_twice(sweep, run_id, but_after_a_kill=launcher == "mpirun")
 
 
-def trainers(cluster, node, run_id):
-    """Processes of a run on a node, and those that have started them."""
-    return cluster.on(node, "pgrep", "-f", f"bin/train .*run-id={run_id}", check=False).stdout.split()
+def is_preempted(cluster, sweep):
+    told = cluster.exec("scontrol", "show", "job", *sweep.jobs().values()).stdout
+    return "PreemptTime=" in told and "PreemptTime=None" not in told
 
 
 def test_what_slurm_would_not_take_is_told_before_anything_is_submitted(cluster, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from cluster import ROOT, wait_until
 from conftest import SITES, TINY
+from sweeps import LONG, SMALL, epochs_for, options_of
 
 
 @pytest.mark.parametrize("launcher", SITES)
@@ -59,16 +60,17 @@ def test_a_run_id_of_ones_own_is_kept(lockstep):
 @pytest.mark.parametrize("launcher", SITES)
 def test_a_job_told_that_its_time_ends_keeps_a_checkpoint_and_goes_on_by_itself(lockstep, launcher):
     """The signal is the one that the script asks Slurm for, sent at once."""
-    number = lockstep.submit("train.sbatch", "--algorithm", "param_avg", *TINY, "--synthetic-train", 4000, "--batch-size", 4,
-                             "--epochs", 150, sbatch=["-n", 5], launcher=launcher)
+    epochs = epochs_for(5)
+    number = lockstep.submit("train.sbatch", "--algorithm", "param_avg", "--progress", "plain",
+                             *options_of({**SMALL, **LONG, "epochs": epochs}), sbatch=["-n", 5], launcher=launcher)
     run_id = f"train-job{number}"
-    wait_until(lambda: lockstep.epochs(run_id) >= 2, 60, "the run does not come on", lambda: lockstep.log(number))
+    wait_until(lambda: lockstep.epochs(run_id) >= 2, "the run does not come on", lambda: lockstep.log(number))
     lockstep.cluster.exec("scancel", "--signal", "USR1", "--batch", number)
     job = lockstep.wait(number)
     assert job.state == "COMPLETED", job.log
     assert lockstep.cluster.job(number)["restart_cnt"] == 1
     run = lockstep.run_file(run_id)
-    assert (run.status, run.epochs, run.segments) == ("complete", 150, ["interrupted", "complete"])
+    assert (run.status, run.epochs, run.segments) == ("complete", epochs, ["interrupted", "complete"])
     assert run.lost_s == 0
 
 

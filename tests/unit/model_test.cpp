@@ -300,6 +300,25 @@ TEST(Optimizers, UpdateSliceBySliceAsInOnePiece) {
   }
 }
 
+// Subnormal numbers would make every later step ten times as slow.
+TEST(Optimizers, ForgetAGradientThatHasBecomeZero) {
+  for (const OptimizerRow& row : optimizer_table()) {
+    const auto optimizer = make_optimizer(
+        {.optimizer = std::string(row.name), .momentum = row.name == "sgd" ? 0.9 : 0.0, .beta2 = 0.95}, 1);
+    std::vector<float> w = {1}, g = {1};
+    std::size_t subnormal = 0;
+    for (int step = 0; step < 3000; ++step) {
+      optimizer->begin_step();
+      optimizer->update(0, w, g, 0.1F);
+      for (const auto& array : optimizer->state().arrays)
+        subnormal += std::fpclassify(array.values[0]) == FP_SUBNORMAL;
+      g = {0};
+    }
+    EXPECT_EQ(subnormal, 0U) << row.name;
+    for (const auto& array : optimizer->state().arrays) EXPECT_EQ(array.values[0], 0.0F) << row.name;
+  }
+}
+
 TEST(Schedules, FollowTheirFormulas) {
   EXPECT_DOUBLE_EQ(learning_rate_at({.learning_rate = 2}, 7, 10), 2);
   EXPECT_DOUBLE_EQ(learning_rate_at({.learning_rate = 2, .warmup_epochs = 4}, 1, 10), 0.5);
