@@ -11,5 +11,6 @@ report: ## One page of tables and figures from run files: RESULTS=results/table2
 # With `train` of this build, on runs of a second or less.
 test-analysis: all ## Tests of the analysis: statistics, the model, figures, the page in a browser
 	@echo '== tests of the analysis'
-	@LOCKSTEP_BIN=$(abspath $(BUILD)/bin) $(python) -m pytest -q -rs -p no:cacheprovider --junitxml=$(test_results)/analysis.xml tests/analysis
+	@LOCKSTEP_BIN=$(abspath $(BUILD)/bin) $(python) -m pytest -q -rs -p no:cacheprovider $(call pytest_results,analysis) \
+	  tests/analysis
 .PHONY: report test-analysis
