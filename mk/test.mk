@@ -59,7 +59,7 @@ test: ## Everything from nothing: parts, build, data, and all tests
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory $(all_cores) all $(unit_tests) $(mpi_tests)
 	@$(MAKE) --no-print-directory data
-	@$(MAKE) --no-print-directory check-layers test-unit test-mpi test-end-to-end test-analysis
+	@$(MAKE) --no-print-directory check-layers test-unit test-vectors test-mpi test-end-to-end test-analysis
 	@if why=$$(tests/slurm/lab impossible); then echo "$$why" >$(test_results)/slurm.left_out; else \
 	  $(MAKE) --no-print-directory deps DEPS='$(DEPS) slurm' && $(MAKE) --no-print-directory test-slurm; fi
 	@$(MAKE) --no-print-directory test-summary

@@ -4,7 +4,9 @@
 # a test was left out.      tests/bare/run.sh [SUITE]
 # SUITE is bookworm unless told. In the environment: KEEP=1 keeps the folder, MIRROR is where Debian is fetched from,
 # TMPDIR where the folder goes (5 GB; /var/tmp unless told).
+# shellcheck disable=SC2317  # stage and run call the functions that shellcheck takes for unreachable
 set -euo pipefail
+export TERM=dumb  # no colours in the log
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 suite=${1:-bookworm}
@@ -16,12 +18,13 @@ mkfifo "$work/output"
 log=build/bare/$suite.log
 mkdir -p "${log%/*}"
 : >"$log"
+chown --reference=. build "${log%/*}" "$log"  # under sudo, so that `make clean` without it can remove them
 
 say() { printf '[%2d:%02d:%02d] %s\n' $((SECONDS / 3600)) $((SECONDS / 60 % 60)) $((SECONDS % 60)) "$*" | tee -a "$log"; }
 
 # Everything goes to the log; headings are shown, and once a minute where it stands.
 show() {
-  local line="" part next=$((SECONDS + 60)) status
+  local line="" last="" part next=$((SECONDS + 60)) status
   while :; do
     status=0
     IFS= read -r -t 10 part || status=$?
@@ -35,23 +38,27 @@ show() {
       [ -z "$line" ] || printf '%s\n' "$line" >>"$log"
       return
     fi
+    [ -z "$line" ] || last=$line
     if [ $SECONDS -ge $next ]; then
-      say "    ${line:0:110}"
+      say "    ${last:0:110}"
       next=$((SECONDS + 60))
     fi
     if [ $status = 0 ]; then line=""; fi
   done
 }
 
-# When the first process dies, by kill -9 or because we have died, all that it has started dies; `show` ends when the last is gone.
-first="" shower=""
+# When the first process dies, by kill -9 or because we have died, all that it has started dies; `show` ends with the last
+# of them.
+first="" shower="" handed="" mirror=""
 stop() {
-  if [ -n "$first" ]; then kill -9 "$first" 2>/dev/null || true; fi
+  say "interrupted"
+  if [ -n "$first" ]; then kill -9 "$first" || true; fi
   if [ -n "$shower" ]; then wait "$shower" || true; fi
-}
+} 2>/dev/null
 finish() {
   if [ -n "${KEEP:-}" ]; then
-    say "the root is kept; look around in it:  tests/bare/enter.sh $root bash    and then:  rm -rf --one-file-system $work"
+    say "the root is kept; to look around in it:  tests/bare/enter.sh $root bash"
+    say "to remove it:  rm -rf --one-file-system $work"
   else
     rm -rf --one-file-system "$work"
   fi
@@ -91,11 +98,12 @@ stage() {  # TITLE COMMAND...
   }
 }
 
-# The root, and of this machine what apt needs to get out: its mirror and sources, what it says of fetching (proxies, for instance;
-# hooks stay out), keys and certificates.
-apt_says() { command -v apt-get >/dev/null && apt-get indextargets --format "\$(REPO_URI) \$($1)" 'Created-By: Packages' 'Origin: Debian'; }
-mirror=${MIRROR:-$(apt_says LABEL | awk '$2 == "Debian" { print $1; exit }')} || true
-mirror=${mirror:-http://deb.debian.org/debian}
+# The root, and of this machine what apt needs to get out: its mirror and sources, what it says of fetching (proxies, for
+# instance; hooks stay out), keys and certificates.
+mirror_here() {
+  command -v apt-get >/dev/null || return 0
+  apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1
+}
 make_root() {
   local proxy=""
   if command -v apt-config >/dev/null; then eval "$(apt-config shell proxy Acquire::http::Proxy)"; fi
@@ -113,7 +121,8 @@ configure() {
     codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
     if [ "$codename" = "$suite" ] && [ -z "${MIRROR:-}" ]; then
       rm -f "$root/etc/apt/sources.list"
-      for folder in sources.list sources.list.d preferences preferences.d auth.conf auth.conf.d keyrings trusted.gpg trusted.gpg.d; do
+      for folder in sources.list sources.list.d preferences preferences.d auth.conf auth.conf.d keyrings \
+        trusted.gpg trusted.gpg.d; do
         [ ! -e "/etc/apt/$folder" ] || cp -rL "/etc/apt/$folder" "$root/etc/apt/"
       done
       cp -nrL /usr/share/keyrings/. "$root/usr/share/keyrings/"
@@ -130,9 +139,10 @@ take_checkout() {
 
 # Data that nothing out there gives are taken from this checkout; data/fetch.sh in the root checks their sums.
 hand_over() {  # SET
-  local file
+  local file why
   if inside data/fetch.sh "$1"; then return; fi
-  say "  $1: the root cannot fetch it ($(tail -n 1 "$log" | sed 's/.*not available (//; s/); see.*//')); it is handed that of this checkout"
+  why=$(tail -n 1 "$log" | sed 's/.*not available (//; s/); see.*//')
+  say "  $1: it cannot be fetched in there ($why), so it is copied from this checkout's data/"
   handed=1
   mkdir -p "$root$checkout/data/$1"
   for file in "data/$1"/*-ubyte "data/$1"/*-ubyte.gz; do
@@ -141,18 +151,24 @@ hand_over() {  # SET
   inside data/fetch.sh "$1" || fail "$1 is neither to be fetched in the root nor here; type make data, or see data/README.md"
 }
 
-say "Debian $suite from $mirror, in $work; the full log: $log"
-changed=$(git -c safe.directory="$PWD" status --porcelain --untracked-files=no | wc -l)
-[ "$changed" = 0 ] || say "NOTE: changes to $changed files are not committed, and so are not tested"
-stage "make a bare root" make_root
-stage "give it this machine's way out" configure
-stage "git clone" take_checkout
-stage "make demo" inside make demo
-handed=""
-for set in mnist fashion_mnist; do hand_over "$set"; done
-[ -z "$handed" ] || stage "make demo, with all data" inside make demo
-stage "make test" inside make test
-# The one group that is left to who asks for it: a browser is large.
-stage "make deps test-analysis DEPS=browser" inside make deps test-analysis DEPS=browser
-stage "nothing was left out" inside make test-summary COMPLETE=1
-say "PASSED: Debian $suite; the full log: $log"
+main() {
+  local changed set
+  mirror=${MIRROR:-$(mirror_here)}
+  mirror=${mirror:-http://deb.debian.org/debian}
+  say "Debian $suite from $mirror, in $work; the full log: $log"
+  changed=$(git -c safe.directory="$PWD" status --porcelain --untracked-files=no | wc -l)
+  [ "$changed" = 0 ] || say "NOTE: changes to $changed files are not committed, and so are not tested"
+  stage "make a bare root" make_root
+  stage "give it this machine's way out" configure
+  stage "git clone" take_checkout
+  stage "make demo" inside make demo
+  for set in mnist fashion_mnist; do hand_over "$set"; done
+  [ -z "$handed" ] || stage "make demo, with all data" inside make demo
+  stage "make test" inside make test
+  # The one group that is left to who asks for it: a browser is large.
+  stage "make deps test-analysis DEPS=browser" inside make deps test-analysis DEPS=browser
+  stage "nothing was left out" inside make test-summary COMPLETE=1
+  say "PASSED: Debian $suite; the full log: $log"
+}
+# One line, so that bash reads nothing of this file after an hour in which it may have changed.
+main; exit

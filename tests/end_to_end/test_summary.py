@@ -14,7 +14,8 @@ SKIPPED = """<testcase name="{name}" classname="A" status="run" result="skipped"
 
 
 def summary(folder, *arguments):
-    return subprocess.run([ROOT / "tests/summary.py", *arguments[:-1], folder, *arguments[-1].split()], capture_output=True, text=True)
+    *options, groups = arguments
+    return subprocess.run([ROOT / "tests/summary.py", *options, folder, *groups.split()], capture_output=True, text=True)
 
 
 @pytest.fixture
@@ -61,8 +62,8 @@ def test_a(i): pytest.skip("no browser")
 def test_b(record_property): record_property("instead", "synthetic instead of MNIST")
 def test_c(): pass
 """)
-    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={tmp_path}/it.xml", tests],
-                          cwd=tmp_path, capture_output=True, text=True)
+    options = ["-q", "-p", "no:cacheprovider", "-o", "junit_family=xunit1", f"--junitxml={tmp_path}/it.xml"]
+    done = subprocess.run(["/usr/bin/python3", "-m", "pytest", *options, tests], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert summary(tmp_path, "it").stdout.split("\n")[1:] == [
         "== 2 tests passed; not everything was tried", "== LEFT OUT: 3 of the tests of it: no browser",
