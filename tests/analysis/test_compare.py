@@ -102,6 +102,7 @@ def test_options_that_only_one_version_knows_are_no_difference():
     assert [p.settings for p in lost] == [{"a": 2}] and [p.settings for p in added] == [{"a": 3, "b": 0}]
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_the_level_says():
     """40 points that did not change, 20 times: with Holm's adjustment hardly one comparison in 20 raises an alarm."""
     random = np.random.default_rng(5)

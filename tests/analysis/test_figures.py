@@ -49,6 +49,7 @@ def test_the_table_holds_what_is_drawn(drawn):
                         assert np.isclose(numbers, y, rtol=1e-9).any(), (name, panel.title, s.label, y)
 
 
+@pytest.mark.slow
 def test_every_panel_has_marks_and_ids_of_its_own(drawn):
     ids = []
     for name, figure in drawn.items():

@@ -13,6 +13,7 @@ import pytest
 from made_runs import analysis, copy
 from test_model import bench  # noqa: F401  (a fixture)
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report")]  # they share one
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # Added to a copy of the page: writes what a reader would see into it.
 PROBE = """<script>window.addEventListener('load', () => {

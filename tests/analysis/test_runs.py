@@ -140,6 +140,7 @@ def test_nothing_to_analyse_is_an_error_that_says_what_to_do(tmp_path, command):
     assert said.returncode == 2 and "does not exist" in said.stderr
 
 
+@pytest.mark.slow
 def test_a_thousand_runs_take_seconds(small, tmp_path):
     originals = sorted(small.glob("*.h5"))
     for i in range(1000):
