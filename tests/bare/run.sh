@@ -12,6 +12,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 suite=${1:-bookworm}
 checkout=/root/lockstep  # in the bare root
 [ "$(id -u)" = 0 ] || { echo "make test-bare: only root can make a root file system; try: sudo make test-bare" >&2; exit 2; }
+if [ ! -e "/usr/share/debootstrap/scripts/$suite" ]; then
+  echo "make test-bare: debootstrap here knows no SUITE '$suite'; Debian 12 is bookworm, Debian 13 is trixie" >&2
+  exit 2
+fi
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/lockstep-bare.XXXXXX")
 root=$work/root
 mkfifo "$work/output"
