@@ -47,10 +47,27 @@ $(BUILD)/obj/%.o: %.cpp $(flags_file)
 # Eigen's product without AVX-512: the file says why. Private, so that the flags' file does not see it.
 $(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512f
 
-# Nothing here is in a hurry at run time, and it is more than half of what there is to compile.
-unhurried := src/core/arguments.cpp src/core/fields.cpp \
-  $(foreach folder,src/record src/train src/sweep src/*/programs src/sweep/commands tests/unit tests/mpi,$(wildcard $(folder)/*.cpp))
-$(call object,$(unhurried)): private ALL_CXXFLAGS += -O1
+# Nothing here is in a hurry at run time, and it is more than half of what there is to compile. What most of these
+# files include is compiled once for all of them, by GCC alone: Clang compiles them as they stand, and so finds the
+# file that forgets an include.
+unhurried_programs := src/core/arguments.cpp src/core/fields.cpp \
+  $(foreach folder,src/record src/train src/sweep src/*/programs src/sweep/commands,$(wildcard $(folder)/*.cpp))
+unhurried_tests := $(wildcard tests/unit/*.cpp tests/mpi/*.cpp tests/support/*.cpp)
+$(call object,$(unhurried_programs) $(unhurried_tests)): private ALL_CXXFLAGS += -O1
+
+precompiled := $(BUILD)/precompiled
+$(precompiled)/%.hpp.gch: private ALL_CXXFLAGS += -O1
+$(precompiled)/%.hpp.gch: mk/precompiled/%.hpp $(flags_file)
+	@mkdir -p $(@D)
+	$(call quiet,CXX  $<)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -MF $(@:.gch=.d) -MT $@ -x c++-header -c $< -o $@
+define starts_with
+$(call object,$(2)): $(precompiled)/$(1).hpp.gch
+$(call object,$(2)): private ALL_CXXFLAGS += -Winvalid-pch -include $(precompiled)/$(1).hpp
+endef
+ifeq ($(is_clang),)
+  $(eval $(call starts_with,program,$(unhurried_programs)))
+  $(eval $(call starts_with,test,$(unhurried_tests)))
+endif
 
 objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o
 $(library): $(objects) $(sources_file)
@@ -65,7 +82,7 @@ $(BUILD)/bin/%: $(BUILD)/obj/src/train/programs/%.o $(library)
 $(BUILD)/bin/%: $(BUILD)/obj/src/sweep/programs/%.o $(library)
 	$(link_program)
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(precompiled) -name '*.d' 2>/dev/null)
 .SECONDARY:
 
 # The old interface: `make param_avg` builds and leaves ./runmpi; `make serial` leaves ./runserial.

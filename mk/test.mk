@@ -24,7 +24,7 @@ pytest = LOCKSTEP_BIN=$(abspath $(BUILD)/bin) $(python) -m pytest -q -rs -n $(TE
 .PHONY: check-test-deps
 check-test-deps:
 	@mk/deps.sh --check test run analysis
-$(call object,$(wildcard tests/*/*.cpp)): | check-test-deps
+$(call object,$(wildcard tests/*/*.cpp)) $(precompiled)/test.hpp.gch: | check-test-deps
 
 $(unit_tests): $(call object,$(wildcard tests/unit/*.cpp tests/support/*.cpp)) $(library)
 	@mkdir -p $(@D)
