@@ -66,7 +66,7 @@ $(call object,$(2)): private ALL_CXXFLAGS += -Winvalid-pch -include $(precompile
 endef
 ifeq ($(is_clang),)
   $(eval $(call starts_with,program,$(unhurried_programs)))
-  $(eval $(call starts_with,test,$(unhurried_tests)))
+  $(eval $(call starts_with,test,$(filter-out tests/support/%,$(unhurried_tests))))
 endif
 
 objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o

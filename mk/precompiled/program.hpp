@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What most files of record, train and sweep include, compiled once for all of them (mk/build.mk).
-#pragma once
 
 #include <algorithm>
 #include <filesystem>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What most tests include, compiled once for all of them (mk/build.mk).
-#pragma once
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
