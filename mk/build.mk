@@ -50,9 +50,10 @@ $(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512
 # Nothing here is in a hurry at run time, and it is more than half of what there is to compile. What most of these
 # files include is compiled once for all of them, by GCC alone: Clang compiles them as they stand, and so finds the
 # file that forgets an include.
-unhurried_programs := src/core/arguments.cpp src/core/fields.cpp \
+unhurried_programs := src/core/arguments.cpp src/core/fields.cpp src/math/gemm_cache.cpp src/nn/named_models.cpp \
+  src/algorithms/algorithm.cpp $(wildcard src/data/idx*.cpp) \
   $(foreach folder,src/record src/train src/sweep src/*/programs src/sweep/commands,$(wildcard $(folder)/*.cpp))
-unhurried_tests := $(wildcard tests/unit/*.cpp tests/mpi/*.cpp tests/support/*.cpp)
+unhurried_tests := $(wildcard tests/unit/*.cpp tests/mpi/*.cpp)
 $(call object,$(unhurried_programs) $(unhurried_tests)): private ALL_CXXFLAGS += -O1
 
 precompiled := $(BUILD)/precompiled
@@ -66,7 +67,7 @@ $(call object,$(2)): private ALL_CXXFLAGS += -Winvalid-pch -include $(precompile
 endef
 ifeq ($(is_clang),)
   $(eval $(call starts_with,program,$(unhurried_programs)))
-  $(eval $(call starts_with,test,$(filter-out tests/support/%,$(unhurried_tests))))
+  $(eval $(call starts_with,test,$(unhurried_tests)))
 endif
 
 objects := $(call object,$(sources)) $(BUILD)/obj/build_info.o

@@ -3,7 +3,6 @@
 #include "algorithms/algorithm.hpp"
 
 #include "core/fields.hpp"
-#include "core/json.hpp"
 #include "core/names.hpp"
 
 namespace lockstep::algorithms {
@@ -45,8 +44,6 @@ float TrainingOptions::gradient_scale(std::size_t samples) const {
 }
 
 std::span<const AlgorithmRow> algorithm_table() { return table; }
-
-Json Algorithm::choices() const { return Json::object(); }
 
 const AlgorithmRow& find_algorithm(std::string_view name) {
   return find_row(algorithm_table(), "algorithm", name);

@@ -77,6 +77,11 @@ struct Observation {
   double value = 0.0;
 };
 
+/// Something that an algorithm decided for itself: what was to be decided, and how.
+struct Choice {
+  std::string name, decision;
+};
+
 /// One way to share the work of a training among ranks.
 class Algorithm {
  public:
@@ -98,8 +103,8 @@ class Algorithm {
   /// Writes the parameters that are to be evaluated now, the same on every rank, without changing the
   /// training. Collective.
   virtual void export_parameters(std::span<float> out) = 0;
-  /// What it decided for itself in start(), by name: for the run's provenance.
-  [[nodiscard]] virtual Json choices() const;
+  /// What it decided for itself in start(): for the run's provenance.
+  [[nodiscard]] virtual std::vector<Choice> choices() const { return {}; }
   /// The sizes of the batches that this rank trains on, each once. Known after start().
   [[nodiscard]] virtual std::vector<std::size_t> batch_sizes() const { return {}; }
   /// True when the ranks share each batch of batch_size samples; else every rank makes such batches of its

@@ -8,7 +8,6 @@
 #include "algorithms/stepwise.hpp"
 #include "algorithms/trial.hpp"
 #include "core/error.hpp"
-#include "core/json.hpp"
 
 namespace lockstep::algorithms {
 namespace {
@@ -44,9 +43,9 @@ class ParallelSgd final : public StepwiseAlgorithm {
                          "--allreduce " + std::string(allreduce_name)});
   }
 
-  [[nodiscard]] Json choices() const override {
-    Json choices = {{"exchange", shared_ ? "shared" : "allreduce"}};
-    if (overlapped_) choices["overlap"] = overlap_ == "on" ? "on" : "tried in the first steps";
+  [[nodiscard]] std::vector<Choice> choices() const override {
+    std::vector<Choice> choices = {{"exchange", shared_ ? "shared" : "allreduce"}};
+    if (overlapped_) choices.push_back({"overlap", overlap_ == "on" ? "on" : "tried in the first steps"});
     return choices;
   }
 

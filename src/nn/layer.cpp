@@ -65,4 +65,6 @@ void read_options(const Json& description, Fields& fields) {
   }
 }
 
+std::string to_text(const Json& description) { return description.dump(); }
+
 }  // namespace lockstep::nn

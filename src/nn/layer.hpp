@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -144,5 +145,7 @@ struct LayerRow {
 
 /// Takes all keys of `description` but "type" into `fields`; throws ConfigError for one that is not there.
 void read_options(const Json& description, Fields& fields);
+/// For error messages.
+[[nodiscard]] std::string to_text(const Json& description);
 
 }  // namespace lockstep::nn

@@ -3,6 +3,9 @@
 #include <array>
 #include <charconv>
 #include <fstream>
+#include <string>
+
+#include <fmt/format.h>
 
 #include "core/json.hpp"
 #include "core/names.hpp"
@@ -11,55 +14,57 @@
 namespace lockstep::nn {
 namespace {
 
-Json linear(std::size_t units, const char* init) {
-  return {{"type", "linear"}, {"units", units}, {"init", init}};
-}
-
 // The fully connected model of the project that Lockstep grew out of, with the settings that it was trained
 // with: a fixed rate on the gradient summed over the batch.
-Json report_model(std::size_t first_hidden, std::size_t second_hidden) {
-  Json layers = Json::array({{{"type", "flatten"}}});
-  for (const std::size_t units : {first_hidden, second_hidden}) {
-    layers.push_back(linear(units, "xavier"));
-    layers.push_back({{"type", "leaky_relu"}, {"slope", 0.3}});
-    layers.push_back({{"type", "gaussian_dropout"}, {"rate", 0.2}});
-  }
-  layers.push_back(linear(10, "xavier"));
-  layers.push_back({{"type", "softmax"}});
-  return {{"layers", layers},
-          {"loss", "mse"},
-          {"recipe", {{"optimizer", "sgd"}, {"learning_rate", 0.01}, {"gradient", "sum"}}}};
-}
+constexpr std::string_view model_a = R"({
+  "layers": [{"type": "flatten"},
+             {"type": "linear", "units": 256, "init": "xavier"},
+             {"type": "leaky_relu", "slope": 0.3},
+             {"type": "gaussian_dropout", "rate": 0.2},
+             {"type": "linear", "units": 64, "init": "xavier"},
+             {"type": "leaky_relu", "slope": 0.3},
+             {"type": "gaussian_dropout", "rate": 0.2},
+             {"type": "linear", "units": 10, "init": "xavier"},
+             {"type": "softmax"}],
+  "loss": "mse",
+  "recipe": {"optimizer": "sgd", "learning_rate": 0.01, "gradient": "sum"}
+})";
 
-Json adamw_recipe() { return {{"optimizer", "adamw"}, {"learning_rate", 0.001}, {"gradient", "mean"}}; }
-
-Json model_a() { return report_model(256, 64); }
-
-Json model_a_large() { return report_model(1024, 512); }
+constexpr std::string_view model_a_large = R"({
+  "layers": [{"type": "flatten"},
+             {"type": "linear", "units": 1024, "init": "xavier"},
+             {"type": "leaky_relu", "slope": 0.3},
+             {"type": "gaussian_dropout", "rate": 0.2},
+             {"type": "linear", "units": 512, "init": "xavier"},
+             {"type": "leaky_relu", "slope": 0.3},
+             {"type": "gaussian_dropout", "rate": 0.2},
+             {"type": "linear", "units": 10, "init": "xavier"},
+             {"type": "softmax"}],
+  "loss": "mse",
+  "recipe": {"optimizer": "sgd", "learning_rate": 0.01, "gradient": "sum"}
+})";
 
 // LeCun et al., "Gradient-based learning applied to document recognition", 1998, with today's ReLU and
 // max-pooling.
-Json lenet5() {
-  return {{"layers",
-           {{{"type", "conv2d"}, {"channels", 6}, {"kernel", 5}, {"padding", 2}, {"init", "he"}},
-            {{"type", "relu"}},
-            {{"type", "max_pool2d"}, {"kernel", 2}},
-            {{"type", "conv2d"}, {"channels", 16}, {"kernel", 5}, {"init", "he"}},
-            {{"type", "relu"}},
-            {{"type", "max_pool2d"}, {"kernel", 2}},
-            {{"type", "flatten"}},
-            linear(120, "he"),
-            {{"type", "relu"}},
-            linear(84, "he"),
-            {{"type", "relu"}},
-            linear(10, "xavier")}},
-          {"loss", "cross_entropy_logits"},
-          {"recipe", adamw_recipe()}};
-}
+constexpr std::string_view lenet5 = R"({
+  "layers": [{"type": "conv2d", "channels": 6, "kernel": 5, "padding": 2, "init": "he"},
+             {"type": "relu"},
+             {"type": "max_pool2d", "kernel": 2},
+             {"type": "conv2d", "channels": 16, "kernel": 5, "init": "he"},
+             {"type": "relu"},
+             {"type": "max_pool2d", "kernel": 2},
+             {"type": "flatten"},
+             {"type": "linear", "units": 120, "init": "he"},
+             {"type": "relu"},
+             {"type": "linear", "units": 84, "init": "he"},
+             {"type": "relu"},
+             {"type": "linear", "units": 10, "init": "xavier"}],
+  "loss": "cross_entropy_logits",
+  "recipe": {"optimizer": "adamw", "learning_rate": 0.001, "gradient": "mean"}
+})";
 
 struct NamedModel {
-  std::string_view name;
-  Json (*describe)();
+  std::string_view name, description;
 };
 
 constexpr std::array table = {NamedModel{"model_a", model_a}, NamedModel{"model_a_large", model_a_large},
@@ -87,13 +92,14 @@ Json mlp(const std::string& name) {
     at = next + 1;
   }
   if (sizes.size() < 2) throw bad_mlp(name);
-  Json layers = Json::array({{{"type", "flatten"}, {"size", sizes[0]}}});
-  for (std::size_t i = 1; i < sizes.size(); ++i) {
-    const bool last = i + 1 == sizes.size();
-    layers.push_back(linear(sizes[i], last ? "xavier" : "he"));
-    if (!last) layers.push_back({{"type", "relu"}});
-  }
-  return {{"layers", layers}, {"loss", "cross_entropy_logits"}, {"recipe", adamw_recipe()}};
+  std::string layers = fmt::format(R"({{"type": "flatten", "size": {}}})", sizes[0]);
+  for (std::size_t i = 1; i < sizes.size(); ++i)
+    layers += i + 1 < sizes.size()
+                  ? fmt::format(R"(, {{"type": "linear", "units": {}, "init": "he"}}, {{"type": "relu"}})",
+                                sizes[i])
+                  : fmt::format(R"(, {{"type": "linear", "units": {}, "init": "xavier"}})", sizes[i]);
+  return Json::parse(R"({"layers": [)" + layers + R"(], "loss": "cross_entropy_logits",
+    "recipe": {"optimizer": "adamw", "learning_rate": 0.001, "gradient": "mean"}})");
 }
 
 Json read_description(const std::string& path) {
@@ -115,7 +121,7 @@ Json describe_model(const Json& name_or_description) {
   if (name.ends_with(".json")) return read_description(name);
   const std::span<const NamedModel> models = table;
   for (const NamedModel& model : models)
-    if (model.name == name) return model.describe();
+    if (model.name == name) return Json::parse(model.description);
   auto known = names_of(models);
   known.insert(known.end(), {"mlp:N-...-N", "FILE.json"});
   throw unknown_name("model", name, known);

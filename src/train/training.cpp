@@ -139,8 +139,7 @@ Json Training::provenance() {
   provenance["seed"] = config_.run.training.seed;
   if (const auto choices = allreduce_->choices(); !choices.empty())
     provenance["allreduce_choice"] = comm::to_text(choices);
-  const Json decided = config_.algorithm->choices();
-  for (const auto& [name, choice] : decided.items()) provenance[name + "_choice"] = choice;
+  for (const auto& [name, decision] : config_.algorithm->choices()) provenance[name + "_choice"] = decision;
   return provenance;
 }
 

@@ -25,7 +25,7 @@ struct Outcome {
   std::vector<float> exchanged;  // what this rank put into the last allreduce
   std::vector<EpochStats> epochs;
   std::vector<Observation> observations;  // of the last epoch
-  Json choices;
+  std::string exchange;  // chosen
   double loss_sum = 0.0;  // of the last epoch, over all ranks
 };
 
@@ -52,7 +52,8 @@ Outcome train(const comm::Communicator& ranks, const Settings& settings) {
   outcome.exchanged = rig.last_exchanged();
   algorithm->export_parameters(outcome.parameters);
   outcome.observations = algorithm->observations();
-  outcome.choices = algorithm->choices();
+  for (const Choice& choice : algorithm->choices())
+    if (choice.name == "exchange") outcome.exchange = choice.decision;
   std::vector<double> loss = {outcome.epochs.back().loss_sum};
   ranks.sum(loss);
   outcome.loss_sum = loss[0];
@@ -141,7 +142,7 @@ TEST(ParallelSgd, WithSharedParametersIsSerialForEveryModelAndOptimizer) {
       EXPECT_LT(distance(shared, train(alone(), serial)), rounding)
           << optimizer << " " << momentum << " " << batch_size << model.dump();
       if (world().size() > 1) {
-        EXPECT_EQ(shared.choices["exchange"], "shared");
+        EXPECT_EQ(shared.exchange, "shared");
         EXPECT_GT(observed(shared, "sent_bytes"), 0);
       }
     }
@@ -150,10 +151,10 @@ TEST(ParallelSgd, WithSharedParametersIsSerialForEveryModelAndOptimizer) {
 TEST(ParallelSgd, NamingAnAllreduceAsksForIt) {
   if (world().size() == 1) return;  // nothing is exchanged
   EXPECT_EQ(
-      train(world(), {.algorithm = "parallel_sgd", .epochs = 1, .allreduce = "ring"}).choices["exchange"],
+      train(world(), {.algorithm = "parallel_sgd", .epochs = 1, .allreduce = "ring"}).exchange,
       "allreduce");
   EXPECT_EQ(
-      train(world(), {.algorithm = "parallel_sgd", .epochs = 1, .allreduce = "auto"}).choices["exchange"],
+      train(world(), {.algorithm = "parallel_sgd", .epochs = 1, .allreduce = "auto"}).exchange,
       "shared");
 }
 

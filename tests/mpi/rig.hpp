@@ -27,24 +27,26 @@ inline const comm::Communicator& alone() {
 }
 
 inline Json small_mlp() {
-  return {{"layers",
-           {{{"type", "flatten"}},
-            {{"type", "linear"}, {"units", 12}},
-            {{"type", "leaky_relu"}, {"slope", 0.3}},
-            {{"type", "gaussian_dropout"}, {"rate", 0.2}},
-            {{"type", "linear"}, {"units", 10}}}},
-          {"loss", "cross_entropy_logits"}};
+  return Json::parse(R"({
+    "layers": [{"type": "flatten"},
+               {"type": "linear", "units": 12},
+               {"type": "leaky_relu", "slope": 0.3},
+               {"type": "gaussian_dropout", "rate": 0.2},
+               {"type": "linear", "units": 10}],
+    "loss": "cross_entropy_logits"
+  })");
 }
 
 inline Json small_cnn() {
-  return {{"layers",
-           {{{"type", "conv2d"}, {"channels", 2}, {"kernel", 5}, {"stride", 3}},
-            {{"type", "relu"}},
-            {{"type", "flatten"}},
-            {{"type", "linear"}, {"units", 9}},
-            {{"type", "tanh"}},
-            {{"type", "linear"}, {"units", 10}}}},
-          {"loss", "cross_entropy_logits"}};
+  return Json::parse(R"({
+    "layers": [{"type": "conv2d", "channels": 2, "kernel": 5, "stride": 3},
+               {"type": "relu"},
+               {"type": "flatten"},
+               {"type": "linear", "units": 9},
+               {"type": "tanh"},
+               {"type": "linear", "units": 10}],
+    "loss": "cross_entropy_logits"
+  })");
 }
 
 /// Models and optimizers that are tried together.

@@ -2,7 +2,6 @@
 // Element-wise activations, each given by f and by its derivative in terms of f's value; and softmax.
 #include <cmath>
 
-#include "core/json.hpp"
 #include "math/softmax.hpp"
 #include "nn/layers/layers.hpp"
 

@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
-#include "core/json.hpp"
 #include "nn/initializer.hpp"
 
 namespace lockstep::nn {
@@ -45,7 +44,7 @@ std::unique_ptr<Layer> make_conv2d(const LayerSetup& setup, const Json& descript
   read_options(description, fields);
   if (options.channels == 0 || options.kernel == 0)
     throw ConfigError({"a conv2d layer needs its channels and kernel", R"("channels": 6, "kernel": 5)",
-                       description.dump()});
+                       to_text(description)});
   const std::size_t height = setup.in.height + 2 * options.padding;
   const std::size_t width = setup.in.width + 2 * options.padding;
   if (options.kernel > height || options.kernel > width)

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/aligned.hpp"
-#include "core/json.hpp"
 #include "nn/layers/layers.hpp"
 
 namespace lockstep::nn {

@@ -4,7 +4,6 @@
 
 #include "core/aligned.hpp"
 #include "core/error.hpp"
-#include "core/json.hpp"
 #include "nn/initializer.hpp"
 #include "nn/layers/layers.hpp"
 
@@ -121,7 +120,7 @@ std::unique_ptr<Layer> make_linear(const LayerSetup& setup, const Json& descript
   fields.add("init", &init, "initial weights").one_of(initializer_names());
   read_options(description, fields);
   if (units == 0)
-    throw ConfigError({"a linear layer needs its units", R"("units": 256)", description.dump()});
+    throw ConfigError({"a linear layer needs its units", R"("units": 256)", to_text(description)});
   if (!setup.in.is_flat())
     throw ConfigError(
         {"a linear layer takes vectors", "a flatten layer before it", "input " + to_string(setup.in)});

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "core/json.hpp"
 #include "core/simd.hpp"
 #include "nn/layers/layers.hpp"
 
