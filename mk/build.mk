@@ -54,10 +54,10 @@ unhurried_programs := src/core/arguments.cpp src/core/fields.cpp src/math/gemm_c
   src/algorithms/algorithm.cpp $(wildcard src/data/idx*.cpp) \
   $(foreach folder,src/record src/train src/sweep src/*/programs src/sweep/commands,$(wildcard $(folder)/*.cpp))
 unhurried_tests := $(wildcard tests/unit/*.cpp tests/mpi/*.cpp)
-$(call object,$(unhurried_programs) $(unhurried_tests)): private ALL_CXXFLAGS += -O1
+$(call object,$(unhurried_programs) $(unhurried_tests)): private ALL_CXXFLAGS += -Og
 
 precompiled := $(BUILD)/precompiled
-$(precompiled)/%.hpp.gch: private ALL_CXXFLAGS += -O1
+$(precompiled)/%.hpp.gch: private ALL_CXXFLAGS += -Og
 $(precompiled)/%.hpp.gch: mk/precompiled/%.hpp $(flags_file)
 	@mkdir -p $(@D)
 	$(call quiet,CXX  $<)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -MF $(@:.gch=.d) -MT $@ -x c++-header -c $< -o $@
