@@ -70,7 +70,7 @@ class Training {
                                                .gemm = gemm_.get()}),
         parameters_(model_.parameter_count()),
         gradients_(model_.parameter_count()),
-        optimizer_(nn::make_optimizer({}, parameters_.size())),
+        optimizer_(nn::make_optimizer({})),
         ranks_(comm::Communicator::world()),
         allreduce_(comm::make_allreduce("mpi", ranks_, parameters_.size() + 1)),
         options_{.batch_size = batch, .epochs = 1000, .seed = 1, .gradient = "mean"},

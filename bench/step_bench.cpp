@@ -177,7 +177,7 @@ class TakenApart {
   void add_update() {
     auto& parameters = keep(parameter_count_);
     auto& gradients = keep(parameter_count_);
-    optimizer_ = nn::make_optimizer({}, parameter_count_);
+    optimizer_ = nn::make_optimizer({});
     parts_.push_back(
         {"update.sgd",
          [this, &parameters, &gradients] { optimizer_->update(0, parameters, gradients, 1e-9F); },

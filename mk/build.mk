@@ -4,7 +4,7 @@
 quiet = $(if $(V),,@echo "  $(1)"; )
 # For targets that build on the way to something else, unless the user has said -j.
 all_cores = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
-folders := core math comm data nn nn/layers algorithms algorithms/averaging record train sweep sweep/commands
+folders := core math comm data nn nn/layers algorithms algorithms/averaging algorithms/exchange record train sweep sweep/commands
 sources := $(filter-out $(absent_sources),$(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp)))
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 library := $(BUILD)/liblockstep.a

@@ -7,8 +7,8 @@ namespace {
 
 /// w <- w - rate * gradient of a batch of `batch_size` samples, on one rank. Nothing is sent.
 class Serial final : public StepwiseAlgorithm {
- protected:
-  [[nodiscard]] data::Division division() const override { return data::Division::batches; }
+ public:
+  Serial() : StepwiseAlgorithm(data::Division::batches) {}
 };
 
 }  // namespace

@@ -16,20 +16,38 @@ void StateNumber::set(double value) const {
       place);
 }
 
-void State::add(const std::string& name, std::span<float> values, const Holding& holding) {
-  if (holding.kind != Holding::Kind::divided) {
+std::size_t Distribution::held(std::size_t length) const {
+  if (kind != Kind::sharded) return length;
+  std::size_t held = 0;
+  for (const Block& block : blocks) held += block.part_count;
+  return held;
+}
+
+void State::add(const std::string& name, std::span<float> values, const Distribution& distribution) {
+  if (distribution.kind != Distribution::Kind::sharded) {
     arrays_.push_back(
-        {.name = name, .values = values, .kind = holding.kind, .begin = 0, .length = values.size()});
+        {.name = name, .values = values, .kind = distribution.kind, .begin = 0, .length = values.size()});
     return;
   }
-  for (std::size_t i = 0; i < holding.blocks.size(); ++i) {
-    const Holding::Block& block = holding.blocks[i];
+  for (std::size_t i = 0; i < distribution.blocks.size(); ++i) {
+    const Distribution::Block& block = distribution.blocks[i];
     arrays_.push_back({.name = name + "." + std::to_string(i),
                        .values = values.subspan(block.part_begin, block.part_count),
-                       .kind = holding.kind,
+                       .kind = distribution.kind,
                        .begin = block.part_begin - block.begin,
                        .length = block.count});
   }
+}
+
+void State::add_held(const std::string& name, std::span<float> values, const Distribution& distribution) {
+  Distribution held = distribution;
+  std::size_t place = 0;
+  for (Distribution::Block& block : held.blocks) {
+    block.begin -= block.part_begin - place;  // may wrap around; only the difference to part_begin counts
+    block.part_begin = place;
+    place += block.part_count;
+  }
+  add(name, values, held);
 }
 
 }  // namespace lockstep::algorithms

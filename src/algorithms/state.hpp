@@ -10,29 +10,32 @@
 
 namespace lockstep::algorithms {
 
-/// How the ranks hold an array of which each has one as long as the others'.
-struct Holding {
+/// How equally long arrays are distributed over the ranks.
+struct Distribution {
   enum class Kind {
-    common,   ///< every rank has the same values
-    divided,  ///< of this rank's values those of its parts are the valid ones; together all are
-    own,      ///< each rank has values of its own
+    replicated,  ///< every rank has the same values
+    sharded,     ///< only this rank's slices are valid; the ranks' slices together make up the array
+    local,       ///< each rank has values of its own
   };
-  /// Values that are divided among the ranks, such as a layer's parameters, and this rank's part of them.
+  /// Values that are sharded, such as a layer's parameters, and this rank's slice of them.
   struct Block {
     std::size_t begin = 0, count = 0;
     std::size_t part_begin = 0, part_count = 0;
   };
-  Kind kind = Kind::common;
-  std::vector<Block> blocks = {};  ///< of `divided`: of the whole array, in order
+  Kind kind = Kind::replicated;
+  std::vector<Block> blocks = {};  ///< of `sharded`: of the whole array, in order
+
+  /// How many of `length` values this rank holds.
+  [[nodiscard]] std::size_t held(std::size_t length) const;
 };
 
 /// An array of the state.
 struct StateArray {
   std::string name;
-  std::span<float> values;  ///< for a divided array this rank's part
-  Holding::Kind kind = Holding::Kind::common;
-  std::size_t begin = 0;   ///< of the part
-  std::size_t length = 0;  ///< of the whole array, or of the block that is divided
+  std::span<float> values;  ///< for a sharded array this rank's slice
+  Distribution::Kind kind = Distribution::Kind::replicated;
+  std::size_t begin = 0;   ///< of the slice
+  std::size_t length = 0;  ///< of the whole array, or of the block that is sharded
 };
 
 /// A number of the state; each rank has its own.
@@ -50,8 +53,10 @@ struct StateNumber {
 /// order on all ranks.
 class State {
  public:
-  /// A divided array becomes one array a block: NAME.0, NAME.1, ...
-  void add(const std::string& name, std::span<float> values, const Holding& holding);
+  /// A sharded array becomes one array a block: NAME.0, NAME.1, ...
+  void add(const std::string& name, std::span<float> values, const Distribution& distribution);
+  /// The same for memory that holds this rank's slices alone, one after another.
+  void add_held(const std::string& name, std::span<float> values, const Distribution& distribution);
   void add(std::string name, double* place) { numbers_.push_back({std::move(name), place}); }
   void add(std::string name, std::size_t* place) { numbers_.push_back({std::move(name), place}); }
 

@@ -7,105 +7,69 @@
 
 namespace lockstep::algorithms {
 
-void StepwiseAlgorithm::start(const Worker& worker) {
-  worker_.emplace(worker);
-  plan_.emplace(worker.samples.count(), worker.options.batch_size, division(), worker.ranks.rank(),
-                worker.ranks.size(), worker.options.seed);
-  pixels_.resize(plan_->largest_batch() * worker.samples.features);
-  labels_.resize(plan_->largest_batch());
-  prepare();
+void StepwiseAlgorithm::start(const TrainingContext& context) {
+  context_.emplace(context);
+  plan_.emplace(context.samples.count(), context.options.batch_size, division_, context.ranks.rank(),
+                context.ranks.size(), context.options.seed);
+  exchange_ = prepare();
+  context_->optimizer.allocate(exchange_->layout().optimizer.held(context_->parameters.size()));
 }
 
-void StepwiseAlgorithm::move_parameters(std::span<float> parameters) {
-  worker_->parameters = parameters;
-  worker_->model.bind(parameters);
-}
-
-StepwiseAlgorithm::Gathered StepwiseAlgorithm::gather(const Step& step, float* pixels, data::Range columns) {
-  const Worker& w = worker();
-  const std::span<const std::uint32_t> ids = step.batch.sample_ids;
-  const math::Matrix images(pixels, ids.size(), w.samples.features);
-  const auto labels = std::span(labels_).first(ids.size());
-  data::gather_columns(w.samples, ids, columns, images);
-  data::gather_labels(w.samples, ids, labels);
-  if (step.index + 1 < plan_->steps())
-    data::prefetch(w.samples, plan_->batch(step.index + 1).sample_ids, columns);
-  return {
-      .pass = {.training = true, .epoch = step.epoch, .sample_ids = ids}, .pixels = images, .labels = labels};
-}
-
-double StepwiseAlgorithm::train_step(const Step& step) {
-  const Worker& w = worker();
-  double loss_sum = 0.0;
-  const auto plain = exchanges_gradients() ? std::nullopt : w.optimizer.plain_step(step.learning_rate);
-  if (step.batch.sample_ids.empty()) {
-    w.phases.enter(Phase::compute);
-    std::ranges::fill(w.gradients, 0.0F);
-  } else {
-    const Gathered batch = gather(step, pixels_.data(), {0, w.samples.features});
-    w.phases.enter(Phase::compute);
-    const nn::GradientTarget target =
-        plain ? nn::GradientTarget{.first = 0,
-                                   .values = w.parameters,
-                                   .scale = -plain->rate,
-                                   .keep = plain->keep}
-              : nn::GradientTarget{.first = 0, .values = w.gradients, .scale = 1.0F, .keep = 0.0F};
-    loss_sum = w.model.train(batch.pass, batch.pixels, batch.labels,
-                             w.options.gradient_scale(step.batch.gradient_samples), target);
-  }
-  exchange_gradients();
-  w.phases.enter(Phase::update);
-  if (!plain && step.batch.gradient_samples > 0) {
-    w.optimizer.begin_step();
-    w.optimizer.update(0, w.parameters, w.gradients, step.learning_rate);
-  }
-  return loss_sum;
-}
+std::unique_ptr<Exchange> StepwiseAlgorithm::prepare() { return make_local_update(*context_, *plan_, {}); }
 
 EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
-  const Worker& w = worker();
-  w.phases.enter(Phase::data);
+  const TrainingContext& c = *context_;
+  c.phases.enter(Phase::data);
   plan_->start_epoch(epoch);
-  if (so_far_.steps == 0) before_epoch(epoch);
+  if (so_far_.steps == 0) {
+    if (comm::Traffic* const traffic = exchange_->traffic()) traffic->reset();
+    exchange_->begin_epoch();
+    before_epoch(epoch);
+  }
   so_far_.paused = false;
-  const auto epochs = static_cast<double>(w.options.epochs);
+  const auto epochs = static_cast<double>(c.options.epochs);
   while (so_far_.steps < plan_->steps()) {
-    w.phases.enter(Phase::data);
+    c.phases.enter(Phase::data);
     const double done = epoch + static_cast<double>(so_far_.steps) / static_cast<double>(plan_->steps());
-    so_far_.learning_rate = nn::learning_rate_at(w.schedule, done, epochs);
+    so_far_.learning_rate = nn::learning_rate_at(c.schedule, done, epochs);
     const Step step{.epoch = epoch,
                     .index = so_far_.steps,
                     .batch = plan_->batch(so_far_.steps),
                     .learning_rate = static_cast<float>(so_far_.learning_rate)};
-    so_far_.loss_sum += train_step(step);
+    so_far_.loss_sum += exchange_->train(step);
     so_far_.samples += step.batch.sample_ids.size();
     after_step(step.batch);
     ++so_far_.steps;
-    if (w.on_step && w.on_step({so_far_.steps, plan_->steps(), so_far_.samples, so_far_.loss_sum})) {
+    if (c.on_step && c.on_step({so_far_.steps, plan_->steps(), so_far_.samples, so_far_.loss_sum})) {
       so_far_.paused = true;
-      settle();
+      exchange_->synchronize_parameters();
       return so_far_;
     }
   }
-  settle();
-  if (w.on_last_step) w.on_last_step();
-  after_epoch(epoch, epoch + 1 == w.options.epochs);
+  exchange_->synchronize_parameters();
+  if (c.on_last_step) c.on_last_step();
+  after_epoch(epoch, epoch + 1 == c.options.epochs);
   return std::exchange(so_far_, {});
 }
 
 void StepwiseAlgorithm::describe_state(State& state) {
+  const StateLayout layout = exchange_->layout();
   state.add("epoch_steps", &so_far_.steps);
   state.add("epoch_samples", &so_far_.samples);
   state.add("epoch_loss_sum", &so_far_.loss_sum);
   state.add("epoch_learning_rate", &so_far_.learning_rate);
-  state.add("parameters", worker().parameters, holding());
-  const nn::OptimizerState optimizer = worker().optimizer.state();
-  for (const auto& [name, values] : optimizer.arrays) state.add(name, values, holding());
+  state.add("parameters", context_->parameters, layout.parameters);
+  const nn::OptimizerState optimizer = context_->optimizer.state();
+  for (const auto& [name, values] : optimizer.arrays) state.add_held(name, values, layout.optimizer);
   if (optimizer.steps != nullptr) state.add("optimizer_steps", optimizer.steps);
+  if (comm::Traffic* const traffic = exchange_->traffic())
+    state.add("sent_bytes", traffic->sent_bytes_place());
+  exchange_->describe_state(state);
+  describe_variables(state);
 }
 
 void StepwiseAlgorithm::export_parameters(std::span<float> out) {
-  std::ranges::copy(worker().parameters, out.begin());
+  std::ranges::copy(context_->parameters, out.begin());
 }
 
 std::vector<std::size_t> StepwiseAlgorithm::batch_sizes() const {
@@ -115,12 +79,6 @@ std::vector<std::size_t> StepwiseAlgorithm::batch_sizes() const {
     if (size > 0 && std::ranges::find(sizes, size) == sizes.end()) sizes.push_back(size);
   }
   return sizes;
-}
-
-void StepwiseAlgorithm::wait_for_ranks() const {
-  worker().phases.enter(Phase::wait);
-  worker().ranks.barrier();
-  worker().phases.enter(Phase::exchange);
 }
 
 }  // namespace lockstep::algorithms

@@ -2,85 +2,61 @@
 // The loop that step-wise algorithms have in common.
 #pragma once
 
+#include <memory>
 #include <optional>
-#include <vector>
 
 #include "algorithms/algorithm.hpp"
-#include "core/aligned.hpp"
+#include "algorithms/exchange/exchange.hpp"
 #include "data/batches.hpp"
-#include "math/matrix.hpp"
 
 namespace lockstep::algorithms {
 
-/// An epoch of: gather a batch, forward and backward, exchange gradients, update, and whatever comes after a
-/// step. Derived classes say how the epoch is divided and fill in the exchanges. Where no gradients are
-/// exchanged and the optimizer's step is a plain one, the update is made by the backward pass.
+/// An epoch of steps: a batch is trained through an exchange, then comes whatever follows a step. Derived
+/// classes choose the exchange and fill in what comes between steps; the books of the loop, of the parameters
+/// and of the optimizer are kept here.
 class StepwiseAlgorithm : public Algorithm {
  public:
-  void start(const Worker& worker) final;
+  /// Ranks that divide batches agree and are serial SGD; others are on their own between averages.
+  [[nodiscard]] Capabilities capabilities() const override {
+    const bool together = division_ == data::Division::batches;
+    return {.one_model = together, .equals_serial = together, .divides_batches = together};
+  }
+  void start(const TrainingContext& context) final;
   EpochStats run_epoch(std::uint32_t epoch) final;
-  /// The parameters, the optimizer's state and the place in the epoch. A derived class with variables that
-  /// outlive a step overrides this, calls it, and lists them.
-  void describe_state(State& state) override;
+  void describe_state(State& state) final;
   /// The parameters as they are; for algorithms whose ranks always agree.
   void export_parameters(std::span<float> out) override;
+  [[nodiscard]] std::vector<Choice> choices() const final { return exchange_->choices(); }
   [[nodiscard]] std::vector<std::size_t> batch_sizes() const final;
-  [[nodiscard]] bool divides_batches() const final { return division() == data::Division::batches; }
 
  protected:
-  /// One step: where it is, and what this rank does in it.
-  struct Step {
-    std::uint32_t epoch = 0;
-    std::size_t index = 0;
-    data::Batch batch;
-    float learning_rate = 0.0F;
-  };
+  /// `division`: how the ranks divide an epoch.
+  explicit StepwiseAlgorithm(data::Division division) : division_(division) {}
 
-  [[nodiscard]] virtual data::Division division() const = 0;
-  /// How the ranks hold the parameters, and the optimizer's state for them.
-  [[nodiscard]] virtual Holding holding() const { return {}; }
-  /// Allocates what the algorithm needs beyond the loop. Collective.
-  virtual void prepare() {}
+  /// Allocates what the algorithm needs beyond the loop, and makes the exchange; by default none, with ranks
+  /// that agree. Collective.
+  [[nodiscard]] virtual std::unique_ptr<Exchange> prepare();
   /// Before the first step of an epoch.
   virtual void before_epoch(std::uint32_t /*epoch*/) {}
-  /// Trains a batch and updates the parameters; returns the batch's summed loss. Collective.
-  virtual double train_step(const Step& step);
-  /// True if exchange_gradients does something.
-  [[nodiscard]] virtual bool exchanges_gradients() const { return false; }
-  /// Between backward and update. A rank without samples in this step has zero gradients. Collective.
-  virtual void exchange_gradients() {}
-  /// Before the parameters are looked at: makes them the same on all ranks, if a step leaves that to the next
-  /// one. Collective.
-  virtual void settle() {}
   /// After the update; `batch` is what was trained. Collective.
   virtual void after_step(const data::Batch& /*batch*/) {}
   /// After an epoch's last step; `last` after the training's last. Collective.
   virtual void after_epoch(std::uint32_t /*epoch*/, bool /*last*/) {}
+  /// Lists the variables of the derived class that outlive a step.
+  virtual void describe_variables(State& /*state*/) {}
 
-  [[nodiscard]] const Worker& worker() const { return *worker_; }
+  /// Of this algorithm: an exchange may have moved its parameters.
+  [[nodiscard]] TrainingContext& context() { return *context_; }
+  [[nodiscard]] const TrainingContext& context() const { return *context_; }
   [[nodiscard]] const data::BatchPlan& plan() const { return *plan_; }
-  /// Trains from now on on parameters that lie elsewhere, with the same values, and is bound to them.
-  void move_parameters(std::span<float> parameters);
-  /// Charges the time until all ranks have come here to Phase::wait, then enters Phase::exchange. Collective.
-  void wait_for_ranks() const;
-
-  /// The pass, images and labels of a step's samples; `columns` of the images gathered into `pixels` [batch,
-  /// features].
-  struct Gathered {
-    nn::Pass pass;
-    math::ConstMatrix pixels;
-    std::span<const std::uint8_t> labels;
-  };
-  [[nodiscard]] Gathered gather(const Step& step, float* pixels, data::Range columns);
-  /// Room for the largest batch.
-  [[nodiscard]] float* pixels() { return pixels_.data(); }
+  [[nodiscard]] Exchange& exchange() const { return *exchange_; }
 
  private:
-  std::optional<Worker> worker_;
+  data::Division division_;
+  std::optional<TrainingContext> context_;
   std::optional<data::BatchPlan> plan_;
-  EpochStats so_far_;                 // of the epoch that goes on; no steps between epochs
-  AlignedVector<float> pixels_;       // [largest batch, features]
-  std::vector<std::uint8_t> labels_;  // [largest batch]
+  std::unique_ptr<Exchange> exchange_;
+  EpochStats so_far_;  // of the epoch that goes on; no steps between epochs
 };
 
 }  // namespace lockstep::algorithms

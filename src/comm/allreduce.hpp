@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "comm/traffic.hpp"
 
 namespace lockstep::comm {
 
@@ -27,6 +28,12 @@ class Allreduce {
   /// same on every rank. Collective: the same length on all ranks, at most the `max_length` given at
   /// creation.
   virtual void sum(std::span<float> inout) = 0;
+  /// The same as an exchange: begins it in `traffic`, and counts what is sent. Collective.
+  void sum(std::span<float> inout, Traffic& traffic) {
+    traffic.begin_exchange();
+    sum(inout);
+    traffic.add_sent(sent_bytes(inout.size()));
+  }
   /// Bytes that this rank sends to others for an array of `length` floats.
   [[nodiscard]] virtual std::size_t sent_bytes(std::size_t length) const = 0;
   /// Which rows it uses, by ascending lengths up to max_length; the same on all ranks. Empty for a row that

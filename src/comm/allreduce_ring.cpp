@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The ring allreduce.
 #include "comm/allreduce_algorithms.hpp"
-#include "comm/transfer.hpp"
-#include "core/aligned.hpp"
+#include "comm/reduce_scatter.hpp"
 
 namespace lockstep::comm {
 namespace {
@@ -15,46 +14,21 @@ namespace {
 class RingAllreduce final : public Allreduce {
  public:
   RingAllreduce(const Communicator& comm, std::size_t max_length)
-      : comm_(comm), max_length_(max_length), incoming_(slices_length(max_length, comm.size(), 0)) {
-    (void)to_mpi_int(incoming_.size(), "floats in a message");
-  }
+      : comm_(comm), reduce_scatter_(make_ring_reduce_scatter(comm, max_length)) {}
 
   void sum(std::span<float> inout) override {
-    check_length(inout.size(), max_length_);
-    const std::size_t ranks = comm_.size();
-    const std::size_t rank = comm_.rank();
-    const std::size_t next = (rank + 1) % ranks;
-    const std::size_t previous = (rank + ranks - 1) % ranks;
-
-    // Slice k starts at rank k and gathers every rank's part on its way to rank k-1, where it is complete.
-    for (std::size_t step = 0; step + 1 < ranks; ++step) {
-      const std::span<float> out = slices(inout, ranks, (rank + ranks - step) % ranks);
-      const std::span<float> own = slices(inout, ranks, (previous + ranks - step) % ranks);
-      const std::span<float> in = std::span(incoming_).first(own.size());
-      exchange(comm_, out, next, in, previous);
-      add(own, in);
-    }
-    // Complete slices go once more around.
-    for (std::size_t step = 0; step + 1 < ranks; ++step) {
-      const std::span<float> out = slices(inout, ranks, (next + ranks - step) % ranks);
-      const std::span<float> in = slices(inout, ranks, (rank + ranks - step) % ranks);
-      exchange(comm_, out, next, in, previous);
-    }
+    reduce_scatter_->sum(inout);
+    ring_allgather(comm_, inout);
   }
 
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
-    const std::size_t ranks = comm_.size();
-    if (ranks == 1) return 0;
-    // Everything twice, but for the slice that ends here and the one that the next rank has already.
-    const std::size_t kept = slices_length(length, ranks, (comm_.rank() + 1) % ranks) +
-                             slices_length(length, ranks, (comm_.rank() + 2) % ranks);
-    return (2 * length - kept) * sizeof(float);
+    if (comm_.size() == 1) return 0;
+    return reduce_scatter_->sent_bytes(length) + ring_allgather_length(comm_, length) * sizeof(float);
   }
 
  private:
   const Communicator& comm_;
-  std::size_t max_length_;
-  AlignedVector<float> incoming_;  // one slice
+  std::unique_ptr<ReduceScatter> reduce_scatter_;
 };
 
 }  // namespace

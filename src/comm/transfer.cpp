@@ -12,6 +12,15 @@ namespace {
 
 constexpr int tag = 0;  // the communicator is this program's own
 
+template <class T>
+void send_and_receive(const Communicator& comm, std::span<const T> out, std::size_t to, std::span<T> in,
+                      std::size_t from, MPI_Datatype type, const char* what) {
+  check(MPI_Sendrecv(out.data(), to_mpi_int(out.size(), what), type, to_mpi_int(to, "ranks"), tag, in.data(),
+                     to_mpi_int(in.size(), what), type, to_mpi_int(from, "ranks"), tag, comm.handle(),
+                     MPI_STATUS_IGNORE),
+        "MPI_Sendrecv");
+}
+
 }  // namespace
 
 std::size_t begin_of(std::size_t length, std::size_t parts, std::size_t index) {
@@ -41,10 +50,12 @@ void receive(const Communicator& comm, std::span<float> in, std::size_t from) {
 
 void exchange(const Communicator& comm, std::span<const float> out, std::size_t to, std::span<float> in,
               std::size_t from) {
-  check(MPI_Sendrecv(out.data(), to_mpi_int(out.size(), "floats"), MPI_FLOAT, to_mpi_int(to, "ranks"), tag,
-                     in.data(), to_mpi_int(in.size(), "floats"), MPI_FLOAT, to_mpi_int(from, "ranks"), tag,
-                     comm.handle(), MPI_STATUS_IGNORE),
-        "MPI_Sendrecv");
+  send_and_receive(comm, out, to, in, from, MPI_FLOAT, "floats");
+}
+
+void exchange(const Communicator& comm, std::span<const std::byte> out, std::size_t to,
+              std::span<std::byte> in, std::size_t from) {
+  send_and_receive(comm, out, to, in, from, MPI_BYTE, "bytes");
 }
 
 void add(std::span<float> inout, std::span<const float> other) {

@@ -26,6 +26,9 @@ void receive(const Communicator& comm, std::span<float> in, std::size_t from);
 void exchange(const Communicator& comm, std::span<const float> out, std::size_t to, std::span<float> in,
               std::size_t from);
 
+void exchange(const Communicator& comm, std::span<const std::byte> out, std::size_t to,
+              std::span<std::byte> in, std::size_t from);
+
 /// inout[i] += other[i]; the arrays do not overlap.
 void add(std::span<float> inout, std::span<const float> other);
 

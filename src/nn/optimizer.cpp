@@ -25,7 +25,7 @@ class Sgd final : public Optimizer {
  public:
   explicit Sgd(const OptimizerOptions& options) : weight_decay_(static_cast<float>(options.weight_decay)) {}
 
-  void update(std::size_t /*begin*/, std::span<float> parameters, std::span<const float> gradients,
+  void update(std::size_t /*place*/, std::span<float> parameters, std::span<const float> gradients,
               float rate) override {
     float* __restrict w = parameters.data();
     const float* __restrict g = gradients.data();
@@ -45,17 +45,18 @@ class Sgd final : public Optimizer {
 /// (Polyak's heavy ball; Sutskever et al. 2013).
 class MomentumSgd final : public Optimizer {
  public:
-  MomentumSgd(const OptimizerOptions& options, std::size_t parameter_count)
+  explicit MomentumSgd(const OptimizerOptions& options)
       : weight_decay_(static_cast<float>(options.weight_decay)),
         momentum_(static_cast<float>(options.momentum)),
-        nesterov_(options.nesterov),
-        velocity_(parameter_count) {}
+        nesterov_(options.nesterov) {}
 
-  void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients,
+  void allocate(std::size_t count) override { velocity_.resize(count); }
+
+  void update(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
               float rate) override {
-    assert(begin + parameters.size() <= velocity_.size());
+    assert(place + parameters.size() <= velocity_.size());
     float* __restrict w = parameters.data();
-    float* __restrict v = velocity_.data() + begin;
+    float* __restrict v = velocity_.data() + place;
     const float* __restrict g = gradients.data();
     const float decay = weight_decay_;
     const float momentum = momentum_;
@@ -82,17 +83,20 @@ class MomentumSgd final : public Optimizer {
 /// taken off the parameters directly: w -= rate weight_decay w (AdamW, Loshchilov & Hutter 2019).
 class Adam final : public Optimizer {
  public:
-  Adam(const OptimizerOptions& options, std::size_t parameter_count, bool decoupled)
-      : options_(options), decoupled_(decoupled), first_(parameter_count), second_(parameter_count) {}
+  Adam(const OptimizerOptions& options, bool decoupled) : options_(options), decoupled_(decoupled) {}
 
+  void allocate(std::size_t count) override {
+    first_.resize(count);
+    second_.resize(count);
+  }
   void begin_step() override { ++step_; }
 
-  void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients,
+  void update(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
               float rate) override {
-    assert(step_ > 0 && begin + parameters.size() <= first_.size());
+    assert(step_ > 0 && place + parameters.size() <= first_.size());
     float* __restrict w = parameters.data();
-    float* __restrict m = first_.data() + begin;
-    float* __restrict v = second_.data() + begin;
+    float* __restrict m = first_.data() + place;
+    float* __restrict v = second_.data() + place;
     const float* __restrict g = gradients.data();
     const auto steps = static_cast<double>(step_);
     const auto beta1 = static_cast<float>(options_.beta1);
@@ -122,21 +126,21 @@ class Adam final : public Optimizer {
   AlignedVector<float> first_, second_;
 };
 
-std::unique_ptr<Optimizer> make_sgd(const OptimizerOptions& options, std::size_t parameter_count) {
+std::unique_ptr<Optimizer> make_sgd(const OptimizerOptions& options) {
   if (options.momentum == 0.0) {
     if (options.nesterov)
       throw ConfigError({"nesterov needs a momentum", "momentum above 0", "0", "for example --momentum 0.9"});
     return std::make_unique<Sgd>(options);
   }
-  return std::make_unique<MomentumSgd>(options, parameter_count);
+  return std::make_unique<MomentumSgd>(options);
 }
 
-std::unique_ptr<Optimizer> make_adam(const OptimizerOptions& options, std::size_t parameter_count) {
-  return std::make_unique<Adam>(options, parameter_count, false);
+std::unique_ptr<Optimizer> make_adam(const OptimizerOptions& options) {
+  return std::make_unique<Adam>(options, false);
 }
 
-std::unique_ptr<Optimizer> make_adamw(const OptimizerOptions& options, std::size_t parameter_count) {
-  return std::make_unique<Adam>(options, parameter_count, true);
+std::unique_ptr<Optimizer> make_adamw(const OptimizerOptions& options) {
+  return std::make_unique<Adam>(options, true);
 }
 
 constexpr std::array table = {
@@ -159,8 +163,8 @@ void OptimizerOptions::describe(Fields& fields) {
 
 std::span<const OptimizerRow> optimizer_table() { return table; }
 
-std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options, std::size_t parameter_count) {
-  return find_row(optimizer_table(), "optimizer", options.optimizer).make(options, parameter_count);
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options) {
+  return find_row(optimizer_table(), "optimizer", options.optimizer).make(options);
 }
 
 }  // namespace lockstep::nn

@@ -35,20 +35,22 @@ struct PlainStep {
 struct OptimizerState {
   struct Array {
     std::string name;
-    std::span<float> values;  ///< one a parameter
+    std::span<float> values;  ///< one a parameter that it updates
   };
   std::vector<Array> arrays = {};
   std::size_t* steps = nullptr;  ///< how many it has begun, where it counts
 };
 
-/// Moves parameters against gradients. Holds its state for all parameters of a model.
+/// Moves parameters against gradients. Holds its state for those parameters of a model that it updates.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
+  /// Makes room for the state of `count` parameters, all zero. Once, before the first step.
+  virtual void allocate(std::size_t /*count*/) {}
   /// Begins a step; then every parameter is updated once, in one call or slice by slice.
   virtual void begin_step() {}
-  /// Updates the parameters [begin, begin + parameters.size()) of the model.
-  virtual void update(std::size_t begin, std::span<float> parameters, std::span<const float> gradients,
+  /// Updates parameters, whose state is that of [place, place + parameters.size()).
+  virtual void update(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
                       float learning_rate) = 0;
   /// The step at this learning rate if it is a plain one; update() need then not be called.
   [[nodiscard]] virtual std::optional<PlainStep> plain_step(float /*learning_rate*/) const { return {}; }
@@ -59,12 +61,12 @@ class Optimizer {
 struct OptimizerRow {
   std::string_view name;
   std::string_view help;
-  std::unique_ptr<Optimizer> (*make)(const OptimizerOptions& options, std::size_t parameter_count);
+  std::unique_ptr<Optimizer> (*make)(const OptimizerOptions& options);
 };
 
 [[nodiscard]] std::span<const OptimizerRow> optimizer_table();
-[[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options,
-                                                        std::size_t parameter_count);
+/// Throws ConfigError.
+[[nodiscard]] std::unique_ptr<Optimizer> make_optimizer(const OptimizerOptions& options);
 
 /// The learning rate over time.
 struct ScheduleOptions {

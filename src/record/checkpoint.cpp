@@ -244,10 +244,12 @@ void CheckpointReader::read(const std::string& array, std::size_t begin, std::sp
   read_part(hdf5::open_dataset(hdf5::open_group(file_, "arrays"), array), begin, values);
 }
 
-std::vector<std::string> CheckpointReader::names() const {
-  std::vector<std::string> all = hdf5::member_names(hdf5::open_group(file_, "numbers"));
-  for (const std::string& name : hdf5::member_names(hdf5::open_group(file_, "arrays"))) all.push_back(name);
-  return all;
+std::vector<std::string> CheckpointReader::number_names() const {
+  return hdf5::member_names(hdf5::open_group(file_, "numbers"));
+}
+
+std::vector<std::string> CheckpointReader::array_names() const {
+  return hdf5::member_names(hdf5::open_group(file_, "arrays"));
 }
 
 }  // namespace lockstep::record

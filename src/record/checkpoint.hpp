@@ -83,8 +83,8 @@ class CheckpointReader {
   [[nodiscard]] std::vector<std::size_t> shape(const std::string& array) const;
   /// The values from `begin` on, counted from the array's first one, rank after rank.
   void read(const std::string& array, std::size_t begin, std::span<float> values) const;
-  /// The names of all numbers and arrays.
-  [[nodiscard]] std::vector<std::string> names() const;
+  [[nodiscard]] std::vector<std::string> number_names() const;
+  [[nodiscard]] std::vector<std::string> array_names() const;
 
  private:
   std::filesystem::path path_;

@@ -53,7 +53,7 @@ Resolver::Entry& Resolver::entry(const Json& settings) {
   for (const auto& [key, value] : resolved.values.items())
     if (key != "seed" && key != "experiment" && value != defaults[key]) resolved.identity[key] = value;
   resolved.many_ranks = algorithms::find_algorithm(algorithm).many_ranks;
-  resolved.divides_batches = made->config.algorithm->divides_batches();
+  resolved.divides_batches = made->config.algorithm->capabilities().divides_batches;
   entry = std::move(made);
   return *entry;
 }

@@ -19,7 +19,7 @@ void check_algorithm(const ResolvedConfig& config, std::size_t ranks) {
 
 std::vector<math::GemmShape> check_parts(const ResolvedConfig& config, const data::DatasetInfo& data) {
   const auto gemm = math::make_gemm(config.run.gemm);
-  (void)nn::make_optimizer(config.run.optimizer, 1);
+  (void)nn::make_optimizer(config.run.optimizer);
   const nn::Model model(config.model_description, {.input = data.shape,
                                                    .classes = data.classes,
                                                    .seed = config.run.training.seed,

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "comm/transfer.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -18,7 +20,7 @@
 namespace lockstep::train {
 namespace {
 
-using algorithms::Holding;
+using algorithms::Distribution;
 using algorithms::StateArray;
 
 // The part of a divided array that each rank holds.
@@ -92,7 +94,7 @@ record::CheckpointContents contents_of(const comm::Communicator& ranks, const al
       contents.numbers.back().of_ranks.push_back(all[rank * mine.size() + i]);
   }
   for (const StateArray& array : state.arrays())
-    contents.arrays.push_back({array.name, array.kind == Holding::Kind::own
+    contents.arrays.push_back({array.name, array.kind == Distribution::Kind::local
                                                ? std::vector{ranks.size(), array.length}
                                                : std::vector{array.length}});
   return contents;
@@ -114,29 +116,37 @@ void save_part(const comm::Communicator& ranks, const StateArray& array, std::si
 
 void save_array(const comm::Communicator& ranks, const StateArray& array, Attempt& attempt) {
   std::vector<Part> parts = {{0, 0, array.length}};
-  if (array.kind == Holding::Kind::divided) {
+  if (array.kind == Distribution::Kind::sharded) {
     parts = cover(parts_of(ranks, array), array.length);
-  } else if (array.kind == Holding::Kind::own) {
+  } else if (array.kind == Distribution::Kind::local) {
     for (std::size_t rank = 1; rank < ranks.size(); ++rank) parts.push_back({rank, 0, array.length});
   }
   for (const Part& part : parts) save_part(ranks, array, part.rank, part.count, attempt);
 }
 
-// On rank 0: what the state lists must be what the file holds, name by name and length by length.
+// On rank 0: what the state lists must be what the file holds, name by name and length by length. Numbers
+// that the file has beyond those were of use to the version that wrote it.
 void check_contents(const record::CheckpointReader& reader, const algorithms::State& state,
                     const comm::Communicator& ranks) {
-  std::vector<std::string> expected;
-  for (const auto& number : state.numbers()) expected.push_back(number.name);
-  for (const auto& array : state.arrays()) expected.push_back(array.name);
   const auto fail = [&](const std::string& what, const std::string& got) {
     throw Error({.what = reader.path().string() + " does not hold the state of this training",
                  .expected = what,
                  .got = got,
                  .hint = "another version of Lockstep wrote it; remove it to start anew"});
   };
-  if (const auto names = reader.names(); names != expected) fail(join(expected), join(names));
+  std::vector<std::string> numbers, arrays;
+  for (const auto& number : state.numbers()) numbers.push_back(number.name);
+  for (const auto& array : state.arrays()) arrays.push_back(array.name);
+  if (const auto held = reader.array_names(); !std::ranges::is_permutation(held, arrays))
+    fail(join(arrays), join(held));
+  std::vector<std::string> unused = reader.number_names();
+  for (const std::string& number : numbers)
+    if (std::erase(unused, number) == 0) fail(join(numbers), join(reader.number_names()));
+  if (!unused.empty())
+    fmt::print(stderr, "note: {} holds {}, which this version does not use\n", reader.path().string(),
+               join(unused));
   for (const auto& array : state.arrays()) {
-    const bool own = array.kind == Holding::Kind::own;
+    const bool own = array.kind == Distribution::Kind::local;
     const auto shape = own ? std::vector{ranks.size(), array.length} : std::vector{array.length};
     if (reader.shape(array.name) != shape) fail("the length of " + array.name, "another one");
   }
@@ -158,13 +168,13 @@ void restore_numbers(const comm::Communicator& ranks, const algorithms::State& s
 
 void restore_array(const comm::Communicator& ranks, const StateArray& array,
                    const record::CheckpointReader* reader) {
-  if (array.kind == Holding::Kind::common) {
+  if (array.kind == Distribution::Kind::replicated) {
     if (reader) reader->read(array.name, 0, array.values);
     ranks.broadcast(array.values);
     return;
   }
   std::vector<Part> parts;
-  if (array.kind == Holding::Kind::divided)
+  if (array.kind == Distribution::Kind::sharded)
     parts = parts_of(ranks, array);
   else
     for (std::size_t rank = 0; rank < ranks.size(); ++rank)

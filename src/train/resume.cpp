@@ -32,8 +32,15 @@ std::string text_of(const Json& object, const std::string& key) {
   return object.contains(key) ? object.at(key).dump() : "nothing";
 }
 
+// An option that is newer than the run file was then what it is by default now.
+Json value_then(const record::RunRecord& record, const std::string& key, const Json& defaults) {
+  if (record.config.contains(key)) return record.config.at(key);
+  return defaults.contains(key) ? defaults.at(key) : Json("nothing");
+}
+
 void check_same_run(const record::RunRecord& record, const Json& values, std::size_t ranks,
                     const fs::path& path) {
+  const Json defaults = resolve_config({{"algorithm", values.at("algorithm")}}).values;
   std::vector<std::string> before;
   std::vector<std::string> now;
   const auto compare = [&](const std::string& key, const std::string& old_text, const std::string& new_text) {
@@ -43,7 +50,7 @@ void check_same_run(const record::RunRecord& record, const Json& values, std::si
   };
   for (const auto& [key, value] : record.config.items()) compare(key, value.dump(), text_of(values, key));
   for (const auto& [key, value] : values.items())
-    if (!record.config.contains(key)) compare(key, "nothing", value.dump());
+    if (!record.config.contains(key)) compare(key, value_then(record, key, defaults).dump(), value.dump());
   compare("ranks", text_of(record.provenance, "ranks"), std::to_string(ranks));
   if (!before.empty())
     throw ConfigError({"the run " + path.string() + " is another one than this: it cannot go on",

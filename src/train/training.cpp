@@ -52,7 +52,7 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       parameters_(model_.parameter_count()),
       gradients_(model_.parameter_count()),
       exported_(model_.parameter_count()),
-      optimizer_(nn::make_optimizer(config.run.optimizer, model_.parameter_count())),
+      optimizer_(nn::make_optimizer(config.run.optimizer)),
       allreduce_(make_allreduce()),
       evaluator_(data_.test, std::min(evaluation_batch, max_batch())),
       log_(ranks, record_),
@@ -78,8 +78,7 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
                                   return pauses_here();
                                 },
                             .on_last_step = [this] { evaluate_own(); }});
-  // Ranks that share each batch have one model.
-  if (config_.run.eval_ranks && !config_.algorithm->divides_batches())
+  if (config_.run.eval_ranks && !config_.algorithm->capabilities().one_model)
     alone_.emplace(ranks_.split(ranks_.rank()));
   choose_gemms();
   if (goes_on()) restore();
@@ -139,6 +138,7 @@ Json Training::provenance() {
   provenance["seed"] = config_.run.training.seed;
   if (const auto choices = allreduce_->choices(); !choices.empty())
     provenance["allreduce_choice"] = comm::to_text(choices);
+  provenance["capabilities"] = algorithms::names_of(config_.algorithm->capabilities());
   for (const auto& [name, decision] : config_.algorithm->choices()) provenance[name + "_choice"] = decision;
   return provenance;
 }

@@ -32,7 +32,7 @@ Json Training::about_checkpoint() {
     allreduce_choices.push_back(Json::array({choice.up_to_bytes, choice.name}));
   return {{"run_id", record_.run_id},
           {"run_started", record_.started},
-          {"config_sha256", config_sha256(config_.values)},
+          {"config_sha256", config_sha256(record_.config)},
           {"ranks", ranks_.size()},
           {"epochs_done", epoch_},
           {"epoch_steps", epoch_steps_},

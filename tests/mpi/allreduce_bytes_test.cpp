@@ -8,10 +8,11 @@
 #include <gtest/gtest.h>
 
 #include "allreduce_testing.hpp"
+#include "comm/reduce_scatter.hpp"
 
 namespace {
 
-std::size_t counted_bytes = 0;  // that this rank gave to MPI_Send and MPI_Sendrecv
+std::size_t counted_bytes = 0;  // that this rank gave to MPI_Send, MPI_Isend and MPI_Sendrecv
 
 void count_bytes(int count, MPI_Datatype type) {
   int size = 0;
@@ -25,6 +26,12 @@ void count_bytes(int count, MPI_Datatype type) {
 extern "C" int MPI_Send(const void* out, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm) {
   count_bytes(count, type);
   return PMPI_Send(out, count, type, to, tag, comm);
+}
+
+extern "C" int MPI_Isend(const void* out, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm,
+                         MPI_Request* request) {
+  count_bytes(count, type);
+  return PMPI_Isend(out, count, type, to, tag, comm, request);
 }
 
 extern "C" int MPI_Sendrecv(const void* out, int out_count, MPI_Datatype out_type, int to, int out_tag,
@@ -55,6 +62,29 @@ TEST_F(AllreduceBytesTest, SentBytesAreThoseThatWereSent) {
 
       EXPECT_EQ(allreduce->sent_bytes(length), counted_bytes) << name << ", length " << length;
     }
+  }
+}
+
+TEST_F(AllreduceBytesTest, HalvesAndEncodedOnesSendWhatTheySayToo) {
+  const Codec& bf16 = *find_codec("bf16").codec;
+  for (const std::size_t length : lengths_for(ranks_)) {
+    std::vector<float> values(length, 1.0F);
+    const auto ring = make_ring_reduce_scatter(world_, length);
+    const auto encoded_half = make_encoded_reduce_scatter(world_, bf16, length);
+    const auto encoded = make_encoded_allreduce(world_, bf16, length);
+    const auto counted = [](const auto& call) {
+      counted_bytes = 0;
+      call();
+      return counted_bytes;
+    };
+
+    EXPECT_EQ(counted([&] { ring->sum(values); }), ring->sent_bytes(length)) << length;
+    EXPECT_EQ(counted([&] { ring_allgather(world_, values); }),
+              ring_allgather_length(world_, length) * sizeof(float))
+        << length;
+    EXPECT_EQ(counted([&] { encoded_half->sum(values); }), encoded_half->sent_bytes(length)) << length;
+    EXPECT_EQ(counted([&] { encoded->sum(values); }), encoded->sent_bytes(length)) << length;
+    EXPECT_EQ(2 * encoded->sent_bytes(length), make_allreduce("ring", world_, length)->sent_bytes(length));
   }
 }
 

@@ -121,8 +121,7 @@ class Rig {
         gradients_(model_.parameter_count()),
         // Adam's usual epsilon would blow up differences in rounding.
         optimizer_(nn::make_optimizer(
-            {.optimizer = settings.optimizer, .momentum = settings.momentum, .epsilon = 1e-2},
-            parameters_.size())),
+            {.optimizer = settings.optimizer, .momentum = settings.momentum, .epsilon = 1e-2})),
         allreduce_(comm::make_allreduce(settings.allreduce, ranks, parameters_.size() + 1),
                    parameters_.size() + 1),
         options_{.batch_size = settings.batch_size,
@@ -134,7 +133,7 @@ class Rig {
     model_.initialize();
   }
 
-  Worker worker() {
+  TrainingContext context() {
     return {.ranks = ranks_,
             .allreduce = allreduce_,
             .allreduce_name = settings_.allreduce,

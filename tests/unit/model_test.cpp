@@ -257,7 +257,8 @@ TEST(Model, ListsTheProductsOfAStep) {
 }
 
 std::vector<float> after_steps(const OptimizerOptions& options, int steps, float weight, float gradient) {
-  const auto optimizer = make_optimizer(options, 1);
+  const auto optimizer = make_optimizer(options);
+  optimizer->allocate(1);
   std::vector<float> w = {weight};
   const std::vector<float> g = {gradient};
   for (int i = 0; i < steps; ++i) {
@@ -275,7 +276,7 @@ TEST(Optimizers, MakeTheStepsOfTheirFormulas) {
   // Bias correction makes Adam's first steps with a constant gradient exactly the rate.
   EXPECT_NEAR(after_steps({.optimizer = "adam"}, 3, 1, 2)[0], 1 - 0.3, 1e-5);
   EXPECT_NEAR(after_steps({.optimizer = "adamw", .weight_decay = 0.5}, 1, 1, 2)[0], 0.95 - 0.1, 1e-6);
-  EXPECT_THROW((void)make_optimizer({.optimizer = "sgd", .nesterov = true}, 1), ConfigError);
+  EXPECT_THROW((void)make_optimizer({.optimizer = "sgd", .nesterov = true}), ConfigError);
 }
 
 TEST(Optimizers, UpdateSliceBySliceAsInOnePiece) {
@@ -284,8 +285,10 @@ TEST(Optimizers, UpdateSliceBySliceAsInOnePiece) {
                                    .momentum = row.name == "sgd" ? 0.9 : 0.0};
     std::vector<float> whole(100, 1.0F), slices(100, 1.0F), g(100);
     std::iota(g.begin(), g.end(), -50.0F);
-    const auto one = make_optimizer(options, 100);
-    const auto other = make_optimizer(options, 100);
+    const auto one = make_optimizer(options);
+    const auto other = make_optimizer(options);
+    one->allocate(100);
+    other->allocate(100);
     for (int step = 0; step < 3; ++step) {
       one->begin_step();
       one->update(0, whole, g, 0.01F);
@@ -304,7 +307,8 @@ TEST(Optimizers, UpdateSliceBySliceAsInOnePiece) {
 TEST(Optimizers, ForgetAGradientThatHasBecomeZero) {
   for (const OptimizerRow& row : optimizer_table()) {
     const auto optimizer = make_optimizer(
-        {.optimizer = std::string(row.name), .momentum = row.name == "sgd" ? 0.9 : 0.0, .beta2 = 0.95}, 1);
+        {.optimizer = std::string(row.name), .momentum = row.name == "sgd" ? 0.9 : 0.0, .beta2 = 0.95});
+    optimizer->allocate(1);
     std::vector<float> w = {1}, g = {1};
     std::size_t subnormal = 0;
     for (int step = 0; step < 3000; ++step) {

@@ -23,7 +23,7 @@ class Drift {
     return relative_distance(centre_, parameters);
   }
   /// The average is the same on all ranks.
-  void describe_state(State& state) { state.add("last_average", centre_, Holding{}); }
+  void describe_state(State& state) { state.add("last_average", centre_, Distribution{}); }
 
  private:
   AlignedVector<float> centre_;

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "algorithms/averaging/trigger.hpp"
 #include "algorithms/averaging/weight.hpp"
 #include "algorithms/stepwise.hpp"
+#include "core/aligned.hpp"
 
 namespace lockstep::algorithms {
 
@@ -30,31 +32,28 @@ class PeriodicAveraging final : public StepwiseAlgorithm {
   /// The average of the ranks' parameters at this moment; training goes on from where each rank is.
   void export_parameters(std::span<float> out) override;
   [[nodiscard]] std::vector<Observation> observations() const override;
-  void describe_state(State& state) override;
 
  protected:
-  [[nodiscard]] data::Division division() const override { return data::Division::samples; }
-  [[nodiscard]] Holding holding() const override { return {.kind = Holding::Kind::own}; }
-  void prepare() override;
+  [[nodiscard]] std::unique_ptr<Exchange> prepare() override;
   void before_epoch(std::uint32_t epoch) override;
   void after_step(const data::Batch& batch) override;
   void after_epoch(std::uint32_t epoch, bool last) override;
+  void describe_variables(State& state) override;
 
  private:
   /// Replaces the parameters by their average, unless nothing was trained since the last one. Collective.
   void average();
-  void average_into(std::span<float> out, float weight);
-  /// An allreduce that counts what it sends. Collective.
-  void sum_over_ranks(std::span<float> inout);
+  /// Off the books without `traffic`.
+  void average_into(std::span<float> out, float weight, comm::Traffic* traffic);
 
   std::unique_ptr<Trigger> trigger_;
   std::unique_ptr<Weight> weight_;
   TriggerView view_;
+  std::optional<comm::Traffic> traffic_;
   AlignedVector<float> exchanged_;  // parameters and, behind them, the weight
   double trained_ = 0.0;            // samples since the last average
   double largest_trained_ = 0.0;    // the same for rank 0, which never has fewer
   std::size_t averages_ = 0;
-  std::size_t sent_bytes_ = 0;
 };
 
 }  // namespace lockstep::algorithms

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Contributions computed in private memory, then copied for others.
-#include "algorithms/divided_forward.hpp"
+#include "algorithms/exchange/sharded_forward.hpp"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 
 namespace lockstep::algorithms {
 
-DividedForward::DividedForward(const nn::Model& model, const comm::Communicator& node,
+ShardedForward::ShardedForward(const nn::Model& model, const comm::Communicator& node,
                                const std::vector<Part>& parts, std::size_t largest_rows)
     : width_(model.contribution_width()),
       largest_rows_(largest_rows),
@@ -22,17 +22,17 @@ DividedForward::DividedForward(const nn::Model& model, const comm::Communicator&
   contributions_.resize(owners_.size());
 }
 
-math::Matrix DividedForward::published(std::size_t rank) const {
+math::Matrix ShardedForward::published(std::size_t rank) const {
   return {reinterpret_cast<float*>(window_.bytes().data()) + rank * largest_rows_ * width_, largest_rows_,
           width_};
 }
 
-void DividedForward::contribute(const Worker& worker, math::ConstMatrix in, const Rows& rows,
+void ShardedForward::contribute(const TrainingContext& context, math::ConstMatrix in, const Rows& rows,
                                 math::Stores stores) {
   if (own_.empty()) return;
-  worker.phases.enter(Phase::compute);
-  worker.model.contribute(in, part_.begin, part_.count, {own_.data(), rows.all, width_});
-  worker.phases.enter(Phase::exchange);
+  context.phases.enter(Phase::compute);
+  context.model.contribute(in, part_.begin, part_.count, {own_.data(), rows.all, width_});
+  context.phases.enter(Phase::exchange);
   const auto publish = [&](std::size_t begin, std::size_t end) {
     const float* const from = own_.data() + begin * width_;
     float* const to = published(rank_).row(begin).data();
@@ -45,7 +45,7 @@ void DividedForward::contribute(const Worker& worker, math::ConstMatrix in, cons
   publish(rows.first + rows.own, rows.all);
 }
 
-std::span<const math::ConstMatrix> DividedForward::contributions(const Rows& rows) {
+std::span<const math::ConstMatrix> ShardedForward::contributions(const Rows& rows) {
   for (std::size_t i = 0; i < owners_.size(); ++i) {
     const float* const all = owners_[i] == rank_ ? own_.data() : published(owners_[i]).data;
     contributions_[i] = {all + rows.first * width_, rows.own, width_};

@@ -6,8 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "algorithms/algorithm.hpp"
-#include "algorithms/divided_forward.hpp"
+#include "algorithms/exchange/sharded_forward.hpp"
+#include "algorithms/state.hpp"
+#include "algorithms/training_context.hpp"
 #include "algorithms/trial.hpp"
 #include "comm/node_barrier.hpp"
 #include "comm/shared_window.hpp"
@@ -33,18 +34,18 @@ namespace lockstep::algorithms {
 /// is written past the caches where a trial finds that quicker: a line that lies in another core's cache
 /// would have to be taken away from it first. The sums are those of serial SGD at the global batch, up to
 /// rounding.
-class SharedStep {
+class NodeShardedStep {
  public:
-  /// Collective over the ranks of `worker`. Takes the parameters' present values. `node` holds the ranks that
-  /// count as one node; they must share memory, and all nodes have equally many.
-  SharedStep(const Worker& worker, const data::BatchPlan& plan, comm::Communicator node);
+  /// Collective over the ranks of `context`. Takes the parameters' present values. `node` holds the ranks
+  /// that count as one node; they must share memory, and all nodes have equally many.
+  NodeShardedStep(const TrainingContext& context, const data::BatchPlan& plan, comm::Communicator node);
 
   /// All parameters, in memory that the node's ranks share.
   [[nodiscard]] std::span<float> parameters() const { return parameters_; }
   [[nodiscard]] std::size_t nodes() const { return across_.size(); }
 
   /// The parts of the parameters that this rank owns.
-  [[nodiscard]] Holding holding() const;
+  [[nodiscard]] Distribution distribution() const;
   void describe_state(State& state) { streams_.describe_state(state, "streams_trial"); }
 
   [[nodiscard]] Rows rows(const data::BatchPlan& plan, std::size_t step) const;
@@ -52,14 +53,15 @@ class SharedStep {
   [[nodiscard]] float* pixels(const Rows& rows) { return pixels_.data() + rows.first * features_; }
   [[nodiscard]] data::Range own_columns() const { return forward_ ? columns_ : data::Range{0, features_}; }
   /// Gathers what the rank's parts need of the other ranks' samples.
-  void gather_others(const Worker& worker, const data::BatchPlan& plan, std::size_t step);
+  void gather_others(const TrainingContext& context, const data::BatchPlan& plan, std::size_t step);
 
   /// Trains on the gathered samples and updates the parameters; returns the summed loss of the rank's
-  /// samples. Until settle() or the next step only the rank's own parts are sure to be updated. Collective.
-  double train(const Worker& worker, const nn::Pass& pass, const Rows& rows,
+  /// samples. Until synchronize_parameters() or the next step only the rank's own parts are sure to be
+  /// updated. Collective.
+  double train(const TrainingContext& context, const nn::Pass& pass, const Rows& rows,
                std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate);
   /// Waits until all parameters are updated, if the last step did not. Collective.
-  void settle(const Worker& worker);
+  void synchronize_parameters(const TrainingContext& context);
   /// Bytes that this rank writes for others in such a step.
   [[nodiscard]] std::size_t sent_bytes(const Rows& rows) const;
 
@@ -71,8 +73,9 @@ class SharedStep {
     std::size_t place = 0;  // of its gradients among those of all parts
   };
 
-  void wait(const Worker& worker);
-  void update_parts(const Worker& worker, const Rows& rows, float learning_rate, math::Stores stores);
+  void wait(const TrainingContext& context);
+  void update_parts(const TrainingContext& context, const Rows& rows, float learning_rate,
+                    math::Stores stores);
   void sum_own_gradients(const Part& part, std::span<float> sum) const;
 
   comm::Communicator node_;
@@ -88,7 +91,7 @@ class SharedStep {
   AlignedVector<float> pixels_;  // [largest_rows_, features]
   comm::NodeBarrier barrier_;
   std::unique_ptr<comm::Allreduce> allreduce_;  // with several nodes
-  std::optional<DividedForward> forward_;       // where the model divides it
+  std::optional<ShardedForward> forward_;       // where the model divides it
   Trial streams_;                               // the second way: streamed stores
   // In the window, whose making sets them.
   std::span<float> parameters_;

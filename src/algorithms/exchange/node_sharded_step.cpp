@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Shared memory laid out, and the two halves of a step.
-#include "algorithms/shared_step.hpp"
+#include "algorithms/exchange/node_sharded_step.hpp"
 
 #include <algorithm>
 #include <array>
@@ -52,59 +52,60 @@ bool nodes_are_alike(const comm::Communicator& ranks) {
   return largest_and_negative_smallest[0] == -largest_and_negative_smallest[1];
 }
 
-SharedStep::SharedStep(const Worker& worker, const data::BatchPlan& plan, comm::Communicator node)
+NodeShardedStep::NodeShardedStep(const TrainingContext& context, const data::BatchPlan& plan,
+                                 comm::Communicator node)
     : node_(std::move(node)),
-      across_(worker.ranks.split(node_.rank())),
-      members_(members_of(node_, worker.ranks.rank())),
-      features_(worker.samples.features),
+      across_(context.ranks.split(node_.rank())),
+      members_(members_of(node_, context.ranks.rank())),
+      features_(context.samples.features),
       largest_rows_(rows(plan, 0).all),
       owned_([&] {
-        worker.model.divide(largest_rows_, node_.size());
+        context.model.divide(largest_rows_, node_.size());
         std::vector<Owned> owned;
         std::size_t place = 0;
-        for (const nn::ParameterBlock& block : worker.model.parameter_blocks()) {
-          owned.push_back({block, part_of(worker.model, block, node_.rank(), node_.size()), place});
+        for (const nn::ParameterBlock& block : context.model.parameter_blocks()) {
+          owned.push_back({block, part_of(context.model, block, node_.rank(), node_.size()), place});
           place += owned.back().part.count;
         }
         return owned;
       }()),
       owned_count_(owned_.back().place + owned_.back().part.count),
-      summed_(undivided_part(worker.model.parameter_blocks())),
-      published_bytes_(worker.model.published_floats(line_floats) / line_floats * sizeof(float)),
+      summed_(undivided_part(context.model.parameter_blocks())),
+      published_bytes_(context.model.published_floats(line_floats) / line_floats * sizeof(float)),
       pixels_(largest_rows_ * features_),
       barrier_(node_),
       window_([&] {
-        const std::size_t count = whole_lines(worker.parameters.size());
-        const std::size_t published = worker.model.published_floats(largest_rows_);
+        const std::size_t count = whole_lines(context.parameters.size());
+        const std::size_t published = context.model.published_floats(largest_rows_);
         const std::size_t gradients = whole_lines(summed_.count);
         comm::SharedWindow window(node_, (count + published + node_.size() * gradients) * sizeof(float));
         const std::span<float> all(reinterpret_cast<float*>(window.bytes().data()),
                                    window.bytes().size() / sizeof(float));
-        parameters_ = all.first(worker.parameters.size());
+        parameters_ = all.first(context.parameters.size());
         published_ = all.subspan(count, published);
         all_gradients_ = all.subspan(count + published, node_.size() * gradients);
         own_gradients_ = all_gradients_.subspan(node_.rank() * gradients, summed_.count);
         return window;
       }()) {
   for (const Owned& owned : owned_) {
-    const auto [first, last] = worker.model.input_columns(owned.part.begin, owned.part.count);
+    const auto [first, last] = context.model.input_columns(owned.part.begin, owned.part.count);
     if (first < last) columns_ = {first, last};
     // Pages lie near the rank that writes them in training.
-    std::ranges::copy(worker.parameters.subspan(owned.part.begin, owned.part.count),
+    std::ranges::copy(context.parameters.subspan(owned.part.begin, owned.part.count),
                       parameters_.subspan(owned.part.begin).begin());
   }
   if (across_.size() > 1) allreduce_ = comm::make_allreduce("rabenseifner", across_, owned_count_);
-  if (worker.model.contribution_width() > 0) {
+  if (context.model.contribution_width() > 0) {
     std::vector<Part> parts;
     for (std::size_t rank = 0; rank < node_.size(); ++rank)
-      parts.push_back(part_of(worker.model, owned_.front().block, rank, node_.size()));
-    forward_.emplace(worker.model, node_, parts, largest_rows_);
+      parts.push_back(part_of(context.model, owned_.front().block, rank, node_.size()));
+    forward_.emplace(context.model, node_, parts, largest_rows_);
   }
   std::ranges::fill(own_gradients_, 0.0F);
   window_.fence();
 }
 
-Rows SharedStep::rows(const data::BatchPlan& plan, std::size_t step) const {
+Rows NodeShardedStep::rows(const data::BatchPlan& plan, std::size_t step) const {
   Rows rows;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const std::size_t count = plan.samples_of(step, members_[i]).size();
@@ -115,71 +116,73 @@ Rows SharedStep::rows(const data::BatchPlan& plan, std::size_t step) const {
   return rows;
 }
 
-void SharedStep::gather_others(const Worker& worker, const data::BatchPlan& plan, std::size_t step) {
+void NodeShardedStep::gather_others(const TrainingContext& context, const data::BatchPlan& plan,
+                                    std::size_t step) {
   if (columns_.size() == 0) return;
   std::size_t row = 0;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const auto ids = plan.samples_of(step, members_[i]);
     if (i != node_.rank()) {
-      data::gather_columns(worker.samples, ids, columns_,
+      data::gather_columns(context.samples, ids, columns_,
                            {pixels_.data() + row * features_, ids.size(), features_});
       if (step + 1 < plan.steps())
-        data::prefetch(worker.samples, plan.samples_of(step + 1, members_[i]), columns_);
+        data::prefetch(context.samples, plan.samples_of(step + 1, members_[i]), columns_);
     }
     row += ids.size();
   }
 }
 
-void SharedStep::wait(const Worker& worker) {
+void NodeShardedStep::wait(const TrainingContext& context) {
   simd::fence_streams();
-  worker.phases.enter(Phase::wait);
+  context.phases.enter(Phase::wait);
   barrier_.wait();
 }
 
-double SharedStep::train(const Worker& worker, const nn::Pass& pass, const Rows& rows,
-                         std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate) {
+double NodeShardedStep::train(const TrainingContext& context, const nn::Pass& pass, const Rows& rows,
+                              std::span<const std::uint8_t> labels, float gradient_scale,
+                              float learning_rate) {
   const double start_s = now_s();
   const math::Stores stores = streams_.second_way() ? math::Stores::streamed : math::Stores::cached;
   if (forward_) {
-    forward_->contribute(worker, {pixels_.data(), rows.all, features_}, rows, stores);
-    wait(worker);
+    forward_->contribute(context, {pixels_.data(), rows.all, features_}, rows, stores);
+    wait(context);
   }
-  worker.phases.enter(Phase::compute);
+  context.phases.enter(Phase::compute);
   double loss_sum = 0.0;
   if (rows.own > 0) {
-    loss_sum = worker.model.backpropagate(
+    loss_sum = context.model.backpropagate(
         pass, {pixels(rows), rows.own, features_}, labels, gradient_scale,
         {.first = summed_.begin, .values = own_gradients_},
         forward_ ? forward_->contributions(rows) : std::span<const math::ConstMatrix>());
-    worker.phases.enter(Phase::exchange);
-    worker.model.publish(published_, largest_rows_, rows.first, rows.own, stores);
+    context.phases.enter(Phase::exchange);
+    context.model.publish(published_, largest_rows_, rows.first, rows.own, stores);
   } else {
     std::ranges::fill(own_gradients_, 0.0F);
   }
-  wait(worker);
-  update_parts(worker, rows, learning_rate, stores);
-  if (!forward_) wait(worker);
+  wait(context);
+  update_parts(context, rows, learning_rate, stores);
+  if (!forward_) wait(context);
   streams_.add(node_, now_s() - start_s);
   return loss_sum;
 }
 
-void SharedStep::settle(const Worker& worker) {
-  if (forward_) wait(worker);
+void NodeShardedStep::synchronize_parameters(const TrainingContext& context) {
+  if (forward_) wait(context);
 }
 
-void SharedStep::update_parts(const Worker& worker, const Rows& rows, float learning_rate,
-                              math::Stores stores) {
-  const auto plain = worker.optimizer.plain_step(learning_rate);
+void NodeShardedStep::update_parts(const TrainingContext& context, const Rows& rows, float learning_rate,
+                                   math::Stores stores) {
+  const auto plain = context.optimizer.plain_step(learning_rate);
   const auto parameters = [&](const Owned& owned) {
     return parameters_.subspan(owned.part.begin, owned.part.count);
   };
   const auto gradients = [&](const Owned& owned) {
-    return worker.gradients.subspan(owned.place, owned.part.count);
+    return context.gradients.subspan(owned.place, owned.part.count);
   };
   // A gradient that need not be kept goes into the parameters as it is computed.
   const auto at_once = [&](const Owned& owned) { return plain && !allreduce_ && owned.block.is_divided; };
 
-  worker.phases.enter(Phase::compute);
+  context.phases.enter(Phase::compute);
   for (const Owned& owned : owned_) {
     if (!owned.block.is_divided) continue;
     const nn::GradientTarget target =
@@ -189,26 +192,26 @@ void SharedStep::update_parts(const Worker& worker, const Rows& rows, float lear
                                             .keep = plain->keep,
                                             .stores = stores}
                        : nn::GradientTarget{.first = owned.part.begin, .values = gradients(owned)};
-    worker.model.add_divided_gradients({pixels_.data(), rows.all, features_}, published_, largest_rows_,
-                                       target);
+    context.model.add_divided_gradients({pixels_.data(), rows.all, features_}, published_, largest_rows_,
+                                        target);
   }
-  worker.phases.enter(Phase::exchange);
+  context.phases.enter(Phase::exchange);
   for (const Owned& owned : owned_)
     if (!owned.block.is_divided) sum_own_gradients(owned.part, gradients(owned));
   if (allreduce_) {
-    worker.phases.enter(Phase::wait);
+    context.phases.enter(Phase::wait);
     across_.barrier();
-    worker.phases.enter(Phase::exchange);
-    allreduce_->sum(worker.gradients.first(owned_count_));
+    context.phases.enter(Phase::exchange);
+    allreduce_->sum(context.gradients.first(owned_count_));
   }
-  worker.phases.enter(Phase::update);
-  worker.optimizer.begin_step();
+  context.phases.enter(Phase::update);
+  context.optimizer.begin_step();
   for (const Owned& owned : owned_)
     if (!at_once(owned))
-      worker.optimizer.update(owned.part.begin, parameters(owned), gradients(owned), learning_rate);
+      context.optimizer.update(owned.place, parameters(owned), gradients(owned), learning_rate);
 }
 
-void SharedStep::sum_own_gradients(const Part& part, std::span<float> sum) const {
+void NodeShardedStep::sum_own_gradients(const Part& part, std::span<float> sum) const {
   const float* const first = all_gradients_.data() + (part.begin - summed_.begin);
   std::copy_n(first, part.count, sum.data());
   for (std::size_t rank = 1; rank < node_.size(); ++rank) {
@@ -218,14 +221,14 @@ void SharedStep::sum_own_gradients(const Part& part, std::span<float> sum) const
   }
 }
 
-Holding SharedStep::holding() const {
-  Holding holding{.kind = Holding::Kind::divided};
+Distribution NodeShardedStep::distribution() const {
+  Distribution distribution{.kind = Distribution::Kind::sharded};
   for (const Owned& owned : owned_)
-    holding.blocks.push_back({owned.block.begin, owned.block.count, owned.part.begin, owned.part.count});
-  return holding;
+    distribution.blocks.push_back({owned.block.begin, owned.block.count, owned.part.begin, owned.part.count});
+  return distribution;
 }
 
-std::size_t SharedStep::sent_bytes(const Rows& rows) const {
+std::size_t NodeShardedStep::sent_bytes(const Rows& rows) const {
   return rows.own * published_bytes_ + (summed_.count + owned_count_) * sizeof(float) +
          (forward_ ? forward_->sent_bytes(rows) : 0) +
          (allreduce_ ? allreduce_->sent_bytes(owned_count_) : 0);

@@ -14,10 +14,10 @@ namespace lockstep::algorithms {
 /// "PyTorch Distributed", VLDB 2020). Gradients come from the end of the flat array to its beginning, layers
 /// larger than a bucket in pieces: of a network whose first layer holds most parameters, little could be
 /// hidden otherwise.
-class OverlappedExchange {
+class GradientBuckets {
  public:
   /// Buckets of at least `bucket_floats`, but for the last. `comm` must outlive the result.
-  OverlappedExchange(const comm::Communicator& comm, std::size_t parameter_count, std::size_t bucket_floats);
+  GradientBuckets(const comm::Communicator& comm, std::size_t parameter_count, std::size_t bucket_floats);
 
   /// What Model::train() is to call when a part of `gradients` is ready. Collective.
   void ready(std::span<float> gradients, std::size_t first, std::size_t count);

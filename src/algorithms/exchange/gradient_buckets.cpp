@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Buckets from the end of the parameters to their beginning.
-#include "algorithms/overlap.hpp"
+#include "algorithms/exchange/gradient_buckets.hpp"
 
 #include <cassert>
 
 namespace lockstep::algorithms {
 
-OverlappedExchange::OverlappedExchange(const comm::Communicator& comm, std::size_t parameter_count,
-                                       std::size_t bucket_floats)
+GradientBuckets::GradientBuckets(const comm::Communicator& comm, std::size_t parameter_count,
+                                 std::size_t bucket_floats)
     : sums_(comm, parameter_count / bucket_floats + 1),
       parameter_count_(parameter_count),
       bucket_floats_(bucket_floats),
       bucket_end_(parameter_count) {}
 
-void OverlappedExchange::ready(std::span<float> gradients, std::size_t first,
-                               [[maybe_unused]] std::size_t count) {
+void GradientBuckets::ready(std::span<float> gradients, std::size_t first,
+                            [[maybe_unused]] std::size_t count) {
   assert(first + count <= bucket_end_);
   if (bucket_end_ - first >= bucket_floats_ || first == 0) {
     sums_.start(gradients.subspan(first, bucket_end_ - first));
@@ -23,7 +23,7 @@ void OverlappedExchange::ready(std::span<float> gradients, std::size_t first,
   sums_.progress();
 }
 
-double OverlappedExchange::finish() {
+double GradientBuckets::finish() {
   assert(bucket_end_ == 0);
   const std::size_t hidden = sums_.progress();
   sums_.finish();

@@ -4,7 +4,8 @@
 
 #include <vector>
 
-#include "algorithms/algorithm.hpp"
+#include "algorithms/state.hpp"
+#include "algorithms/training_context.hpp"
 #include "comm/shared_window.hpp"
 #include "core/aligned.hpp"
 #include "math/gemm.hpp"
@@ -25,17 +26,18 @@ struct Rows {
 /// samples of the node, and receives for its own samples what the other parts contribute. So these
 /// parameters, most of a small network's, are read and written by one rank alone and stay in its cache;
 /// otherwise each rank would read in every step what the others have just changed.
-class DividedForward {
+class ShardedForward {
  public:
   /// `parts`: of the first layer, of the node's ranks in their order; steps of up to `largest_rows` samples
   /// together. Collective over `node`.
-  DividedForward(const nn::Model& model, const comm::Communicator& node, const std::vector<Part>& parts,
+  ShardedForward(const nn::Model& model, const comm::Communicator& node, const std::vector<Part>& parts,
                  std::size_t largest_rows);
 
   /// Computes this rank's contribution for the node's samples, `in` [rows.all, features], and writes it where
   /// the others read it after a wait; after streamed stores, simd::fence_streams() must come before that
   /// wait.
-  void contribute(const Worker& worker, math::ConstMatrix in, const Rows& rows, math::Stores stores);
+  void contribute(const TrainingContext& context, math::ConstMatrix in, const Rows& rows,
+                  math::Stores stores);
   /// After that wait: the contributions of all ranks for this rank's samples. They hold until the next wait.
   [[nodiscard]] std::span<const math::ConstMatrix> contributions(const Rows& rows);
   /// Bytes that contribute() writes for others.

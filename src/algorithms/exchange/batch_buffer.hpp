@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A step's samples, gathered for the model.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "algorithms/exchange/exchange.hpp"
+#include "core/aligned.hpp"
+#include "math/matrix.hpp"
+
+namespace lockstep::algorithms {
+
+/// What a model is given of a step. Valid until the next one is gathered.
+struct GatheredBatch {
+  nn::Pass pass;
+  math::ConstMatrix pixels;  ///< [batch, features]
+  std::span<const std::uint8_t> labels;
+};
+
+/// Gathers the samples of steps, and asks for those of the next step to be brought near.
+class BatchBuffer {
+ public:
+  /// Both outlive it.
+  BatchBuffer(const TrainingContext& context, const data::BatchPlan& plan);
+
+  /// This rank's samples of a step.
+  [[nodiscard]] GatheredBatch gather(const Step& step);
+  /// The same, with `columns` of the images alone gathered into `pixels` [batch, features].
+  [[nodiscard]] GatheredBatch gather(const Step& step, float* pixels, data::Range columns);
+
+ private:
+  const TrainingContext& context_;
+  const data::BatchPlan& plan_;
+  AlignedVector<float> pixels_;       // [largest batch, features]; empty until it is used
+  std::vector<std::uint8_t> labels_;  // [largest batch]
+};
+
+}  // namespace lockstep::algorithms

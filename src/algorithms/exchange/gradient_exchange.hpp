@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What exchanges of whole gradients have in common.
+#pragma once
+
+#include "algorithms/exchange/batch_buffer.hpp"
+#include "algorithms/exchange/exchange.hpp"
+
+namespace lockstep::algorithms {
+
+/// A step of: gather, forward and backward, sum of the gradients over the ranks, update. Each gradient is
+/// already scaled for the whole step, so that the sum is what serial SGD computes.
+class GradientExchange : public Exchange {
+ public:
+  double train(const Step& step) final;
+  [[nodiscard]] comm::Traffic* traffic() final { return &traffic_; }
+
+ protected:
+  explicit GradientExchange(const ExchangeSetup& setup);
+
+  /// What the backward pass is to call when a part of the gradients is ready, if anything.
+  [[nodiscard]] virtual const nn::GradientReady* ready() { return nullptr; }
+  /// The context's gradients, of this rank's samples, become sums over all ranks, where this rank updates.
+  /// Collective.
+  virtual void sum_gradients(comm::Traffic& traffic) = 0;
+  /// The parameters that this rank updates.
+  [[nodiscard]] virtual data::Range updated() const { return {0, context_.parameters.size()}; }
+  /// After the update: gives the other ranks what this one updated. Collective.
+  virtual void share_parameters(comm::Traffic& /*traffic*/) {}
+  /// After a step, which took `seconds`. Collective.
+  virtual void step_done(double /*seconds*/) {}
+
+  [[nodiscard]] const TrainingContext& context() const { return context_; }
+
+ private:
+  const TrainingContext& context_;
+  BatchBuffer batch_;
+  comm::Traffic traffic_;
+};
+
+}  // namespace lockstep::algorithms

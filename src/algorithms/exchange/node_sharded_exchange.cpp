@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The node-sharded step as an exchange.
+#include "algorithms/exchange/batch_buffer.hpp"
+#include "algorithms/exchange/exchanges.hpp"
+#include "algorithms/exchange/node_sharded_step.hpp"
+#include "core/error.hpp"
+
+namespace lockstep::algorithms {
+namespace {
+
+/// The ranks of a node share one copy of the parameters, of which each updates its parts (NodeShardedStep).
+class NodeShardedExchange final : public Exchange {
+ public:
+  explicit NodeShardedExchange(const ExchangeSetup& setup)
+      : context_(setup.context),
+        plan_(setup.plan),
+        step_(setup.context, setup.plan, setup.context.ranks.node()),
+        batch_(setup.context, setup.plan),
+        traffic_(setup.context.ranks, setup.context.phases) {
+    setup.context.parameters = step_.parameters();
+    setup.context.model.bind(step_.parameters());
+  }
+
+  double train(const Step& step) override {
+    const Rows rows = step_.rows(plan_, step.index);
+    const GatheredBatch batch = batch_.gather(step, step_.pixels(rows), step_.own_columns());
+    step_.gather_others(context_, plan_, step.index);
+    traffic_.add_sent(step_.sent_bytes(rows));
+    return step_.train(context_, batch.pass, rows, batch.labels,
+                       context_.options.gradient_scale(step.batch.gradient_samples), step.learning_rate);
+  }
+  void synchronize_parameters() override { step_.synchronize_parameters(context_); }
+  [[nodiscard]] StateLayout layout() const override { return {step_.distribution(), step_.distribution()}; }
+  [[nodiscard]] comm::Traffic* traffic() override { return &traffic_; }
+  void describe_state(State& state) override { step_.describe_state(state); }
+  [[nodiscard]] std::vector<Choice> choices() const override { return {{"exchange", "shared"}}; }
+
+ private:
+  const TrainingContext& context_;
+  const data::BatchPlan& plan_;
+  NodeShardedStep step_;
+  BatchBuffer batch_;
+  comm::Traffic traffic_;
+};
+
+}  // namespace
+
+std::unique_ptr<Exchange> make_node_sharded_exchange(const ExchangeSetup& setup) {
+  if (!nodes_are_alike(setup.context.ranks))
+    throw ConfigError({"exchange 'shared' needs as many ranks on every node", "nodes that are alike",
+                       "nodes with different numbers of ranks",
+                       "--exchange allreduce --allreduce hierarchical"});
+  return std::make_unique<NodeShardedExchange>(setup);
+}
+
+}  // namespace lockstep::algorithms
