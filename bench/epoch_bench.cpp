@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "algorithms/algorithm.hpp"
+#include "algorithms/training_parts.hpp"
 #include "bench.hpp"
 #include "comm/communicator.hpp"
 #include "core/aligned.hpp"
@@ -47,13 +48,13 @@ const data::DatasetInfo& info() {
   return the;
 }
 // One for all benchmarks.
-const data::Samples& samples() {
+const data::Dataset& dataset() {
   static std::vector<std::uint8_t> block(info().total_bytes());
-  static const data::Dataset dataset = [] {
+  static const data::Dataset the = [] {
     data::open_dataset({.dataset = "synthetic"})->load(block);
     return data::view_dataset(info(), block);
   }();
-  return dataset.train;
+  return the;
 }
 
 /// A training that goes on from repetition to repetition, and its floor. The first epoch is made here,
@@ -62,37 +63,22 @@ class Training {
  public:
   Training(std::size_t batch, const std::string& gemm_name)
       : steps_((info().train_count + batch - 1) / batch),
-        gemm_(math::make_gemm(gemm_name)),
-        model_(nn::describe_model("model_a"), {.input = info().shape,
-                                               .classes = info().classes,
-                                               .seed = 1,
-                                               .max_batch = batch,
-                                               .gemm = gemm_.get()}),
-        parameters_(model_.parameter_count()),
-        gradients_(model_.parameter_count()),
-        optimizer_(nn::make_optimizer({})),
         ranks_(comm::Communicator::world()),
-        allreduce_(comm::make_allreduce("mpi", ranks_, parameters_.size() + 1)),
+        description_(nn::describe_model("model_a")),
         options_{.batch_size = batch, .epochs = 1000, .seed = 1, .gradient = "mean"},
+        parts_(ranks_, dataset(),
+               {.model_description = description_,
+                .training = options_,
+                .optimizer = optimizer_,
+                .schedule = schedule_,
+                .gemm = gemm_name,
+                .allreduce = "mpi",
+                .max_batch = batch}),
         algorithm_(algorithms::find_algorithm("serial").make()),
-        floor_(model_.gemms(batch), *gemm_) {
-    gemm_->prepare(model_.gemms(batch));
-    model_.bind(parameters_);
-    model_.initialize();
-    algorithm_->start({.ranks = ranks_,
-                       .allreduce = *allreduce_,
-                       .allreduce_name = "mpi",
-                       .model = model_,
-                       .parameters = parameters_,
-                       .gradients = gradients_,
-                       .optimizer = *optimizer_,
-                       .schedule = schedule_,
-                       .samples = samples(),
-                       .options = options_,
-                       .phases = phases_,
-                       .on_step = {},
-                       .on_last_step = {}});
-    for (const math::GemmShape& shape : model_.gemms(batch))
+        floor_(parts_.model().gemms(batch), parts_.gemm()) {
+    parts_.gemm().prepare(parts_.model().gemms(batch));
+    algorithm_->start(parts_.context());
+    for (const math::GemmShape& shape : parts_.model().gemms(batch))
       flop_ += shape.flop() * static_cast<double>(steps_);
     run_epoch();
     first_loss_ = last_loss_;
@@ -100,7 +86,7 @@ class Training {
   }
 
   void run_epoch() {
-    phases_.restart();
+    parts_.phases().restart();
     const algorithms::EpochStats stats = algorithm_->run_epoch(epoch_++);
     last_loss_ = stats.loss_sum / static_cast<double>(stats.samples);
   }
@@ -113,15 +99,12 @@ class Training {
 
  private:
   std::size_t steps_;
-  std::unique_ptr<math::Gemm> gemm_;
-  nn::Model model_;
-  AlignedVector<float> parameters_, gradients_;
-  std::unique_ptr<nn::Optimizer> optimizer_;
   comm::Communicator ranks_;
-  std::unique_ptr<comm::Allreduce> allreduce_;
-  algorithms::TrainingOptions options_;
+  Json description_;
+  nn::OptimizerOptions optimizer_;
   nn::ScheduleOptions schedule_{.learning_rate = 0.1};
-  PhaseTimer phases_;
+  algorithms::TrainingOptions options_;
+  algorithms::TrainingParts parts_;
   std::unique_ptr<algorithms::Algorithm> algorithm_;
   Floor floor_;
   double flop_ = 0.0;

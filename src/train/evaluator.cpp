@@ -10,24 +10,49 @@
 
 namespace lockstep::train {
 
-Evaluator::Evaluator(const data::Samples& test, std::size_t max_batch)
-    : test_(test),
-      max_batch_(max_batch),
+Evaluator::Evaluator(const comm::Communicator& ranks, const data::Samples& test, std::size_t max_batch,
+                     nn::Model& model)
+    : ranks_(ranks),
+      test_(test),
+      model_(model),
       ids_(max_batch),
       pixels_(max_batch * test.features),
-      labels_(max_batch) {}
+      labels_(max_batch),
+      exported_(model.parameter_count()) {}
 
-TestResult Evaluator::evaluate(const comm::Communicator& ranks, nn::Model& model) {
+std::span<const float> Evaluator::exported(algorithms::Algorithm& algorithm) {
+  algorithm.export_parameters(exported_);
+  return exported_;
+}
+
+TestResult Evaluator::evaluate(algorithms::Algorithm& algorithm) {
+  algorithm.export_parameters(exported_);
+  const std::span<float> trained = model_.parameters();
+  model_.bind(exported_);
+  const TestResult result = evaluate(ranks_);
+  model_.bind(trained);
+  return result;
+}
+
+void Evaluator::evaluate_own(PhaseTimer& phases) {
+  if (!alone_) return;
+  phases.enter(Phase::evaluate);
+  own_accuracy_ = evaluate(*alone_).accuracy;
+  ranks_.barrier();
+  phases.enter(Phase::update);
+}
+
+TestResult Evaluator::evaluate(const comm::Communicator& ranks) {
   const data::Range mine = data::share(test_.count(), ranks.rank(), ranks.size());
   std::array<double, 2> loss_and_correct{};
-  for (std::size_t at = mine.begin; at < mine.end; at += max_batch_) {
-    const std::size_t count = std::min(max_batch_, mine.end - at);
+  for (std::size_t at = mine.begin; at < mine.end; at += ids_.size()) {
+    const std::size_t count = std::min(ids_.size(), mine.end - at);
     const auto ids = std::span(ids_).first(count);
     std::iota(ids.begin(), ids.end(), static_cast<std::uint32_t>(at));
     const math::Matrix pixels(pixels_.data(), count, test_.features);
     const auto labels = std::span(labels_).first(count);
     data::gather(test_, ids, pixels, labels);
-    const nn::Evaluation found = model.evaluate(pixels, labels);
+    const nn::Evaluation found = model_.evaluate(pixels, labels);
     loss_and_correct[0] += found.loss_sum;
     loss_and_correct[1] += static_cast<double>(found.correct);
   }

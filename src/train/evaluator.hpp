@@ -2,8 +2,10 @@
 // Evaluation on the test set, shared among the ranks.
 #pragma once
 
+#include <optional>
 #include <vector>
 
+#include "algorithms/algorithm.hpp"
 #include "comm/communicator.hpp"
 #include "core/aligned.hpp"
 #include "data/dataset.hpp"
@@ -17,21 +19,39 @@ struct TestResult {
   double accuracy = 0.0;
 };
 
-/// Evaluates parameters on the test set: each rank takes its share of the samples, in batches.
+/// Evaluates models on the test set: each rank takes its share of the samples, in batches. All functions are
+/// collective.
 class Evaluator {
  public:
-  /// At most `max_batch` samples at once.
-  Evaluator(const data::Samples& test, std::size_t max_batch);
+  /// At most `max_batch` samples at once; `model` takes as many. All outlive it.
+  Evaluator(const comm::Communicator& ranks, const data::Samples& test, std::size_t max_batch,
+            nn::Model& model);
 
-  /// With the parameters that are bound to the model; the same result on every rank. Collective.
-  [[nodiscard]] TestResult evaluate(const comm::Communicator& ranks, nn::Model& model);
+  /// What the algorithm exports now; the same result on every rank.
+  [[nodiscard]] TestResult evaluate(algorithms::Algorithm& algorithm);
+  /// The parameters that it exports now, until the next call.
+  [[nodiscard]] std::span<const float> exported(algorithms::Algorithm& algorithm);
+
+  /// From now on evaluate_own() does something.
+  void prepare_own() { alone_.emplace(ranks_.split(ranks_.rank())); }
+  /// Each rank's own model on the whole test set. The ranks leave it together, so that slow evaluation is not
+  /// charged to training.
+  void evaluate_own(PhaseTimer& phases);
+  /// What that found last; none without prepare_own().
+  [[nodiscard]] const std::optional<double>& own_accuracy() const { return own_accuracy_; }
 
  private:
+  [[nodiscard]] TestResult evaluate(const comm::Communicator& ranks);
+
+  const comm::Communicator& ranks_;
   const data::Samples& test_;
-  std::size_t max_batch_;
-  std::vector<std::uint32_t> ids_;
-  AlignedVector<float> pixels_;
-  std::vector<std::uint8_t> labels_;
+  nn::Model& model_;
+  std::vector<std::uint32_t> ids_;    // [max_batch]
+  AlignedVector<float> pixels_;       // [max_batch, features]
+  std::vector<std::uint8_t> labels_;  // [max_batch]
+  AlignedVector<float> exported_;
+  std::optional<comm::Communicator> alone_;
+  std::optional<double> own_accuracy_;
 };
 
 }  // namespace lockstep::train

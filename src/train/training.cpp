@@ -3,36 +3,19 @@
 #include "train/training.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
 #include <iterator>
 #include <utility>
 #include <vector>
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include "core/json.hpp"
-#include "core/names.hpp"
 #include "data/batches.hpp"
 #include "math/gemm_choice.hpp"
-#include "record/checkpoint.hpp"
-#include "record/provenance.hpp"
-#include "train/resume.hpp"
 #include "train/run_provenance.hpp"
 
 namespace lockstep::train {
 namespace {
 
 constexpr std::size_t evaluation_batch = 256;
-
-std::string make_run_id(const RunConfig& config, std::size_t ranks) {
-  const std::time_t now = std::time(nullptr);
-  return fmt::format("{}-{}-n{}-b{}-s{}-{:%Y%m%dT%H%M%SZ}-{:04x}", config.algorithm,
-                     data::short_name(config.data.dataset), ranks, config.training.batch_size,
-                     config.training.seed, fmt::gmtime(now), getpid() & 0xffff);
-}
 
 }  // namespace
 
@@ -41,59 +24,50 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       node_(ranks.node()),
       config_(config),
       settings_(std::move(settings)),
-      shared_data_(ranks_, node_, config.run.data),
-      data_(shared_data_.dataset()),
-      gemm_(math::make_gemm(config.run.gemm)),
-      model_(config.model_description, {.input = data_.info.shape,
-                                        .classes = data_.info.classes,
-                                        .seed = config.run.training.seed,
-                                        .max_batch = max_batch(),
-                                        .gemm = gemm_.get()}),
-      parameters_(model_.parameter_count()),
-      gradients_(model_.parameter_count()),
-      exported_(model_.parameter_count()),
-      optimizer_(nn::make_optimizer(config.run.optimizer)),
-      allreduce_(make_allreduce()),
-      evaluator_(data_.test, std::min(evaluation_batch, max_batch())),
-      log_(ranks, record_),
-      check_in_(ranks),
-      epoch_(static_cast<std::uint32_t>(settings_.beginning.epochs_done)),
-      epoch_steps_(settings_.beginning.epoch_steps) {
-  model_.bind(parameters_);
-  model_.initialize();
-  config_.algorithm->start({.ranks = ranks_,
-                            .allreduce = *allreduce_,
-                            .allreduce_name = config.run.allreduce,
-                            .model = model_,
-                            .parameters = parameters_,
-                            .gradients = gradients_,
-                            .optimizer = *optimizer_,
-                            .schedule = config_.run.schedule,
-                            .samples = data_.train,
-                            .options = config_.run.training,
-                            .phases = phases_,
-                            .on_step =
-                                [this](const algorithms::StepReport& step) {
-                                  show(step);
-                                  return pauses_here();
-                                },
-                            .on_last_step = [this] { evaluate_own(); }});
-  if (config_.run.eval_ranks && !config_.algorithm->capabilities().one_model)
-    alone_.emplace(ranks_.split(ranks_.rank()));
+      data_(ranks_, node_, config.run.data),
+      parts_(ranks_, data_.dataset(),
+             {.model_description = config.model_description,
+              .training = config.run.training,
+              .optimizer = config.run.optimizer,
+              .schedule = config.run.schedule,
+              .gemm = config.run.gemm,
+              .allreduce = config.run.allreduce,
+              .max_batch = max_batch()},
+             [this](std::size_t length) { return make_allreduce(length); }),
+      evaluator_(ranks_, data_.dataset().test, std::min(evaluation_batch, max_batch()), parts_.model()),
+      clock_(parts_.phases()),
+      position_{.epoch = static_cast<std::uint32_t>(settings_.beginning.epochs_done),
+                .step = settings_.beginning.epoch_steps},
+      recorder_(ranks_, config_, settings_),
+      checkpointer_({ranks_, *config_.algorithm, parts_, clock_, position_, recorder_}, settings_) {
+  start_algorithm();
   choose_gemms();
-  if (goes_on()) restore();
-  open_record();
+  if (goes_on()) {
+    checkpointer_.restore(settings_.beginning.reader.get());
+    settings_.beginning.reader.reset();  // a replaced file takes room as long as it is open
+  }
+  const Json where = provenance();
+  recorder_.open(where);
+  recorder_.greet(parts_.model().parameter_count(), checkpointer_.machine());
+}
+
+void Training::start_algorithm() {
+  algorithms::TrainingContext context = parts_.context();
+  context.on_step = [this](const algorithms::StepReport& step) { return step_done(step); };
+  context.on_last_step = [this] { evaluator_.evaluate_own(parts_.phases()); };
+  config_.algorithm->start(context);
+  if (config_.run.eval_ranks && !config_.algorithm->capabilities().one_model) evaluator_.prepare_own();
 }
 
 // Batches of training and of evaluation share the model's buffers.
 std::size_t Training::max_batch() const {
-  const std::size_t training = std::min(config_.run.training.batch_size, data_.info.train_count);
-  return std::max(training, std::min(evaluation_batch, data_.info.test_count));
+  const data::DatasetInfo& info = data_.dataset().info;
+  const std::size_t training = std::min(config_.run.training.batch_size, info.train_count);
+  return std::max(training, std::min(evaluation_batch, info.test_count));
 }
 
 // `auto` keeps to what it chose before the checkpoint: another choice would sum in another order.
-std::unique_ptr<comm::Allreduce> Training::make_allreduce() const {
-  const std::size_t length = model_.parameter_count() + 1;
+std::unique_ptr<comm::Allreduce> Training::make_allreduce(std::size_t length) const {
   if (config_.run.allreduce == "auto" && goes_on()) {
     std::vector<comm::AllreduceChoice> choices;
     for (const Json& kept : settings_.beginning.about.at("allreduce_choices"))
@@ -106,103 +80,45 @@ std::unique_ptr<comm::Allreduce> Training::make_allreduce() const {
 // A backend that measures does so on one rank of each node, before the training: its ranks then agree, and
 // what is measured once is known to all. What was chosen before a checkpoint is kept.
 void Training::choose_gemms() {
+  math::Gemm& gemm = parts_.gemm();
+  const nn::Model& model = parts_.model();
   if (node_.is_root()) {
     if (goes_on())
-      gemm_->adopt(math::parse_choices(
+      gemm.adopt(math::parse_choices(
           settings_.beginning.about.at("gemm_choices").at(ranks_.rank()).get_ref<const std::string&>()));
     std::vector<math::GemmShape> shapes;
     for (const std::size_t batch : config_.algorithm->batch_sizes())
-      std::ranges::copy(model_.gemms(batch), std::back_inserter(shapes));
-    const std::size_t tested = data::share(data_.info.test_count, ranks_.rank(), ranks_.size()).size();
+      std::ranges::copy(model.gemms(batch), std::back_inserter(shapes));
+    const std::size_t test_count = data_.dataset().info.test_count;
+    const std::size_t tested = data::share(test_count, ranks_.rank(), ranks_.size()).size();
     const std::size_t evaluated = std::min({evaluation_batch, max_batch(), tested});
     if (config_.run.eval_acc)
-      std::ranges::copy_if(model_.gemms(evaluated), std::back_inserter(shapes), [](const math::GemmShape& s) {
+      std::ranges::copy_if(model.gemms(evaluated), std::back_inserter(shapes), [](const math::GemmShape& s) {
         return s.op_a == math::Op::none && s.op_b == math::Op::none;
       });
-    gemm_->prepare(shapes);
+    gemm.prepare(shapes);
   }
-  std::string choices = math::to_text(gemm_->choices());
+  std::string choices = math::to_text(gemm.choices());
   node_.broadcast(choices);
-  gemm_->adopt(math::parse_choices(choices));
+  gemm.adopt(math::parse_choices(choices));
 }
 
+// Complete on rank 0. Collective.
 Json Training::provenance() {
   Json provenance = run_provenance(ranks_, node_, settings_);
   provenance.update(memory_provenance(ranks_));  // so far; taken again at the end
-  machine_ = machine_of(ranks_, node_, provenance);
+  checkpointer_.set_machine(machine_of(ranks_, node_, provenance));
   if (!ranks_.is_root()) return provenance;
-  provenance["dataset_sha256"] = shared_data_.sha256();
-  provenance["parameter_count"] = model_.parameter_count();
-  if (const auto choices = gemm_->choices(); !choices.empty())
+  provenance["dataset_sha256"] = data_.sha256();
+  provenance["parameter_count"] = parts_.model().parameter_count();
+  if (const auto choices = parts_.gemm().choices(); !choices.empty())
     provenance["gemm_choices"] = math::to_text(choices);
   provenance["seed"] = config_.run.training.seed;
-  if (const auto choices = allreduce_->choices(); !choices.empty())
+  if (const auto choices = parts_.allreduce().choices(); !choices.empty())
     provenance["allreduce_choice"] = comm::to_text(choices);
   provenance["capabilities"] = algorithms::names_of(config_.algorithm->capabilities());
   for (const auto& [name, decision] : config_.algorithm->choices()) provenance[name + "_choice"] = decision;
   return provenance;
-}
-
-void Training::open_record() {
-  const Json where = provenance();
-  if (!ranks_.is_root()) return;
-  record_.run_id = settings_.run_id.empty() ? make_run_id(config_.run, ranks_.size()) : settings_.run_id;
-  const auto path = run_file_path(settings_, config_.run, record_.run_id);
-  if (settings_.beginning.reopens) {
-    record_ = reopen_record(path, settings_.beginning);
-    if (record_.epochs() > 0) log_.go_on_from(record_.find("epochs", "train_clock_s").values.back());
-  } else {
-    record_.started = record::utc_now();
-    record_.config = config_.values;
-    record_.model = config_.model_description;
-  }
-  start_segment(where);
-  file_.emplace(path);
-  file_->snapshot(record_);
-  // From here on an earlier attempt that lives still ends at its next write.
-  for (const auto& written : {path, record::checkpoint_path(path)}) record::remove_partial_files(written);
-  if (!goes_on()) record::remove_checkpoints(path);  // of a broken attempt, and of no use
-  style_ = record::progress_style(settings_.progress);
-  greet();
-}
-
-void Training::start_segment(const Json& provenance) {
-  record_.provenance = provenance;
-  const Json slurm = record::slurm_provenance();
-  std::vector<std::string> hosts;
-  for (const Json& host : provenance.at("hosts"))
-    if (const auto name = host.get<std::string>(); std::ranges::find(hosts, name) == hosts.end())
-      hosts.push_back(name);
-  record_.segments.push_back({.started = record_.segments.empty() ? record_.started : record::utc_now(),
-                              .finished = {},
-                              .first_epoch = settings_.beginning.epochs_done,
-                              .first_step = settings_.beginning.epoch_steps,
-                              .job = slurm.value("slurm_job_id", std::string()),
-                              .restart_count = slurm.value("slurm_restart_count", std::size_t{0}),
-                              .hosts = join(hosts, ",")});
-}
-
-void Training::greet() const {
-  if (style_ != record::ProgressStyle::off) {
-    fmt::print("{} on {}: {} rank{}, batch size {}, {} parameters -> {}\n", config_.run.algorithm,
-               config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s",
-               config_.run.training.batch_size, model_.parameter_count(), file_->path().string());
-    if (goes_on())
-      fmt::print("going on after {} epochs and {} steps, from {}\n", epoch_, epoch_steps_,
-                 settings_.beginning.checkpoint);
-    else if (settings_.beginning.reopens)
-      fmt::print("starting anew: the earlier attempt left no checkpoint that can be used\n");
-    std::fflush(stdout);
-  }
-  if (goes_on() && settings_.beginning.about.at("machine") != machine_) {
-    std::vector<std::string> differ;
-    for (const auto& [key, value] : machine_.items())
-      if (settings_.beginning.about.at("machine").value(key, Json()) != value) differ.push_back(key);
-    fmt::print(stderr,
-               "note: the run goes on with another {}: its results may differ from an unbroken run's by "
-               "rounding\n",
-               join(differ));
-  }
 }
 
 }  // namespace lockstep::train

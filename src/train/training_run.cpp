@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The way through the epochs, and the ways in which it ends.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -11,7 +10,6 @@
 #include "core/sha256.hpp"
 #include "record/checkpoint.hpp"
 #include "train/run_provenance.hpp"
-#include "train/stop_signal.hpp"
 #include "train/training.hpp"
 
 namespace lockstep::train {
@@ -22,44 +20,11 @@ constexpr int interrupted = 75;  // EX_TEMPFAIL: try again later
 
 }  // namespace
 
-void Training::show(const algorithms::StepReport& step) {
-  epoch_steps_ = step.step;
-  steps_an_epoch_ = step.steps;
-  if (!ranks_.is_root()) return;
-  if (!progress_) progress_.emplace(stdout, style_, config_.run.training.epochs, step.steps);
-  progress_->step({.epoch = epoch_ + 1,
-                   .step = step.step,
-                   .samples = static_cast<double>(step.samples * ranks_.size()),
-                   .loss = step.loss_sum / static_cast<double>(std::max<std::size_t>(step.samples, 1))});
-}
-
-// The time for a checkpoint is told by rank 0's clock alone.
-bool Training::pauses_here() {
-  if (!check_in_.due()) return false;
-  const double period_s = 60.0 * settings_.checkpoint_minutes;
-  agreed_ = check_in_.exchange(
-      {.stop = stop_signal() != nullptr,
-       .checkpoint = ranks_.is_root() && period_s > 0.0 && now_s() - last_checkpoint_s_ >= period_s},
-      phases_);
-  return agreed_.any();
-}
-
-TestResult Training::evaluate() {
-  config_.algorithm->export_parameters(exported_);
-  const std::span<float> trained = model_.parameters();
-  model_.bind(exported_);
-  const TestResult result = evaluator_.evaluate(ranks_, model_);
-  model_.bind(trained);
-  return result;
-}
-
-// The ranks leave it together: who has evaluated more slowly keeps nobody waiting on the training clock.
-void Training::evaluate_own() {
-  if (!alone_) return;
-  phases_.enter(Phase::evaluate);
-  own_accuracy_ = evaluator_.evaluate(*alone_, model_).accuracy;
-  ranks_.barrier();
-  phases_.enter(Phase::update);
+bool Training::step_done(const algorithms::StepReport& step) {
+  position_.step = step.step;
+  position_.steps = step.steps;
+  recorder_.show(position_, step);
+  return checkpointer_.pauses_here();
 }
 
 EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
@@ -67,70 +32,52 @@ EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
                    .phases = {},
                    .wall_clock_s = 0.0,
                    .tested = {},
-                   .own_accuracy = {},
+                   .own_accuracy = evaluator_.own_accuracy(),
                    .observations = config_.algorithm->observations()};
-  phases_.enter(Phase::evaluate);
-  if (config_.run.eval_acc) mine.tested = evaluate();
-  if (alone_) mine.own_accuracy = own_accuracy_;
-  mine.phases = phases_.stop();
-  mine.wall_clock_s = now_s() - first_step_s_;
-  const EpochOfRun run = log_.append(mine);
-  if (progress_)
-    progress_->epoch_done({.epoch = epoch_ + 1,
-                           .train_loss = run.train_loss,
-                           .test_accuracy = mine.tested ? mine.tested->accuracy : std::nan(""),
-                           .epoch_s = run.epoch_s,
-                           .samples = run.samples});
-  ++epoch_;
-  epoch_steps_ = 0;
-  return run;
+  parts_.phases().enter(Phase::evaluate);
+  if (config_.run.eval_acc) mine.tested = evaluator_.evaluate(*config_.algorithm);
+  mine.phases = clock_.end_epoch();
+  mine.wall_clock_s = clock_.wall_clock_s();
+  ++position_.epoch;
+  position_.step = 0;
+  return recorder_.append(position_, mine);
 }
 
 int Training::run() {
+  const std::size_t epochs = config_.run.training.epochs;
   ranks_.barrier();
-  last_checkpoint_s_ = now_s();
-  first_step_s_ = last_checkpoint_s_ - wall_clock_s_;
-  record_.provenance["startup_s"] = last_checkpoint_s_ - settings_.start_s;
-  phases_.restart(Phase::data, so_far_);
-  while (epoch_ < config_.run.training.epochs) {
-    if (epoch_steps_ == 0) {
+  checkpointer_.start();
+  recorder_.record().provenance["startup_s"] = now_s() - settings_.start_s;
+  clock_.start();
+  while (position_.epoch < epochs) {
+    if (position_.step == 0) {
       ranks_.barrier();
-      so_far_ = {};
-      so_far_[static_cast<std::size_t>(Phase::checkpoint)] = checkpoint_s_;
-      phases_.restart(Phase::data, so_far_);
+      clock_.begin_epoch(checkpointer_.written_s());
     }
-    const algorithms::EpochStats stats = config_.algorithm->run_epoch(epoch_);
+    const algorithms::EpochStats stats = config_.algorithm->run_epoch(position_.epoch);
     if (stats.paused) {
-      phases_.enter(Phase::checkpoint);
-      if (agreed_.stop) return end_interrupted();
-      save_and_go_on();
+      parts_.phases().enter(Phase::checkpoint);
+      if (checkpointer_.agreed().stop) return end_interrupted();
+      checkpointer_.save_and_go_on();
       continue;
     }
     const EpochOfRun epoch = finish_epoch(stats);
     if (!std::isfinite(epoch.train_loss)) return end_diverged(epoch.train_loss);
-    write_after_epoch();
+    checkpointer_.write_after_epoch(epochs);
   }
   return end_complete();
 }
 
-void Training::close_record(const char* status) {
-  const Json memory = memory_provenance(ranks_);
-  if (!ranks_.is_root()) return;
-  record_.provenance.update(memory);
-  if (progress_) progress_->finished();
-  file_->finish(record_, status);
-}
-
 int Training::end_complete() {
-  config_.algorithm->export_parameters(exported_);
-  record_.provenance["parameters_sha256"] = sha256(std::as_bytes(std::span(exported_)));
-  close_record("complete");
-  if (ranks_.is_root()) record::remove_checkpoints(file_->path());
+  Json closing = memory_provenance(ranks_);
+  closing["parameters_sha256"] = sha256(std::as_bytes(evaluator_.exported(*config_.algorithm)));
+  recorder_.close("complete", closing);
+  if (ranks_.is_root()) record::remove_checkpoints(recorder_.path());
   return 0;
 }
 
 int Training::end_diverged(double loss) {
-  close_record("failed");
+  recorder_.close("failed", memory_provenance(ranks_));
   if (ranks_.is_root())
     fmt::print(
         stderr,
@@ -141,21 +88,23 @@ int Training::end_diverged(double loss) {
 }
 
 int Training::end_interrupted() {
+  const Json closing = memory_provenance(ranks_);
   std::string failure;
   try {
-    close_record("interrupted");
+    recorder_.close("interrupted", closing);
   } catch (const Error& error) {  // a full disk: an older checkpoint may still be good
     failure = error.what();
   }
   ranks_.broadcast(failure);
-  if (failure.empty()) failure = save();
+  if (failure.empty()) failure = checkpointer_.save();
   if (!ranks_.is_root()) return interrupted;
-  const std::string where =
-      fmt::format("interrupted in epoch {}, after step {} of {}", epoch_ + 1, epoch_steps_, steps_an_epoch_);
-  const std::string how = fmt::format("the same command with --resume --run-id {}", record_.run_id);
+  const std::string where = fmt::format("interrupted in epoch {}, after step {} of {}", position_.epoch + 1,
+                                        position_.step, position_.steps);
+  const std::string how =
+      fmt::format("the same command with --resume --run-id {}", recorder_.record().run_id);
   if (failure.empty())
     fmt::print(stderr, "{}: all work is saved in {}; go on with {}\n", where,
-               record::checkpoint_path(file_->path()).string(), how);
+               record::checkpoint_path(recorder_.path()).string(), how);
   else
     fmt::print(stderr,
                "{}: the work since the last checkpoint is lost, since none could be written: {}\n"

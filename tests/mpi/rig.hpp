@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "algorithms/algorithm.hpp"
+#include "algorithms/training_parts.hpp"
 #include "comm/communicator.hpp"
 #include "data/dataset.hpp"
-#include "nn/model.hpp"
 
 namespace lockstep::algorithms {
 
@@ -107,50 +107,39 @@ class Recording final : public comm::Allreduce {
 class Rig {
  public:
   Rig(const comm::Communicator& ranks, const Settings& settings)
-      : ranks_(ranks),
-        settings_(settings),
+      : settings_(settings),
         block_(load(settings)),
         dataset_(data::view_dataset(source(settings)->info(), block_)),
-        gemm_(math::make_gemm(settings.gemm)),
-        model_(settings.model, {.input = dataset_.info.shape,
-                                .classes = 10,
-                                .seed = 1,
-                                .max_batch = settings.batch_size,
-                                .gemm = gemm_.get()}),
-        parameters_(model_.parameter_count()),
-        gradients_(model_.parameter_count()),
         // Adam's usual epsilon would blow up differences in rounding.
-        optimizer_(nn::make_optimizer(
-            {.optimizer = settings.optimizer, .momentum = settings.momentum, .epsilon = 1e-2})),
-        allreduce_(comm::make_allreduce(settings.allreduce, ranks, parameters_.size() + 1),
-                   parameters_.size() + 1),
+        optimizer_{.optimizer = settings.optimizer, .momentum = settings.momentum, .epsilon = 1e-2},
         options_{.batch_size = settings.batch_size,
                  .epochs = settings.epochs,
                  .seed = 1,
                  .gradient = settings.gradient},
-        schedule_{.learning_rate = settings.gradient == "mean" ? settings.learning_rate : 0.002} {
-    model_.bind(parameters_);
-    model_.initialize();
-  }
+        schedule_{.learning_rate = settings.gradient == "mean" ? settings.learning_rate : 0.002},
+        parts_(ranks, dataset_,
+               {.model_description = settings_.model,
+                .training = options_,
+                .optimizer = optimizer_,
+                .schedule = schedule_,
+                .gemm = settings.gemm,
+                .allreduce = settings.allreduce,
+                .max_batch = settings.batch_size},
+               [&](std::size_t length) {
+                 return std::make_unique<Recording>(comm::make_allreduce(settings.allreduce, ranks, length),
+                                                    length);
+               }) {}
 
-  TrainingContext context() {
-    return {.ranks = ranks_,
-            .allreduce = allreduce_,
-            .allreduce_name = settings_.allreduce,
-            .model = model_,
-            .parameters = parameters_,
-            .gradients = gradients_,
-            .optimizer = *optimizer_,
-            .schedule = schedule_,
-            .samples = dataset_.train,
-            .options = options_,
-            .phases = phases_,
-            .on_step = {},
-            .on_last_step = {}};
+  TrainingContext context() { return parts_.context(); }
+  PhaseTimer& phases() { return parts_.phases(); }
+  /// As they are now, where the algorithm left them in their place.
+  std::vector<float> parameters() {
+    const std::span<const float> now = parts_.context().parameters;
+    return {now.begin(), now.end()};
   }
-  PhaseTimer& phases() { return phases_; }
-  const std::vector<float>& parameters() const { return parameters_; }
-  const std::vector<float>& last_exchanged() const { return allreduce_.last; }
+  const std::vector<float>& last_exchanged() {
+    return dynamic_cast<const Recording&>(parts_.allreduce()).last;
+  }
 
  private:
   static std::unique_ptr<data::DatasetSource> source(const Settings& settings) {
@@ -163,18 +152,13 @@ class Rig {
     return block;
   }
 
-  const comm::Communicator& ranks_;
   const Settings settings_;
   std::vector<std::uint8_t> block_;
   data::Dataset dataset_;
-  std::unique_ptr<math::Gemm> gemm_;
-  nn::Model model_;
-  std::vector<float> parameters_, gradients_;
-  std::unique_ptr<nn::Optimizer> optimizer_;
-  Recording allreduce_;
+  const nn::OptimizerOptions optimizer_;
   const TrainingOptions options_;
   const nn::ScheduleOptions schedule_;
-  PhaseTimer phases_;
+  TrainingParts parts_;
 };
 
 }  // namespace lockstep::algorithms

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The state of a training, and what its checkpoint tells of itself.
+#include "train/checkpointer.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "math/gemm_choice.hpp"
+#include "record/checkpoint.hpp"
+#include "record/provenance.hpp"
+#include "train/checkpointing.hpp"
+#include "train/resume.hpp"
+#include "train/stop_signal.hpp"
+
+namespace lockstep::train {
+
+Checkpointer::Checkpointer(const CheckpointSubject& subject, const RunSettings& settings)
+    : subject_(subject), settings_(settings), check_in_(subject.ranks) {}
+
+// The time for a checkpoint is told by rank 0's clock alone.
+bool Checkpointer::pauses_here() {
+  if (!check_in_.due()) return false;
+  const double period_s = 60.0 * settings_.checkpoint_minutes;
+  agreed_ = check_in_.exchange(
+      {.stop = stop_signal() != nullptr,
+       .checkpoint = subject_.ranks.is_root() && period_s > 0.0 && now_s() - last_s_ >= period_s},
+      subject_.clock.phases());
+  return agreed_.any();
+}
+
+algorithms::State Checkpointer::state() {
+  algorithms::State state;
+  subject_.algorithm.describe_state(state);
+  subject_.clock.describe_state(state);
+  return state;
+}
+
+// Complete on rank 0. Collective.
+Json Checkpointer::about() {
+  const comm::Communicator& ranks = subject_.ranks;
+  const record::RunRecord& record = subject_.recorder.record();
+  const double epoch_s = ranks.max(training_seconds(subject_.clock.so_far()));
+  const auto gemm_choices = ranks.gather(math::to_text(subject_.parts.gemm().choices()));
+  Json allreduce_choices = Json::array();
+  for (const comm::AllreduceChoice& choice : subject_.parts.allreduce().choices())
+    allreduce_choices.push_back(Json::array({choice.up_to_bytes, choice.name}));
+  return {{"run_id", record.run_id},
+          {"run_started", record.started},
+          {"config_sha256", config_sha256(record.config)},
+          {"ranks", ranks.size()},
+          {"epochs_done", subject_.position.epoch},
+          {"epoch_steps", subject_.position.step},
+          {"train_clock_s", subject_.recorder.train_clock_s() + epoch_s},
+          {"written", record::utc_now()},
+          {"gemm_choices", gemm_choices},
+          {"allreduce_choices", allreduce_choices},
+          {"machine", machine_}};
+}
+
+void Checkpointer::restore(const record::CheckpointReader* reader) {
+  restore_checkpoint(subject_.ranks, state(), reader);
+}
+
+std::string Checkpointer::save() {
+  subject_.clock.pause(subject_.position.step > 0);
+  const Json told = about();
+  std::string failure = save_checkpoint(subject_.ranks, state(), subject_.recorder.path(), told);
+  last_s_ = now_s();
+  return failure;
+}
+
+void Checkpointer::save_and_go_on() {
+  std::string failure = subject_.recorder.save();
+  if (failure.empty()) failure = save();
+  last_s_ = now_s();
+  if (!failure.empty() && subject_.ranks.is_root())
+    fmt::print(stderr, "warning: no checkpoint could be written, an older one is kept: {}\n", failure);
+}
+
+void Checkpointer::write_after_epoch(std::size_t epochs) {
+  const double before_s = now_s();
+  const std::size_t every = settings_.checkpoint_epochs;
+  const std::size_t done = subject_.position.epoch;
+  if (every > 0 && done % every == 0 && done < epochs)
+    save_and_go_on();
+  else
+    subject_.recorder.snapshot();
+  written_s_ = now_s() - before_s;
+}
+
+}  // namespace lockstep::train

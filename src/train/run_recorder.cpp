@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The record of a run, from its first segment to its end.
+#include "train/run_recorder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+#include <vector>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "core/error.hpp"
+#include "core/names.hpp"
+#include "record/checkpoint.hpp"
+#include "record/provenance.hpp"
+#include "train/resume.hpp"
+
+namespace lockstep::train {
+namespace {
+
+std::string make_run_id(const RunConfig& config, std::size_t ranks) {
+  const std::time_t now = std::time(nullptr);
+  return fmt::format("{}-{}-n{}-b{}-s{}-{:%Y%m%dT%H%M%SZ}-{:04x}", config.algorithm,
+                     data::short_name(config.data.dataset), ranks, config.training.batch_size,
+                     config.training.seed, fmt::gmtime(now), getpid() & 0xffff);
+}
+
+}  // namespace
+
+RunRecorder::RunRecorder(const comm::Communicator& ranks, const ResolvedConfig& config,
+                         const RunSettings& settings)
+    : ranks_(ranks), config_(config), settings_(settings), log_(ranks, record_) {}
+
+void RunRecorder::open(const Json& provenance) {
+  if (!ranks_.is_root()) return;
+  const Beginning& beginning = settings_.beginning;
+  record_.run_id = settings_.run_id.empty() ? make_run_id(config_.run, ranks_.size()) : settings_.run_id;
+  const auto path = run_file_path(settings_, config_.run, record_.run_id);
+  if (beginning.reopens) {
+    record_ = reopen_record(path, beginning);
+    if (record_.epochs() > 0) log_.go_on_from(record_.find("epochs", "train_clock_s").values.back());
+  } else {
+    record_.started = record::utc_now();
+    record_.config = config_.values;
+    record_.model = config_.model_description;
+  }
+  start_segment(provenance);
+  file_.emplace(path);
+  file_->snapshot(record_);
+  // From here on an earlier attempt that lives still ends at its next write.
+  for (const auto& written : {path, record::checkpoint_path(path)}) record::remove_partial_files(written);
+  if (beginning.checkpoint.empty()) record::remove_checkpoints(path);  // of a broken attempt, and of no use
+  style_ = record::progress_style(settings_.progress);
+}
+
+void RunRecorder::start_segment(const Json& provenance) {
+  record_.provenance = provenance;
+  const Json slurm = record::slurm_provenance();
+  std::vector<std::string> hosts;
+  for (const Json& host : provenance.at("hosts"))
+    if (const auto name = host.get<std::string>(); std::ranges::find(hosts, name) == hosts.end())
+      hosts.push_back(name);
+  record_.segments.push_back({.started = record_.segments.empty() ? record_.started : record::utc_now(),
+                              .finished = {},
+                              .first_epoch = settings_.beginning.epochs_done,
+                              .first_step = settings_.beginning.epoch_steps,
+                              .job = slurm.value("slurm_job_id", std::string()),
+                              .restart_count = slurm.value("slurm_restart_count", std::size_t{0}),
+                              .hosts = join(hosts, ",")});
+}
+
+void RunRecorder::greet(std::size_t parameter_count, const Json& machine) const {
+  if (!ranks_.is_root()) return;
+  const Beginning& beginning = settings_.beginning;
+  const bool goes_on = !beginning.checkpoint.empty();
+  if (style_ != record::ProgressStyle::off) {
+    fmt::print("{} on {}: {} rank{}, batch size {}, {} parameters -> {}\n", config_.run.algorithm,
+               config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s",
+               config_.run.training.batch_size, parameter_count, file_->path().string());
+    if (goes_on)
+      fmt::print("going on after {} epochs and {} steps, from {}\n", beginning.epochs_done,
+                 beginning.epoch_steps, beginning.checkpoint);
+    else if (beginning.reopens)
+      fmt::print("starting anew: the earlier attempt left no checkpoint that can be used\n");
+    std::fflush(stdout);
+  }
+  if (goes_on && beginning.about.at("machine") != machine) {
+    std::vector<std::string> differ;
+    for (const auto& [key, value] : machine.items())
+      if (beginning.about.at("machine").value(key, Json()) != value) differ.push_back(key);
+    fmt::print(stderr,
+               "note: the run goes on with another {}: its results may differ from an unbroken run's by "
+               "rounding\n",
+               join(differ));
+  }
+}
+
+void RunRecorder::show(const Position& position, const algorithms::StepReport& step) {
+  if (!ranks_.is_root()) return;
+  if (!progress_) progress_.emplace(stdout, style_, config_.run.training.epochs, position.steps);
+  progress_->step({.epoch = position.epoch + 1,
+                   .step = position.step,
+                   .samples = static_cast<double>(step.samples * ranks_.size()),
+                   .loss = step.loss_sum / static_cast<double>(std::max<std::size_t>(step.samples, 1))});
+}
+
+EpochOfRun RunRecorder::append(const Position& position, const EpochOfRank& mine) {
+  const EpochOfRun run = log_.append(mine);
+  if (progress_)
+    progress_->epoch_done({.epoch = position.epoch,
+                           .train_loss = run.train_loss,
+                           .test_accuracy = mine.tested ? mine.tested->accuracy : std::nan(""),
+                           .epoch_s = run.epoch_s,
+                           .samples = run.samples});
+  return run;
+}
+
+void RunRecorder::snapshot() {
+  if (!file_) return;
+  try {
+    file_->snapshot(record_);
+  } catch (const Error& error) {
+    fmt::print(stderr, "warning: the run file could not be brought up to date: {}\n", error.what());
+  }
+}
+
+std::string RunRecorder::save() {
+  std::string failure;
+  if (file_) {
+    try {
+      file_->save(record_);
+    } catch (const Error& error) {
+      failure = error.what();
+    }
+  }
+  ranks_.broadcast(failure);
+  return failure;
+}
+
+void RunRecorder::close(const char* status, const Json& closing) {
+  if (!ranks_.is_root()) return;
+  record_.provenance.update(closing);
+  if (progress_) progress_->finished();
+  file_->finish(record_, status);
+}
+
+}  // namespace lockstep::train
