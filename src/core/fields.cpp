@@ -46,6 +46,11 @@ Field& Field::one_of(std::vector<std::string> names) {
   return *this;
 }
 
+Field& Field::value_name(std::string name) {
+  value_name_ = std::move(name);
+  return *this;
+}
+
 Field& Field::or_begins_with(std::string prefix, std::string shown) {
   prefix_ = std::move(prefix);
   names_.push_back(std::move(shown));

@@ -28,12 +28,15 @@ class Field {
   Field& below(double high);
   /// The value must be one of these names.
   Field& one_of(std::vector<std::string> names);
+  /// What --help calls the value, where it is none of some names: "FILE".
+  Field& value_name(std::string name);
   /// Or a text that begins so and goes on; `shown` stands for it among the names, e.g. "idx:FOLDER".
   Field& or_begins_with(std::string prefix, std::string shown);
 
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] const std::string& help() const { return help_; }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  [[nodiscard]] const std::string& value_name() const { return value_name_; }
   /// "a whole number, at least 1": what a value must be.
   [[nodiscard]] std::string expected() const;
 
@@ -50,7 +53,7 @@ class Field {
   void set_number(const Json& value);
   void set_text(const Json& value);
 
-  std::string key_, help_;
+  std::string key_, help_, value_name_;
   Place place_;
   std::optional<double> low_, high_;
   bool low_open_ = false, high_open_ = false;

@@ -21,7 +21,7 @@ Checkpointer::Checkpointer(const CheckpointSubject& subject, const RunSettings& 
 // The time for a checkpoint is told by rank 0's clock alone.
 bool Checkpointer::pauses_here() {
   if (!check_in_.due()) return false;
-  const double period_s = 60.0 * settings_.checkpoint_minutes;
+  const double period_s = 60.0 * settings_.launch.checkpoint_minutes;
   agreed_ = check_in_.exchange(
       {.stop = stop_signal() != nullptr,
        .checkpoint = subject_.ranks.is_root() && period_s > 0.0 && now_s() - last_s_ >= period_s},
@@ -80,7 +80,7 @@ void Checkpointer::save_and_go_on() {
 
 void Checkpointer::write_after_epoch(std::size_t epochs) {
   const double before_s = now_s();
-  const std::size_t every = settings_.checkpoint_epochs;
+  const std::size_t every = settings_.launch.checkpoint_epochs;
   const std::size_t done = subject_.position.epoch;
   if (every > 0 && done % every == 0 && done < epochs)
     save_and_go_on();

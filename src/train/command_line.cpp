@@ -65,46 +65,12 @@ void add_option(Arguments& arguments, const Field& field, const std::string& hel
                 std::map<std::string, std::vector<std::string>>& typed) {
   const std::string names = option_name(field.key()) + (field.key() == "epochs" ? ",--n-epochs" : "");
   Argument option = arguments.option(names, typed[field.key()], help);
-  option.group(group).value_name(join(field.names(), "|")).last_counts();
-  if (field.is_switch()) {
+  option.value_name(field.names().empty() ? field.value_name() : join(field.names(), "|")).last_counts();
+  if (!group.empty()) option.group(group);
+  if (field.is_switch())
     option.optional_value();  // without a value: on
-  } else {
-    option.shows_default(default_text(field));
-  }
-}
-
-// What is no configuration: where results go, how a run goes on, what is shown.
-void add_own_options(Arguments& arguments, CommandLine& line) {
-  arguments.flag("--print-config", line.print_config, "print the resolved configuration as JSON and stop");
-  arguments.option("--results", line.results, "folder for run files")
-      .last_counts()
-      .shows_default()
-      .value_name("DIR");
-  arguments.option("--run-id", line.run_id, "name of the run file; made up when absent")
-      .last_counts()
-      .value_name("NAME");
-  arguments.flag(
-      "--resume", line.resume,
-      "go on with the run of this --run-id: from its checkpoint, or anew if it has none that is good; "
-      "a run that is complete is left as it is");
-  arguments
-      .option("--checkpoint-epochs", line.checkpoint_epochs,
-              "a checkpoint after every so many epochs; 0: none at epochs' ends")
-      .last_counts()
-      .shows_default()
-      .not_negative()
-      .value_name("N");
-  arguments
-      .option("--checkpoint-minutes", line.checkpoint_minutes,
-              "a checkpoint about every so many minutes, in the middle of epochs too; 0: none by time")
-      .last_counts()
-      .shows_default()
-      .not_negative()
-      .value_name("X");
-  arguments.option("--progress", line.progress, "live line, plain lines, or none")
-      .last_counts()
-      .shows_default()
-      .value_name("auto|live|plain|off");
+  else if (const std::string text = default_text(field); !text.empty())
+    option.shows_default(text);
 }
 
 }  // namespace
@@ -157,12 +123,15 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
   arguments.option("--config", config_files, "JSON file, or run file (.h5), to take the configuration from")
       .value_name("FILE")
       .each_counts();
-  add_own_options(arguments, line);
+  arguments.flag("--print-config", line.print_config, "print the resolved configuration as JSON and stop");
+  std::map<std::string, std::vector<std::string>> typed;
+  Fields launch;
+  line.launch.describe(launch);
+  for (const Field& field : launch.all()) add_option(arguments, field, field.help(), "", typed);
 
   RunConfig defaults;
   Fields fields;
   defaults.describe(fields);
-  std::map<std::string, std::vector<std::string>> typed;
   for (const Field& field : fields.all())
     if (field.key() != "algorithm" || program.algorithm.empty())
       add_option(arguments, field, field.help(), "Configuration", typed);
@@ -186,11 +155,15 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
   }
 
   for (const std::string& file : config_files) line.given.update(read_config(file));
-  const auto take = [&](const Field& field) {
+  const auto take_into = [&](Json& given, const Field& field) {
     if (arguments.count(option_name(field.key())) == 0) return;
     const auto& values = typed.at(field.key());
-    line.given[field.key()] = field.parse(values.empty() || values.back().empty() ? "true" : values.back());
+    given[field.key()] = field.parse(values.empty() || values.back().empty() ? "true" : values.back());
   };
+  Json launched = Json::object();
+  for (const Field& field : launch.all()) take_into(launched, field);
+  for (const auto& [key, value] : launched.items()) launch.find(key)->set(value);
+  const auto take = [&](const Field& field) { take_into(line.given, field); };
   for (const Field& field : fields.all()) take(field);
   for (const AlgorithmOption& option : own) take(option.field);
   if (!program.algorithm.empty()) line.given["algorithm"] = program.algorithm;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "train/launch_options.hpp"
 
 namespace lockstep::train {
 
@@ -20,12 +21,7 @@ struct Program {
 struct CommandLine {
   Json given = Json::object();  ///< configuration keys, from --config files and options, later ones winning
   bool print_config = false;
-  std::string results = "results";
-  std::string run_id;
-  std::string progress = "auto";
-  bool resume = false;
-  std::size_t checkpoint_epochs = 0;
-  double checkpoint_minutes = 10.0;
+  LaunchOptions launch;
   std::optional<std::string> text;  ///< of --help or --version: print it and do nothing else
 };
 

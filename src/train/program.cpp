@@ -37,44 +37,30 @@ std::string host_name() {
 
 // What rank 0 made of the command line, for all ranks: an exit status (-1: go on), what is to be trained, and
 // the settings.
-struct Verdict {
+struct StartupDecision {
   int exit_status = -1;
   Json given = Json::object();
   RunSettings settings = {};
 };
 
-Json to_json(const RunSettings& settings) {
-  const Beginning& beginning = settings.beginning;
-  return {{"results", settings.results},
-          {"run_id", settings.run_id},
-          {"progress", settings.progress},
-          {"checkpoint_epochs", settings.checkpoint_epochs},
-          {"checkpoint_minutes", settings.checkpoint_minutes},
-          {"reopens", beginning.reopens},
-          {"checkpoint", beginning.checkpoint},
-          {"epochs_done", beginning.epochs_done},
-          {"epoch_steps", beginning.epoch_steps},
-          {"lost_s", beginning.lost_s},
-          {"about", beginning.about}};
+Json to_json(const ResumePoint& from) {
+  return {{"reopens", from.reopens},         {"checkpoint", from.checkpoint},
+          {"epochs_done", from.epochs_done}, {"epoch_steps", from.epoch_steps},
+          {"lost_s", from.lost_s},           {"about", from.about}};
 }
 
-void from_json(const Json& told, RunSettings& settings) {
-  Beginning& beginning = settings.beginning;
-  told.at("results").get_to(settings.results);
-  told.at("run_id").get_to(settings.run_id);
-  told.at("progress").get_to(settings.progress);
-  told.at("checkpoint_epochs").get_to(settings.checkpoint_epochs);
-  told.at("checkpoint_minutes").get_to(settings.checkpoint_minutes);
-  told.at("reopens").get_to(beginning.reopens);
-  told.at("checkpoint").get_to(beginning.checkpoint);
-  told.at("epochs_done").get_to(beginning.epochs_done);
-  told.at("epoch_steps").get_to(beginning.epoch_steps);
-  told.at("lost_s").get_to(beginning.lost_s);
-  beginning.about = told.at("about");
+void from_json(const Json& told, ResumePoint& to) {
+  told.at("reopens").get_to(to.reopens);
+  told.at("checkpoint").get_to(to.checkpoint);
+  told.at("epochs_done").get_to(to.epochs_done);
+  told.at("epoch_steps").get_to(to.epoch_steps);
+  told.at("lost_s").get_to(to.lost_s);
+  to.about = told.at("about");
 }
 
-Verdict read_on_root(const Program& program, const std::vector<std::string>& arguments, std::size_t ranks) {
-  Verdict verdict;
+StartupDecision read_on_root(const Program& program, const std::vector<std::string>& arguments,
+                             std::size_t ranks) {
+  StartupDecision decision;
   try {
     CommandLine line = parse_command_line(program, arguments);
     if (line.text) {
@@ -86,58 +72,58 @@ Verdict read_on_root(const Program& program, const std::vector<std::string>& arg
       fmt::print("{}\n", resolved.values.dump(2));
       return {.exit_status = 0};
     }
-    verdict.given = std::move(line.given);
-    RunSettings& settings = verdict.settings;
-    settings.results = line.results;
-    settings.run_id = line.run_id;
-    settings.progress = line.progress;
-    settings.resume = line.resume;
-    settings.checkpoint_epochs = line.checkpoint_epochs;
-    settings.checkpoint_minutes = line.checkpoint_minutes;
+    decision.given = std::move(line.given);
+    RunSettings& settings = decision.settings;
+    settings.launch = std::move(line.launch);
     check_algorithm(resolved, ranks);
     check_training(resolved, settings);
-    settings.beginning = find_beginning(resolved, settings, ranks);
+    settings.resume_point = find_resume_point(resolved, settings, ranks);
     for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", note);
-    if (settings.beginning.complete) {
-      fmt::print("{} is complete already\n", run_file_path(settings, resolved.run, settings.run_id).string());
+    if (settings.resume_point.complete) {
+      fmt::print("{} is complete already\n",
+                 run_file_path(settings, resolved.run, settings.launch.run_id).string());
       return {.exit_status = 0};
     }
   } catch (const Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return {.exit_status = bad_input};
   }
-  return verdict;
+  return decision;
 }
 
-Verdict read_for_all(const Program& program, const std::vector<std::string>& arguments,
-                     const comm::Communicator& ranks) {
-  Verdict verdict;
+// What rank 0 decided, on all ranks.
+StartupDecision read_for_all(const Program& program, const std::vector<std::string>& arguments,
+                             const comm::Communicator& ranks) {
+  StartupDecision decision;
+  if (ranks.is_root()) decision = read_on_root(program, arguments, ranks.size());
+  Fields launch;
+  decision.settings.launch.describe(launch);
   std::string message;
-  if (ranks.is_root()) {
-    verdict = read_on_root(program, arguments, ranks.size());
-    message = Json{{"exit_status", verdict.exit_status},
-                   {"given", verdict.given},
-                   {"settings", to_json(verdict.settings)}}
+  if (ranks.is_root())
+    message = Json{{"exit_status", decision.exit_status},
+                   {"given", decision.given},
+                   {"launch", launch.values()},
+                   {"resume_point", to_json(decision.settings.resume_point)}}
                   .dump();
-  }
   ranks.broadcast(message);
   const Json told = Json::parse(message);
-  told.at("exit_status").get_to(verdict.exit_status);
-  verdict.given = told.at("given");
-  from_json(told.at("settings"), verdict.settings);
-  return verdict;
+  told.at("exit_status").get_to(decision.exit_status);
+  decision.given = told.at("given");
+  for (const auto& [key, value] : told.at("launch").items()) launch.find(key)->set(value);
+  from_json(told.at("resume_point"), decision.settings.resume_point);
+  return decision;
 }
 
 int run(const Program& program, const std::vector<std::string>& words, const comm::Communicator& ranks,
         const RunSettings& at_start) {
   const std::vector<std::string> arguments(words.begin() + 1, words.end());
-  Verdict verdict = read_for_all(program, arguments, ranks);
-  if (verdict.exit_status >= 0) return verdict.exit_status;
-  ResolvedConfig config = resolve_config(verdict.given);
-  verdict.settings.command_line = words;
-  verdict.settings.start_private_bytes = at_start.start_private_bytes;
-  verdict.settings.start_s = at_start.start_s;
-  return run_training(ranks, config, std::move(verdict.settings));
+  StartupDecision decision = read_for_all(program, arguments, ranks);
+  if (decision.exit_status >= 0) return decision.exit_status;
+  ResolvedConfig config = resolve_config(decision.given);
+  decision.settings.command_line = words;
+  decision.settings.start_private_bytes = at_start.start_private_bytes;
+  decision.settings.start_s = at_start.start_s;
+  return run_training(ranks, config, std::move(decision.settings));
 }
 
 }  // namespace

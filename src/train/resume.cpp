@@ -102,23 +102,25 @@ std::shared_ptr<const record::CheckpointReader> newest_usable(const fs::path& ru
   return nullptr;
 }
 
-Beginning beginning_at(std::shared_ptr<const record::CheckpointReader> checkpoint, record::RunRecord record) {
+ResumePoint resume_point_at(std::shared_ptr<const record::CheckpointReader> checkpoint,
+                            record::RunRecord record) {
   if (record.status == "complete") return {.complete = true, .reopens = true};
-  Beginning beginning{.reopens = true, .lost_s = train_clock_s(record)};
-  if (!checkpoint) return beginning;
-  beginning.about = checkpoint->about();
-  beginning.checkpoint = checkpoint->path().string();
-  beginning.epochs_done = beginning.about.at("epochs_done").get<std::size_t>();
-  beginning.epoch_steps = beginning.about.at("epoch_steps").get<std::size_t>();
-  beginning.lost_s = std::max(0.0, beginning.lost_s - beginning.about.at("train_clock_s").get<double>());
-  beginning.reader = std::move(checkpoint);
-  return beginning;
+  ResumePoint resume_point{.reopens = true, .lost_s = train_clock_s(record)};
+  if (!checkpoint) return resume_point;
+  resume_point.about = checkpoint->about();
+  resume_point.checkpoint = checkpoint->path().string();
+  resume_point.epochs_done = resume_point.about.at("epochs_done").get<std::size_t>();
+  resume_point.epoch_steps = resume_point.about.at("epoch_steps").get<std::size_t>();
+  resume_point.lost_s =
+      std::max(0.0, resume_point.lost_s - resume_point.about.at("train_clock_s").get<double>());
+  resume_point.reader = std::move(checkpoint);
+  return resume_point;
 }
 
 }  // namespace
 
 fs::path run_file_path(const RunSettings& settings, const RunConfig& config, const std::string& run_id) {
-  return fs::path(settings.results) / config.experiment / (run_id + ".h5");
+  return fs::path(settings.launch.results) / config.experiment / (run_id + ".h5");
 }
 
 std::string config_sha256(const Json& values) {
@@ -126,13 +128,13 @@ std::string config_sha256(const Json& values) {
   return sha256(std::as_bytes(std::span(sorted)));
 }
 
-Beginning find_beginning(const ResolvedConfig& config, const RunSettings& settings, std::size_t ranks) {
-  if (settings.run_id.empty()) {
-    if (settings.resume)
+ResumePoint find_resume_point(const ResolvedConfig& config, const RunSettings& settings, std::size_t ranks) {
+  if (settings.launch.run_id.empty()) {
+    if (settings.launch.resume)
       throw ConfigError({"--resume needs the name of the run", "--run-id NAME", "no --run-id"});
     return {};
   }
-  const fs::path path = run_file_path(settings, config.run, settings.run_id);
+  const fs::path path = run_file_path(settings, config.run, settings.launch.run_id);
   if (!is_there(path)) {
     for (const fs::path& checkpoint : checkpoints_of(path))
       if (is_there(checkpoint))
@@ -141,28 +143,28 @@ Beginning find_beginning(const ResolvedConfig& config, const RunSettings& settin
                            "put the run file back, or remove the checkpoint, or take another --run-id"});
     return {};
   }
-  if (!settings.resume)
+  if (!settings.launch.resume)
     throw ConfigError(
         {"there is a run of this name already", "a new --run-id", path.string(), "--resume goes on with it"});
 
   const record::RunRecord record = record::read_run_file(path);
   check_same_run(record, config.values, ranks, path);
   if (record.status == "complete") return {.complete = true, .reopens = true};
-  return beginning_at(newest_usable(path, ranks), record::read_run_file(path));
+  return resume_point_at(newest_usable(path, ranks), record::read_run_file(path));
 }
 
-record::RunRecord reopen_record(const fs::path& run_file, const Beginning& beginning) {
+record::RunRecord reopen_record(const fs::path& run_file, const ResumePoint& resume_point) {
   record::RunRecord record = record::read_run_file(run_file);
   if (record.segments.empty())  // a run file from before there were segments
     record.segments.push_back(
         {.started = record.started, .finished = record.finished, .status = record.status});
   record::Segment& last = record.segments.back();
   if (last.status == "running") last.status = "killed";
-  last.lost_s += beginning.lost_s;
+  last.lost_s += resume_point.lost_s;
   record.status = "running";
   record.finished.clear();
-  record.truncate(beginning.epochs_done);
-  if (beginning.epochs_done == 0) record.series.clear();
+  record.truncate(resume_point.epochs_done);
+  if (resume_point.epochs_done == 0) record.series.clear();
   return record;
 }
 

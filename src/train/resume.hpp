@@ -23,12 +23,12 @@ namespace lockstep::train {
 /// file is there and --resume was not given, when that run had another configuration or number of ranks, and
 /// when there is a checkpoint without its run file. A checkpoint that cannot be used is named on stderr. For
 /// one rank on behalf of all.
-[[nodiscard]] Beginning find_beginning(const ResolvedConfig& config, const RunSettings& settings,
-                                       std::size_t ranks);
+[[nodiscard]] ResumePoint find_resume_point(const ResolvedConfig& config, const RunSettings& settings,
+                                            std::size_t ranks);
 
-/// Opens the record of the run that goes on: takes off what is after the beginning, and closes the segment
+/// Opens the record of the run that goes on: takes off what is after the resume_point, and closes the segment
 /// that left it, with what that had trained in vain.
 [[nodiscard]] record::RunRecord reopen_record(const std::filesystem::path& run_file,
-                                              const Beginning& beginning);
+                                              const ResumePoint& resume_point);
 
 }  // namespace lockstep::train

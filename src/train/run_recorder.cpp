@@ -36,11 +36,12 @@ RunRecorder::RunRecorder(const comm::Communicator& ranks, const ResolvedConfig& 
 
 void RunRecorder::open(const Json& provenance) {
   if (!ranks_.is_root()) return;
-  const Beginning& beginning = settings_.beginning;
-  record_.run_id = settings_.run_id.empty() ? make_run_id(config_.run, ranks_.size()) : settings_.run_id;
+  const ResumePoint& resume_point = settings_.resume_point;
+  record_.run_id =
+      settings_.launch.run_id.empty() ? make_run_id(config_.run, ranks_.size()) : settings_.launch.run_id;
   const auto path = run_file_path(settings_, config_.run, record_.run_id);
-  if (beginning.reopens) {
-    record_ = reopen_record(path, beginning);
+  if (resume_point.reopens) {
+    record_ = reopen_record(path, resume_point);
     if (record_.epochs() > 0) log_.go_on_from(record_.find("epochs", "train_clock_s").values.back());
   } else {
     record_.started = record::utc_now();
@@ -52,8 +53,9 @@ void RunRecorder::open(const Json& provenance) {
   file_->snapshot(record_);
   // From here on an earlier attempt that lives still ends at its next write.
   for (const auto& written : {path, record::checkpoint_path(path)}) record::remove_partial_files(written);
-  if (beginning.checkpoint.empty()) record::remove_checkpoints(path);  // of a broken attempt, and of no use
-  style_ = record::progress_style(settings_.progress);
+  if (resume_point.checkpoint.empty())
+    record::remove_checkpoints(path);  // of a broken attempt, and of no use
+  style_ = record::progress_style(settings_.launch.progress);
 }
 
 void RunRecorder::start_segment(const Json& provenance) {
@@ -65,8 +67,8 @@ void RunRecorder::start_segment(const Json& provenance) {
       hosts.push_back(name);
   record_.segments.push_back({.started = record_.segments.empty() ? record_.started : record::utc_now(),
                               .finished = {},
-                              .first_epoch = settings_.beginning.epochs_done,
-                              .first_step = settings_.beginning.epoch_steps,
+                              .first_epoch = settings_.resume_point.epochs_done,
+                              .first_step = settings_.resume_point.epoch_steps,
                               .job = slurm.value("slurm_job_id", std::string()),
                               .restart_count = slurm.value("slurm_restart_count", std::size_t{0}),
                               .hosts = join(hosts, ",")});
@@ -74,23 +76,23 @@ void RunRecorder::start_segment(const Json& provenance) {
 
 void RunRecorder::greet(std::size_t parameter_count, const Json& machine) const {
   if (!ranks_.is_root()) return;
-  const Beginning& beginning = settings_.beginning;
-  const bool goes_on = !beginning.checkpoint.empty();
+  const ResumePoint& resume_point = settings_.resume_point;
+  const bool goes_on = !resume_point.checkpoint.empty();
   if (style_ != record::ProgressStyle::off) {
     fmt::print("{} on {}: {} rank{}, batch size {}, {} parameters -> {}\n", config_.run.algorithm,
                config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s",
                config_.run.training.batch_size, parameter_count, file_->path().string());
     if (goes_on)
-      fmt::print("going on after {} epochs and {} steps, from {}\n", beginning.epochs_done,
-                 beginning.epoch_steps, beginning.checkpoint);
-    else if (beginning.reopens)
+      fmt::print("going on after {} epochs and {} steps, from {}\n", resume_point.epochs_done,
+                 resume_point.epoch_steps, resume_point.checkpoint);
+    else if (resume_point.reopens)
       fmt::print("starting anew: the earlier attempt left no checkpoint that can be used\n");
     std::fflush(stdout);
   }
-  if (goes_on && beginning.about.at("machine") != machine) {
+  if (goes_on && resume_point.about.at("machine") != machine) {
     std::vector<std::string> differ;
     for (const auto& [key, value] : machine.items())
-      if (beginning.about.at("machine").value(key, Json()) != value) differ.push_back(key);
+      if (resume_point.about.at("machine").value(key, Json()) != value) differ.push_back(key);
     fmt::print(stderr,
                "note: the run goes on with another {}: its results may differ from an unbroken run's by "
                "rounding\n",

@@ -18,8 +18,8 @@ namespace lockstep::train {
 
 void check_training(const ResolvedConfig& config, const RunSettings& settings) {
   (void)check_parts(config, data::open_dataset(config.run.data)->info());
-  (void)record::progress_style(settings.progress);
-  const auto folder = std::filesystem::path(settings.results) / config.run.experiment;
+  (void)record::progress_style(settings.launch.progress);
+  const auto folder = std::filesystem::path(settings.launch.results) / config.run.experiment;
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure || access(folder.c_str(), W_OK) != 0)

@@ -10,12 +10,13 @@
 #include "comm/communicator.hpp"
 #include "core/json.hpp"
 #include "record/checkpoint.hpp"
+#include "train/launch_options.hpp"
 #include "train/run_config.hpp"
 
 namespace lockstep::train {
 
 /// Where a run begins.
-struct Beginning {
+struct ResumePoint {
   bool complete = false;                         ///< it has ended already: there is nothing to do
   bool reopens = false;                          ///< the run file is there and goes on
   std::string checkpoint = {};                   ///< the file to go on from; "" = from the first step
@@ -26,15 +27,10 @@ struct Beginning {
   std::shared_ptr<const record::CheckpointReader> reader = nullptr;
 };
 
-/// Where the results go and how the run presents itself; not part of what is trained.
+/// A run's launch, where it begins, and what is known of its process.
 struct RunSettings {
-  std::string results = "results";
-  std::string run_id;  ///< "" = made up
-  std::string progress = "auto";
-  bool resume = false;                ///< go on with the run of this name if there is one
-  std::size_t checkpoint_epochs = 0;  ///< a checkpoint after every so many epochs; 0 = by time alone
-  double checkpoint_minutes = 10.0;   ///< a checkpoint every so many minutes; 0 = by epochs alone
-  Beginning beginning;
+  LaunchOptions launch;
+  ResumePoint resume_point;
   std::vector<std::string> command_line;
   double start_private_bytes = 0.0;  ///< this rank's memory after MPI_Init
   double start_s = 0.0;              ///< now_s() then

@@ -36,15 +36,15 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
              [this](std::size_t length) { return make_allreduce(length); }),
       evaluator_(ranks_, data_.dataset().test, std::min(evaluation_batch, max_batch()), parts_.model()),
       clock_(parts_.phases()),
-      position_{.epoch = static_cast<std::uint32_t>(settings_.beginning.epochs_done),
-                .step = settings_.beginning.epoch_steps},
+      position_{.epoch = static_cast<std::uint32_t>(settings_.resume_point.epochs_done),
+                .step = settings_.resume_point.epoch_steps},
       recorder_(ranks_, config_, settings_),
       checkpointer_({ranks_, *config_.algorithm, parts_, clock_, position_, recorder_}, settings_) {
   start_algorithm();
   choose_gemms();
   if (goes_on()) {
-    checkpointer_.restore(settings_.beginning.reader.get());
-    settings_.beginning.reader.reset();  // a replaced file takes room as long as it is open
+    checkpointer_.restore(settings_.resume_point.reader.get());
+    settings_.resume_point.reader.reset();  // a replaced file takes room as long as it is open
   }
   const Json where = provenance();
   recorder_.open(where);
@@ -70,7 +70,7 @@ std::size_t Training::max_batch() const {
 std::unique_ptr<comm::Allreduce> Training::make_allreduce(std::size_t length) const {
   if (config_.run.allreduce == "auto" && goes_on()) {
     std::vector<comm::AllreduceChoice> choices;
-    for (const Json& kept : settings_.beginning.about.at("allreduce_choices"))
+    for (const Json& kept : settings_.resume_point.about.at("allreduce_choices"))
       choices.push_back({kept.at(0).get<std::size_t>(), kept.at(1).get_ref<const std::string&>()});
     if (auto chosen = comm::make_chosen_allreduce(choices, ranks_, length)) return chosen;
   }
@@ -85,7 +85,7 @@ void Training::choose_gemms() {
   if (node_.is_root()) {
     if (goes_on())
       gemm.adopt(math::parse_choices(
-          settings_.beginning.about.at("gemm_choices").at(ranks_.rank()).get_ref<const std::string&>()));
+          settings_.resume_point.about.at("gemm_choices").at(ranks_.rank()).get_ref<const std::string&>()));
     std::vector<math::GemmShape> shapes;
     for (const std::size_t batch : config_.algorithm->batch_sizes())
       std::ranges::copy(model.gemms(batch), std::back_inserter(shapes));

@@ -25,7 +25,7 @@ class Training {
 
  private:
   // Building (training.cpp).
-  [[nodiscard]] bool goes_on() const { return !settings_.beginning.checkpoint.empty(); }
+  [[nodiscard]] bool goes_on() const { return !settings_.resume_point.checkpoint.empty(); }
   [[nodiscard]] std::size_t max_batch() const;
   [[nodiscard]] std::unique_ptr<comm::Allreduce> make_allreduce(std::size_t length) const;
   void start_algorithm();
