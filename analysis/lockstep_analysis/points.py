@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,6 +51,10 @@ class Point:
     def algorithm(self) -> str:
         return self.first.algorithm
 
+    def can(self, capability: str) -> bool:
+        """Whether the algorithm declares this, e.g. "divides_batches"."""
+        return capability in self.first.capabilities
+
     @property
     def ranks(self) -> int:
         return self.first.ranks
@@ -75,10 +78,8 @@ class Point:
 
     @cached_property
     def batch_a_rank(self) -> int:
-        """Samples of a rank's step. Whether ranks share a batch or have one each is seen in the steps of an epoch, as algorithms
-        that are new to this analysis may do either."""
-        steps = round(float(np.median(self.first.series["epochs/steps"])))
-        if steps == math.ceil(self.samples / self.batch):
+        """Samples of a rank's step."""
+        if self.can("divides_batches"):
             return min(self.batch, self.samples) // self.ranks
         return min(self.batch, self.samples // self.ranks)
 

@@ -12,6 +12,7 @@ from typing import Any, Iterable
 import h5py
 import numpy as np
 
+from lockstep_analysis.capabilities import capabilities, without_later_options
 from lockstep_analysis.errors import NoRuns
 
 NEWEST_SCHEMA = 1  # of src/record/run_record.hpp; what docs/run_file.md lets a file have or lack does not count
@@ -44,6 +45,7 @@ PROVENANCE = (
     "dataset_sha256",
     "parameter_count",
     "startup_s",
+    "capabilities",
     "exchange_choice",
     "allreduce_choice",
     "gemm_choices",
@@ -86,6 +88,11 @@ class Run:
     def algorithm(self) -> str:
         return self.config["algorithm"]
 
+    @cached_property
+    def capabilities(self) -> frozenset[str]:
+        """What its algorithm declares, e.g. "equals_serial"."""
+        return capabilities(self.config, self.provenance)
+
     @property
     def epochs(self) -> int:
         return len(self.series["epochs/epoch_s"])
@@ -114,7 +121,11 @@ class Run:
     def settings(self) -> str:
         """All that makes runs repetitions of each other: the configuration but for the seed, and the ranks."""
         unused = () if self.config.get("dataset") == "synthetic" else ("synthetic_train", "synthetic_test")
-        kept = {key: value for key, value in self.config.items() if key not in (*NOT_SETTINGS, *unused)}
+        kept = {
+            key: value
+            for key, value in without_later_options(self.config).items()
+            if key not in (*NOT_SETTINGS, *unused)
+        }
         return json.dumps({**kept, "ranks": self.ranks}, sort_keys=True)
 
 

@@ -95,10 +95,18 @@ def add_segments(path):
 
 
 def rename(path, to, algorithm, **exchange):
-    """A copy of a run file as an algorithm of another name would have left it: of /exchange it has `exchange` alone, each a
-    number of every epoch and rank, or without that what every algorithm that averages tells."""
-    to = copy(path, to, config={"algorithm": algorithm})
+    """A copy of a run file as an algorithm of another name and other options would have left it, which declares no more than
+    that it is deterministic: of /exchange it has `exchange` alone, each a number of every epoch and rank, or without that what
+    every algorithm that averages tells."""
+    import json
+
+    to = copy(path, to, config={"algorithm": algorithm}, provenance={"capabilities": ["deterministic"]})
     with h5py.File(to, "r+") as file:
+        values = json.loads(file["config"].asstr()[()])
+        for option in ("avg_freq", "avg_steps", "exchange", "overlap", "bucket_floats", "compress"):
+            values.pop(option, None)
+        del file["config"]
+        file["config"] = json.dumps(values)
         kept = ("sent_bytes", "averages") if not exchange else ()
         for name in set(file["exchange"]) - {*kept}:
             del file["exchange"][name]

@@ -4,6 +4,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_runs import analysis, copy, rename
 from test_model import bench  # noqa: F401  (a fixture)
@@ -83,10 +84,25 @@ def test_every_figure_shows_them_in_one_colour_or_says_that_it_does_not(drawn):
 def test_predictions_leave_them_out_and_say_so(drawn, new_points, bench):  # noqa: F811
     for name in PREDICTIONS:
         assert {AVERAGING, OTHER}.isdisjoint(algorithms_in(drawn[name])), name
-        assert [s for s in drawn[name].says if s.startswith(f"Left out: {AVERAGING}, {OTHER}. The model knows what serial,")]
+        assert [s for s in drawn[name].says if s.startswith(f"Left out: {AVERAGING}, {OTHER}. The model knows what ")]
         with pytest.raises(NothingToShow, match=f"Left out: {AVERAGING}. The model knows"):
             alone = [p for p in new_points if p.algorithm == AVERAGING]
             FIGURES[name].build(alone, Options(bench=bench, target=0.05))
+
+
+def test_what_an_algorithm_declares_is_enough_to_predict_it(small, tmp_path, points, bench):  # noqa: F811
+    """A twin of parallel_sgd under a new name: the same predictions, the same bound of its bytes."""
+    for path in small.glob("*.h5"):
+        copy(path, tmp_path / path.name, config={"algorithm": "twin"} if path.name.startswith("parallel_sgd-") else None)
+    twins = group_points(load_runs([tmp_path])[0])
+    for name in PREDICTIONS:
+        options = Options(bench=bench, target=0.05)
+        theirs, ours = (FIGURES[name].build(p, options).table for p in (points, twins))
+        theirs["series"] = theirs["series"].str.replace("parallel_sgd", "twin")
+        assert "twin" in " ".join(ours["series"])
+        order = [c for c in ("series", "ranks") if c in ours]
+        theirs, ours = (t.sort_values(order).reset_index(drop=True) for t in (theirs, ours))
+        pd.testing.assert_frame_equal(theirs, ours)
 
 
 def test_predictions_of_known_ones_alone_say_nothing_of_others(points, bench):  # noqa: F811
@@ -122,7 +138,8 @@ def weak_point(ranks, a_rank, shared):
     config = {"algorithm": OTHER, "batch_size": a_rank * ranks if shared else a_rank, "synthetic_train": samples}
     epochs = {"epoch_s": [1.0] * 3, "samples": [samples] * 3, "steps": [-(-1000 // a_rank)] * 3}
     series = {f"epochs/{name}": np.array(values) for name, values in epochs.items()}
-    return Point([Run(None, f"{ranks} {a_rank}", config, ranks, [], series)])
+    declared = {"capabilities": ["divides_batches"] if shared else []}
+    return Point([Run(None, f"{ranks} {a_rank}", config, ranks, [], series, provenance=declared)])
 
 
 @pytest.mark.parametrize("shared", [True, False])

@@ -15,7 +15,7 @@ from lockstep_analysis.figures.common import NothingToShow, Options, color_of, c
 from lockstep_analysis.figures.learning import default_target, evaluated, first_reaching
 from lockstep_analysis.model.benchmarks import read_benchmarks
 from lockstep_analysis.model.cluster import Cluster, read_cluster
-from lockstep_analysis.model.epoch import KNOWN, EpochModel, rank_counts
+from lockstep_analysis.model.epoch import EpochModel, is_predictable, rank_counts
 from lockstep_analysis.points import Point, label, varying
 
 
@@ -24,7 +24,7 @@ def fitted(points: list[Point], options: Options) -> tuple[EpochModel, dict[str,
         raise NothingToShow(
             "the performance model wants microbenchmarks of the same machine: make bench, then --bench results/bench"
         )
-    known = [p for p in points if p.algorithm in KNOWN]
+    known = [p for p in points if is_predictable(p)]
     try:
         model = EpochModel(read_benchmarks(options.bench))
         model.calibrate(points)
@@ -42,9 +42,10 @@ def fitted(points: list[Point], options: Options) -> tuple[EpochModel, dict[str,
 
 def not_modelled(points: list[Point]) -> list[str]:
     """An algorithm of which the model knows nothing is left out of predictions, and that is said."""
-    unknown = sorted({p.algorithm for p in points if p.algorithm not in KNOWN})
-    known = ", ".join(KNOWN)
-    return [f"Left out: {', '.join(unknown)}. The model knows what {known} cost, and no other algorithm."] if unknown else []
+    unknown = sorted({p.algorithm for p in points if not is_predictable(p)})
+    if not unknown:
+        return []
+    return [f"Left out: {', '.join(unknown)}. The model knows what an exchange a step costs, and averages by a schedule, no more."]
 
 
 def same_machine(model: EpochModel, points: list[Point]) -> list[str]:
@@ -152,7 +153,7 @@ def outlook(points: list[Point], options: Options) -> Figure:
         point = members[0]
         if point.algorithm == "serial":
             continue
-        useful = min(cluster.most_ranks, point.batch if point.algorithm == "parallel_sgd" else point.samples)
+        useful = min(cluster.most_ranks, point.batch if point.can("divides_batches") else point.samples)
         counts = rank_counts(max(useful, 2))
         base_point = next((p for p in serial if p.batch == point.batch), point)
         base_s = model.predict(base_point, 1, cluster).epoch_s
@@ -188,8 +189,8 @@ def outlook(points: list[Point], options: Options) -> Figure:
             f"Nothing here was measured. The model of the machine that the runs were made on, {network_words(cluster)}",
             *not_modelled(points),
             (
-                "parallel_sgd is predicted with an allreduce; it has no work for more ranks than the batch has samples: its line"
-                " ends there. An epoch of parameter averaging is quicker on more ranks, but teaches less: see the accuracies."
+                "Where ranks share each batch an allreduce is predicted, and there is no work for more ranks than the batch has"
+                " samples: the line ends there. An epoch of parameter averaging is quicker on more ranks, but teaches less: see the accuracies."
             ),
         ],
         base="predicted serial epoch on one core of the cluster",
@@ -215,7 +216,7 @@ def race_outlook(points: list[Point], options: Options) -> Figure:
     series, rows = [], []
     for name, members in groups.items():
         point, times = members[0], {}
-        if point.algorithm == "parallel_sgd":  # on any number of ranks the same parameters: any run tells its epochs
+        if point.can("equals_serial"):  # on any number of ranks the same parameters: any run tells its epochs
             chosen = [(n, point) for n in rank_counts(min(cluster.most_ranks, point.batch), 2)]
         else:
             chosen = [(p.ranks, p) for p in sorted(members, key=lambda p: p.ranks) if p.ranks <= cluster.most_ranks]
@@ -235,7 +236,7 @@ def race_outlook(points: list[Point], options: Options) -> Figure:
             )
         if times:
             # Between rank counts that were not run nothing is known of the epochs. Levels all look alike: they are numbered.
-            is_line = point.algorithm == "parallel_sgd"
+            is_line = point.can("equals_serial")
             number = "" if is_line else str(1 + sum(s.style == "ticks" for s in series))
             series.append(
                 Series(
@@ -261,7 +262,7 @@ def race_outlook(points: list[Point], options: Options) -> Figure:
             f"First: {quickest['series']} on {quickest['ranks']} ranks, {quickest['predicted s']:.2g} s.",
             (
                 "Epochs until the accuracy: seen, median over the runs, on as many ranks (which may have shared cores);"
-                " parallel_sgd trains the same parameters on any number of ranks, so that its epochs hold for all. Without a value:"
+                " what equals serial SGD trains the same parameters on any number of ranks, so that its epochs hold for all. Without a value:"
                 " half of the runs or more never got there."
             ),
             f"Time of an epoch: predicted, {network_words(cluster)}",

@@ -127,7 +127,7 @@ def exchanges(point: Point) -> float:
     series = point.first.series
     if "exchange/averages" in series and np.nansum(series["exchange/averages"]) > 0:
         return float(np.nanmean(series["exchange/averages"]))
-    return float(np.median(series["epochs/steps"])) if point.algorithm == "parallel_sgd" else np.nan
+    return float(np.median(series["epochs/steps"])) if point.can("divides_batches") else np.nan
 
 
 def bound_bytes(point: Point) -> float:

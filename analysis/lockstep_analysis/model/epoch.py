@@ -22,8 +22,7 @@ from lockstep_analysis.model.cluster import Cluster
 from lockstep_analysis.model.compute import Division, Products, divide, linear_layers, parameter_count, step_products
 from lockstep_analysis.points import Point
 
-KNOWN = ("serial", "parallel_sgd", "param_avg", "w_param_avg")
-
+WIRE = {"bf16": 0.5}  # bytes on the wire over those of floats
 
 @dataclass
 class Prediction:
@@ -83,15 +82,15 @@ class EpochModel:
         n_bytes = 4.0 * parameter_count(point.first, layers)
         samples = samples or point.samples
         speed = cluster.core_speed if cluster else 1.0
-        if point.algorithm in ("serial", "parallel_sgd"):
+        if point.can("divides_batches"):
             steps, local = math.ceil(samples / point.batch), point.batch / ranks
-            shares = point.algorithm == "parallel_sgd" and ranks > 1 and shares_parameters(point) and not cluster
+            shares = ranks > 1 and shares_parameters(point) and not cluster
             division = divide(layers, point.batch, ranks) if shares else None
             work = step_products(layers, products, local, division)
             exchange = steps * (
                 self.shared_step(point, layers, division)
                 if division
-                else self.allreduce(row_of(point), n_bytes, ranks, cluster)
+                else self.allreduce(row_of(point), n_bytes * WIRE.get(point.config.get("compress"), 1.0), ranks, cluster)
             )
         else:
             local = min(point.batch, max(samples / ranks, 1.0))
@@ -135,6 +134,11 @@ class EpochModel:
         return 2.0 * self.memory.alpha + 4.0 * read * (self.memory.beta + self.memory.gamma) + gather
 
 
+def is_predictable(point: Point) -> bool:
+    """True where the exchanges of an epoch are known beforehand: one a step, or averages by a schedule."""
+    return point.can("divides_batches") or "avg_freq" in point.config
+
+
 def backend_of(point: Point) -> str:
     return str(point.config.get("gemm", "tiled"))
 
@@ -145,11 +149,15 @@ def at_nearest(known: dict[int, float], batch: float, otherwise: float) -> float
 
 
 def shares_parameters(point: Point) -> bool:
-    choice = point.first.provenance.get("exchange_choice", point.config.get("exchange", "auto"))
+    if "exchange" not in point.config:
+        return False
+    choice = point.first.provenance.get("exchange_choice", point.config["exchange"])
     return choice == "shared" or (choice == "auto" and point.config.get("allreduce", "auto") == "auto")
 
 
 def row_of(point: Point) -> str:
+    if point.config.get("exchange") == "zero1" or point.config.get("compress", "none") != "none":
+        return "ring"  # by slices, whatever allreduce was named
     return str(point.config.get("allreduce", "auto"))
 
 
