@@ -8,9 +8,9 @@
 
 namespace lockstep::algorithms {
 
-DividedForward::DividedForward(const nn::Model& model, const comm::Communicator& node,
+DividedForward::DividedForward(const nn::ShardedModel& model, const comm::Communicator& node,
                                const std::vector<Part>& parts, std::size_t largest_rows)
-    : width_(model.contribution_width()),
+    : width_(model.partial_width()),
       largest_rows_(largest_rows),
       rank_(node.rank()),
       part_(parts[rank_]),
@@ -27,11 +27,11 @@ math::Matrix DividedForward::published(std::size_t rank) const {
           width_};
 }
 
-void DividedForward::contribute(const Worker& worker, math::ConstMatrix in, const Rows& rows,
-                                math::Stores stores) {
+void DividedForward::contribute(const Worker& worker, const nn::ShardedModel& model, math::ConstMatrix in,
+                                const Rows& rows, math::Stores stores) {
   if (own_.empty()) return;
   worker.phases.enter(Phase::compute);
-  worker.model.contribute(in, part_.begin, part_.count, {own_.data(), rows.all, width_});
+  model.forward_partial(in, part_.begin, part_.count, {own_.data(), rows.all, width_});
   worker.phases.enter(Phase::exchange);
   const auto publish = [&](std::size_t begin, std::size_t end) {
     const float* const from = own_.data() + begin * width_;

@@ -8,6 +8,7 @@
 #include "comm/shared_window.hpp"
 #include "core/aligned.hpp"
 #include "math/gemm.hpp"
+#include "nn/sharded_model.hpp"
 
 namespace lockstep::algorithms {
 
@@ -29,13 +30,14 @@ class DividedForward {
  public:
   /// `parts`: of the first layer, of the node's ranks in their order; steps of up to `largest_rows` samples
   /// together. Collective over `node`.
-  DividedForward(const nn::Model& model, const comm::Communicator& node, const std::vector<Part>& parts,
-                 std::size_t largest_rows);
+  DividedForward(const nn::ShardedModel& model, const comm::Communicator& node,
+                 const std::vector<Part>& parts, std::size_t largest_rows);
 
   /// Computes this rank's contribution for the node's samples, `in` [rows.all, features], and writes it where
   /// the others read it after a wait; after streamed stores, simd::fence_streams() must come before that
   /// wait.
-  void contribute(const Worker& worker, math::ConstMatrix in, const Rows& rows, math::Stores stores);
+  void contribute(const Worker& worker, const nn::ShardedModel& model, math::ConstMatrix in, const Rows& rows,
+                  math::Stores stores);
   /// After that wait: the contributions of all ranks for this rank's samples. They hold until the next wait.
   [[nodiscard]] std::span<const math::ConstMatrix> contributions(const Rows& rows);
   /// Bytes that contribute() writes for others.

@@ -144,8 +144,8 @@ class ParallelSgd final : public StepwiseAlgorithm {
     double loss_sum = 0.0;
     if (step.batch.sample_ids.empty()) {
       w.phases.enter(Phase::compute);
-      std::ranges::fill(w.gradients, 0.0F);
-      w.model.announce(ready_);
+      w.model.train({.training = true}, {pixels(), 0, w.samples.features}, {}, 1.0F,
+                    {.first = 0, .values = w.gradients}, &ready_);
     } else {
       const Gathered batch = gather(step, pixels(), {0, w.samples.features});
       w.phases.enter(Phase::compute);

@@ -18,7 +18,7 @@ void StepwiseAlgorithm::start(const Worker& worker) {
 
 void StepwiseAlgorithm::move_parameters(std::span<float> parameters) {
   worker_->parameters = parameters;
-  worker_->model.bind(parameters);
+  worker_->model.bind(parameters, worker_->model.layer_state());
 }
 
 StepwiseAlgorithm::Gathered StepwiseAlgorithm::gather(const Step& step, float* pixels, data::Range columns) {
@@ -48,8 +48,8 @@ double StepwiseAlgorithm::train_step(const Step& step) {
         plain ? nn::GradientTarget{.first = 0,
                                    .values = w.parameters,
                                    .scale = -plain->rate,
-                                   .keep = plain->keep}
-              : nn::GradientTarget{.first = 0, .values = w.gradients, .scale = 1.0F, .keep = 0.0F};
+                                   .beta = plain->keep}
+              : nn::GradientTarget{.first = 0, .values = w.gradients, .scale = 1.0F, .beta = 0.0F};
     loss_sum = w.model.train(batch.pass, batch.pixels, batch.labels,
                              w.options.gradient_scale(step.batch.gradient_samples), target);
   }

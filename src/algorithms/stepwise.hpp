@@ -67,7 +67,7 @@ class StepwiseAlgorithm : public Algorithm {
   /// The pass, images and labels of a step's samples; `columns` of the images gathered into `pixels` [batch,
   /// features].
   struct Gathered {
-    nn::Pass pass;
+    nn::ForwardContext pass;
     math::ConstMatrix pixels;
     std::span<const std::uint8_t> labels;
   };

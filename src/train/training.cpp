@@ -52,6 +52,7 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       parameters_(model_.parameter_count()),
       gradients_(model_.parameter_count()),
       exported_(model_.parameter_count()),
+      layer_state_(model_.state_count()),
       optimizer_(nn::make_optimizer(config.run.optimizer, model_.parameter_count())),
       allreduce_(make_allreduce()),
       evaluator_(data_.test, std::min(evaluation_batch, max_batch())),
@@ -59,7 +60,7 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       check_in_(ranks),
       epoch_(static_cast<std::uint32_t>(settings_.beginning.epochs_done)),
       epoch_steps_(settings_.beginning.epoch_steps) {
-  model_.bind(parameters_);
+  model_.bind(parameters_, layer_state_);
   model_.initialize();
   config_.algorithm->start({.ranks = ranks_,
                             .allreduce = *allreduce_,

@@ -76,7 +76,7 @@ class Training {
   const data::Dataset& data_;
   std::unique_ptr<math::Gemm> gemm_;
   nn::Model model_;
-  AlignedVector<float> parameters_, gradients_, exported_;
+  AlignedVector<float> parameters_, gradients_, exported_, layer_state_;
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::unique_ptr<comm::Allreduce> allreduce_;
   Evaluator evaluator_;

@@ -47,9 +47,9 @@ bool Training::pauses_here() {
 TestResult Training::evaluate() {
   config_.algorithm->export_parameters(exported_);
   const std::span<float> trained = model_.parameters();
-  model_.bind(exported_);
+  model_.bind(exported_, layer_state_);
   const TestResult result = evaluator_.evaluate(ranks_, model_);
-  model_.bind(trained);
+  model_.bind(trained, layer_state_);
   return result;
 }
 
