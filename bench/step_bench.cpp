@@ -49,7 +49,8 @@ class TakenApart {
       layers_.push_back(
           nn::make_layer({.in = shape, .index = index++, .seed = 1, .gemm = gemm_.get()}, layer));
       shape = layers_.back()->out();
-      if (!layers_.back()->only_reshapes()) add_layer(*layers_.back(), layer["type"].get<std::string>());
+      if (!layers_.back()->traits().only_reshapes)
+        add_layer(*layers_.back(), layer["type"].get<std::string>());
     }
     add_loss(description["loss"].get<std::string>(), shape.size());
     add_update();
@@ -112,7 +113,7 @@ class TakenApart {
     float* const out = fill(activations_.emplace_back(batch_ * n_out)).data();
     float* const d_out = keep(batch_ * n_out).data();
     float* const d_in = keep(batch_ * n_in).data();
-    const nn::Pass pass{.training = true, .epoch = 0, .sample_ids = ids_};
+    const nn::ForwardContext pass{.training = true, .epoch = 0, .sample_ids = ids_};
 
     if (auto* elementwise = dynamic_cast<nn::ElementwiseLayer*>(&layer)) {
       // As a model does it: in place, row by row; the derivatives of all such layers of a stage in one array.

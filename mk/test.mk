@@ -35,7 +35,7 @@ $(mpi_tests): $(call object,$(wildcard tests/mpi/*.cpp tests/support/*.cpp)) $(l
 
 # What depends on how wide vectors are, without the rest, so that builds for other processors take a minute.
 kernel_tests := $(BUILD)/bin/kernel_tests
-kernel_test_files := $(foreach name,random simd gemm gemm_auto softmax layer model optimizer data,$(wildcard tests/unit/$(name)_test.cpp))
+kernel_test_files := $(foreach name,random simd gemm gemm_auto softmax layer graph batch_norm *model optimizer data,$(wildcard tests/unit/$(name)_test.cpp))
 $(kernel_tests): $(call object,$(kernel_test_files) $(wildcard tests/support/*.cpp)) \
     $(filter $(foreach folder,core math data nn,$(BUILD)/obj/src/$(folder)/%),$(objects)) $(BUILD)/obj/build_info.o
 	@mkdir -p $(@D)

@@ -19,12 +19,13 @@ TrainingParts::TrainingParts(
                                        .max_batch = setup.max_batch,
                                        .gemm = gemm_.get()}),
       parameters_(model_.parameter_count()),
+      layer_state_(model_.state_count()),
       gradients_(model_.parameter_count()),
       optimizer_(nn::make_optimizer(setup.optimizer)),
       // An average sums the parameters and a weight.
       allreduce_(make_allreduce ? make_allreduce(parameters_.size() + 1)
                                 : comm::make_allreduce(setup.allreduce, ranks, parameters_.size() + 1)) {
-  model_.bind(parameters_);
+  model_.bind(parameters_, layer_state_);
   model_.initialize();
 }
 

@@ -51,7 +51,7 @@ class TrainingParts {
   std::string allreduce_name_;
   std::unique_ptr<math::Gemm> gemm_;
   nn::Model model_;
-  AlignedVector<float> parameters_, gradients_;
+  AlignedVector<float> parameters_, layer_state_, gradients_;
   std::unique_ptr<nn::Optimizer> optimizer_;
   std::unique_ptr<comm::Allreduce> allreduce_;
   PhaseTimer phases_;

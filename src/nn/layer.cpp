@@ -16,6 +16,7 @@ constexpr std::array table = {
     LayerRow{"linear", "out = in W + b; units, init (xavier or he)", make_linear},
     LayerRow{"conv2d", "2-d convolution; channels, kernel, stride, padding, init", make_conv2d},
     LayerRow{"max_pool2d", "maximum over windows; kernel, stride", make_max_pool2d},
+    LayerRow{"global_avg_pool2d", "mean of each channel over the whole image", make_global_avg_pool2d},
     LayerRow{"flatten", "images to vectors", make_flatten},
     LayerRow{"relu", "max(x, 0)", make_relu},
     LayerRow{"leaky_relu", "x, or slope * x where x < 0", make_leaky_relu},
@@ -25,6 +26,7 @@ constexpr std::array table = {
     LayerRow{"dropout", "Bernoulli dropout: zero with probability rate, else x / (1 - rate)", make_dropout},
     LayerRow{"gaussian_dropout", "x times a normal number of mean 1 and standard deviation rate (1 - rate)",
              make_gaussian_dropout},
+    LayerRow{"add", "the sum of its inputs", make_add},
 };
 
 }  // namespace
@@ -40,17 +42,17 @@ std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& descripti
 
 void ElementwiseLayer::reserve(std::size_t max_batch) { derivatives_.resize(max_batch * in().size()); }
 
-void ElementwiseLayer::forward(const Pass& pass, ConstMatrix in, Matrix out) {
+void ElementwiseLayer::forward(const ForwardContext& context, ConstMatrix in, Matrix out) {
   for (std::size_t i = 0; i < in.rows; ++i) {
     std::ranges::copy(in.row(i), out.row(i).begin());
     const auto derivatives =
-        pass.training ? std::span(derivatives_).subspan(i * in.cols, in.cols) : std::span<float>();
+        context.training ? std::span(derivatives_).subspan(i * in.cols, in.cols) : std::span<float>();
     std::ranges::fill(derivatives, 1.0F);
-    apply(pass, i, out.row(i), derivatives);
+    apply(context, i, out.row(i), derivatives);
   }
 }
 
-void ElementwiseLayer::backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/,
+void ElementwiseLayer::backward(const ForwardContext& /*context*/, ConstMatrix /*in*/, ConstMatrix /*out*/,
                                 ConstMatrix d_out, Matrix d_in) {
   for (std::size_t i = 0; i < d_out.size(); ++i) d_in.data[i] = d_out.data[i] * derivatives_[i];
 }
@@ -58,7 +60,7 @@ void ElementwiseLayer::backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstM
 void read_options(const Json& description, Fields& fields) {
   const auto type = description.at("type").get<std::string>();
   for (const auto& [key, value] : description.items()) {
-    if (key == "type") continue;
+    if (key == "type" || key == "name" || key == "inputs") continue;
     Field* field = fields.find(key);
     if (field == nullptr) throw unknown_name("option of layer " + type, key, fields.keys());
     field->set(value);

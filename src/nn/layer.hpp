@@ -3,11 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/aligned.hpp"
@@ -22,83 +22,81 @@ namespace lockstep::nn {
 using math::ConstMatrix;
 using math::Matrix;
 
-/// One pass of a batch through the model. The random numbers of a pass depend on (seed, epoch, sample, layer,
-/// unit) alone, so they are the same however the samples are divided among ranks.
-struct Pass {
+/// Replaces numbers by their sums over all who train a batch together. They must all call it, equally often
+/// and with as many numbers.
+using SumOverRanks = std::function<void(std::span<double>)>;
+
+/// A batch on its way through the model. Random numbers depend on (seed, epoch, sample, layer, unit) alone,
+/// so they are the same however the samples are divided among ranks.
+struct ForwardContext {
   bool training = false;  ///< false: evaluation, in which dropout does nothing
   std::uint32_t epoch = 0;
-  std::span<const std::uint32_t> sample_ids;  ///< global id of each row; used in training alone
+  std::span<const std::uint32_t> sample_ids = {};  ///< global id of each row; used in training alone
+  /// For layers that depend on the whole batch, in training: null where the rows are the whole batch. With
+  /// it, one who has no rows must take part all the same.
+  const SumOverRanks* sum_over_ranks = nullptr;
 };
 
 /// What a layer is made with.
 struct LayerSetup {
-  SampleShape in;
+  SampleShape in;           ///< of the only input, or of the first
   std::uint32_t index = 0;  ///< position in the model: separates the random numbers of its layers
   std::uint32_t seed = 0;
-  const math::Gemm* gemm = nullptr;  ///< outlives the layer
+  const math::Gemm* gemm = nullptr;          ///< outlives the layer
+  std::span<const SampleShape> inputs = {};  ///< of all inputs, for a layer that takes several
 };
 
-/// Where a layer's parameter gradient g goes: values = keep * values + scale * g, for the layer's parameters
+/// Where a layer's parameter gradient g goes: values = beta * values + scale * g, for the layer's parameters
 /// [first, first + values.size()). With the parameters themselves as values this is a step of gradient
 /// descent.
 struct GradientTarget {
   std::size_t first = 0;
   std::span<float> values;
   float scale = 1.0F;
-  float keep = 0.0F;  ///< 0: old values are not read
+  float beta = 0.0F;  ///< 0: old values are not read
   /// Of large parts; what is small, such as a bias, may be stored as usual whatever is said here. After
   /// streamed stores, simd::fence_streams() must come before others read the values.
   math::Stores stores = math::Stores::cached;
 };
 
-/// One step of a model's computation on a batch of B samples, one a row. Parameters live in memory handed in
-/// by bind(); activations live in the model.
+/// What is known of a layer once it is made.
+struct LayerTraits {
+  std::size_t parameters = 0;
+  std::size_t state = 0;       ///< floats that are no parameters but change in training
+  bool only_reshapes = false;  ///< out is in, seen in another shape: forward and backward are never called
+  bool backward_needs_out = false;  ///< backward reads `out`, which must then stay as forward left it
+  bool depends_on_batch = false;    ///< in training a row's output depends on the other rows
+};
+
+/// One step of a model's computation on a batch of B samples, one a row. Parameters and state live in memory
+/// handed in by bind() and bind_state(); activations live in the model.
 class Layer {
  public:
   virtual ~Layer() = default;
 
   [[nodiscard]] const SampleShape& in() const { return in_; }
   [[nodiscard]] const SampleShape& out() const { return out_; }
-  [[nodiscard]] virtual std::size_t parameter_count() const { return 0; }
-  /// Hands in parameter_count() parameters.
+  [[nodiscard]] const LayerTraits& traits() const { return traits_; }
+  [[nodiscard]] std::size_t parameter_count() const { return traits_.parameters; }
+
+  /// Hands in traits().parameters floats.
   virtual void bind(std::span<float> /*parameters*/) {}
-  /// Writes initial values into the bound parameters: a function of the seed and the layer's index.
+  /// Hands in traits().state floats. Training changes them in forward, and evaluation reads them.
+  virtual void bind_state(std::span<float> /*state*/) {}
+  /// Writes initial values into the bound parameters and state: a function of the seed and the layer's index.
   virtual void initialize() {}
   /// Allocates what batches of up to `max_batch` samples need.
   virtual void reserve(std::size_t /*max_batch*/) {}
 
-  /// True when out is in, only seen in another shape: forward and backward are then never called.
-  [[nodiscard]] virtual bool only_reshapes() const { return false; }
   /// out [B, out().size()] from in [B, in().size()].
-  virtual void forward(const Pass& pass, ConstMatrix in, Matrix out) = 0;
+  virtual void forward(const ForwardContext& context, ConstMatrix in, Matrix out) = 0;
   /// d_in from d_out, the loss's derivative by `out`. `in` and `out` are those of the forward pass before.
-  virtual void backward(const Pass& pass, ConstMatrix in, ConstMatrix out, ConstMatrix d_out,
+  virtual void backward(const ForwardContext& context, ConstMatrix in, ConstMatrix out, ConstMatrix d_out,
                         Matrix d_in) = 0;
-
-  /// True if backward reads `out`, which must then stay as forward left it.
-  [[nodiscard]] virtual bool backward_needs_out() const { return false; }
-
-  /// The gradient of the parameters, summed over the rows of `in` and `d_out`, goes to `target`, which begins
-  /// and ends where part_begin() allows. After backward, since the target may be the parameters.
+  /// The gradient of the parameters, summed over the rows of `in` and `d_out`, goes to `target`: of all
+  /// parameters, or of a shard if the layer can be sharded. After backward, since the target may be the
+  /// parameters.
   virtual void add_gradient(ConstMatrix /*in*/, ConstMatrix /*d_out*/, const GradientTarget& /*target*/) {}
-
-  // Ranks which see each other's rows can share the work by parameters instead of by rows:
-
-  /// True if parts of the gradient cost together what the whole costs, and parts of forward too.
-  [[nodiscard]] virtual bool divides() const { return false; }
-  /// The first parameter at or after `parameter` at which a part may begin.
-  [[nodiscard]] virtual std::size_t part_begin(std::size_t parameter) const { return parameter; }
-  /// The columns of `in`, from first to before last, that the gradient of `count` parameters from `first` on
-  /// reads.
-  [[nodiscard]] virtual std::pair<std::size_t, std::size_t> input_columns(std::size_t /*first*/,
-                                                                          std::size_t /*count*/) const {
-    return {0, in_.size()};
-  }
-  /// What `count` parameters from `first` on, a part, bring to forward: `contribution` [B, out().size()].
-  virtual void contribute(ConstMatrix /*in*/, std::size_t /*first*/, std::size_t /*count*/,
-                          Matrix /*contribution*/) {}
-  /// forward out of the contributions of all parts.
-  virtual void sum_contributions(std::span<const ConstMatrix> /*contributions*/, Matrix /*out*/) {}
 
   /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` when backward
   /// is called.
@@ -106,10 +104,11 @@ class Layer {
                           std::vector<math::GemmShape>& /*to*/) const {}
 
  protected:
-  Layer(SampleShape in, SampleShape out) : in_(in), out_(out) {}
+  Layer(SampleShape in, SampleShape out, LayerTraits traits = {}) : in_(in), out_(out), traits_(traits) {}
 
  private:
   SampleShape in_, out_;
+  LayerTraits traits_;
 };
 
 /// A layer whose outputs each depend on one input. A model carries it out on the rows of the layer before it,
@@ -118,18 +117,39 @@ class ElementwiseLayer : public Layer {
  public:
   /// values becomes f(values) for row `row` of the batch; derivatives[j] is multiplied by f'(values[j]),
   /// unless derivatives is empty.
-  virtual void apply(const Pass& pass, std::size_t row, std::span<float> values,
+  virtual void apply(const ForwardContext& context, std::size_t row, std::span<float> values,
                      std::span<float> derivatives) = 0;
 
   void reserve(std::size_t max_batch) final;
-  void forward(const Pass& pass, ConstMatrix in, Matrix out) final;
-  void backward(const Pass& pass, ConstMatrix in, ConstMatrix out, ConstMatrix d_out, Matrix d_in) final;
+  void forward(const ForwardContext& context, ConstMatrix in, Matrix out) final;
+  void backward(const ForwardContext& context, ConstMatrix in, ConstMatrix out, ConstMatrix d_out,
+                Matrix d_in) final;
 
  protected:
   explicit ElementwiseLayer(SampleShape shape) : Layer(shape, shape) {}
 
  private:
   AlignedVector<float> derivatives_;  // [B, n], of the last training pass
+};
+
+/// A layer with several inputs.
+class MergeLayer : public Layer {
+ public:
+  virtual void merge(const ForwardContext& context, std::span<const ConstMatrix> in, Matrix out) = 0;
+  /// The gradient of each input; d_in[k] is empty where nobody wants it.
+  virtual void split(const ForwardContext& context, std::span<const ConstMatrix> in, ConstMatrix d_out,
+                     std::span<const Matrix> d_in) = 0;
+
+  void forward(const ForwardContext& context, ConstMatrix in, Matrix out) final {
+    merge(context, {&in, 1}, out);
+  }
+  void backward(const ForwardContext& context, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out,
+                Matrix d_in) final {
+    split(context, {&in, 1}, d_out, {&d_in, 1});
+  }
+
+ protected:
+  using Layer::Layer;
 };
 
 /// A row's factory reads its options out of `description` (strictly: an unknown key is a ConfigError).
@@ -143,7 +163,8 @@ struct LayerRow {
 /// The layer that {"type": NAME, ...} describes; throws ConfigError.
 [[nodiscard]] std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& description);
 
-/// Takes all keys of `description` but "type" into `fields`; throws ConfigError for one that is not there.
+/// Takes all keys of `description` into `fields`, but those that every layer has ("type", "name", "inputs");
+/// throws ConfigError for one that is not there.
 void read_options(const Json& description, Fields& fields);
 /// For error messages.
 [[nodiscard]] std::string to_text(const Json& description);

@@ -28,9 +28,9 @@ std::span<const float> Evaluator::exported(algorithms::Algorithm& algorithm) {
 TestResult Evaluator::evaluate(algorithms::Algorithm& algorithm) {
   algorithm.export_parameters(exported_);
   const std::span<float> trained = model_.parameters();
-  model_.bind(exported_);
+  model_.bind(exported_, model_.layer_state());
   const TestResult result = evaluate(ranks_);
-  model_.bind(trained);
+  model_.bind(trained, model_.layer_state());
   return result;
 }
 

@@ -46,6 +46,8 @@ std::vector<Subject> subjects() {
       {{{"type", "conv2d"}, {"channels", 2}, {"kernel", 3}, {"stride", 2}, {"padding", 1}}, image},
       {{{"type", "conv2d"}, {"channels", 2}, {"kernel", 5}, {"padding", 4}}, image},
       {{{"type", "conv2d"}, {"channels", 1}, {"kernel", 1}, {"stride", 3}, {"padding", 2}}, image},
+      {{{"type", "global_avg_pool2d"}}, image},
+      {{{"type", "add"}, {"inputs", {"a", "b"}}}, image},
       {{{"type", "max_pool2d"}, {"kernel", 2}}, image},
       {{{"type", "max_pool2d"}, {"kernel", 3}, {"stride", 1}}, image},
       {{{"type", "leaky_relu"}, {"slope", 0.3}}, flat},
@@ -56,10 +58,17 @@ std::vector<Subject> subjects() {
   return all;
 }
 
+std::unique_ptr<Layer> make(const Subject& subject) {
+  const std::vector<SampleShape> inputs(subject.description.value("inputs", Json::array({1})).size(),
+                                        subject.in);
+  return make_layer({.in = subject.in, .index = 4, .seed = 5, .gemm = &gemm(), .inputs = inputs},
+                    subject.description);
+}
+
 /// A layer with its arrays, and the scalar sum_i c_i out_i of its outputs with fixed random c.
 struct Bench {
   explicit Bench(const Subject& subject)
-      : layer(make_layer({.in = subject.in, .index = 4, .seed = 5, .gemm = &gemm()}, subject.description)),
+      : layer(make(subject)),
         in(numbers(1, batch * subject.in.size())),
         out(batch * layer->out().size()),
         coefficients(numbers(2, out.size())),
@@ -77,7 +86,7 @@ struct Bench {
   std::unique_ptr<Layer> layer;
   std::vector<float> in, out, coefficients, parameters, gradients;
   std::vector<std::uint32_t> ids{10, 20, 30};
-  Pass pass{.training = true, .epoch = 1, .sample_ids = ids};
+  ForwardContext pass{.training = true, .epoch = 1, .sample_ids = ids};
 };
 
 void expect_derivative(Bench& bench, std::vector<float>& variables, const std::vector<float>& derivative) {
@@ -104,7 +113,7 @@ TEST(Layers, DerivativesAgreeWithFiniteDifferences) {
   for (const Subject& subject : subjects()) {
     SCOPED_TRACE(subject.description.dump());
     Bench bench(subject);
-    if (bench.layer->only_reshapes()) continue;
+    if (bench.layer->traits().only_reshapes) continue;
     std::vector<float> d_in(bench.in.size());
     std::ranges::fill(bench.gradients, std::nanf(""));  // is set, not read
     bench.value();
@@ -131,7 +140,7 @@ TEST(Layers, AddTheirGradientScaledToWhatIsKept) {
     const ConstMatrix d_out(bench.coefficients.data(), batch, bench.layer->out().size());
     bench.layer->add_gradient(in, d_out, {.first = 0, .values = bench.gradients});
     std::vector<float> stepped = bench.parameters;
-    bench.layer->add_gradient(in, d_out, {.first = 0, .values = stepped, .scale = -0.5F, .keep = 0.25F});
+    bench.layer->add_gradient(in, d_out, {.first = 0, .values = stepped, .scale = -0.5F, .beta = 0.25F});
     for (std::size_t i = 0; i < stepped.size(); ++i)
       EXPECT_NEAR(stepped[i], 0.25F * bench.parameters[i] - 0.5F * bench.gradients[i], 1e-5) << i;
   }
@@ -158,12 +167,12 @@ TEST(Layers, RefuseUnknownOptionsByName) {
 }
 
 std::vector<float> run(const Json& description, SampleShape shape, std::vector<float> in,
-                       const Pass& pass = {}) {
+                       const ForwardContext& context = {}) {
   const auto layer = make_layer({.in = shape, .index = 2, .seed = 5, .gemm = &gemm()}, description);
   const std::size_t rows = in.size() / shape.size();
   layer->reserve(rows);
   std::vector<float> out(rows * layer->out().size());
-  layer->forward(pass, {in.data(), rows, shape.size()}, {out.data(), rows, layer->out().size()});
+  layer->forward(context, {in.data(), rows, shape.size()}, {out.data(), rows, layer->out().size()});
   return out;
 }
 
@@ -225,7 +234,7 @@ TEST(MaxPool2d, TakesTheFirstOfTheLargestWhateverTheSizes) {
 TEST(Dropout, HasMeanOneTheRightVarianceAndDoesNothingInEvaluation) {
   const std::vector<float> ones(200000, 1.0F);
   const std::vector<std::uint32_t> ids = {3};
-  const Pass training{.training = true, .epoch = 0, .sample_ids = ids};
+  const ForwardContext training{.training = true, .epoch = 0, .sample_ids = ids};
   const std::vector<std::tuple<std::string, double, double>> kinds = {{"dropout", 0.2, 0.2 / 0.8},
                                                                       {"gaussian_dropout", 0.2, 0.16 * 0.16}};
   for (const auto& [type, rate, variance] : kinds) {

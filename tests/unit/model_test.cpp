@@ -8,45 +8,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "../support/observing_gemm.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "nn/optimizer.hpp"
+#include "trained_model.hpp"
 
 namespace lockstep::nn {
 namespace {
-
-const math::Gemm& gemm() {
-  static const auto backend = math::make_gemm("cblas");
-  return *backend;
-}
-
-struct Trained {
-  explicit Trained(const Json& name, std::size_t max_batch = 4, std::uint32_t seed = 1,
-                   SampleShape input = {1, 28, 28}, const math::Gemm& products = gemm())
-      : features(input.size()),
-        model(describe_model(name),
-              {.input = input, .classes = 10, .seed = seed, .max_batch = max_batch, .gemm = &products}),
-        parameters(model.parameter_count()),
-        gradients(model.parameter_count()),
-        in(max_batch * features),
-        labels(max_batch, 3),
-        ids(max_batch) {
-    model.bind(parameters);
-    model.initialize();
-    RandomRows(2, Purpose::synthetic_data).uniform(0, 0, 0, in);
-    std::iota(ids.begin(), ids.end(), 0U);
-  }
-  double train(float scale = 1.0F) {
-    return model.train({.training = true, .epoch = 0, .sample_ids = ids}, {in.data(), ids.size(), features},
-                       labels, scale, {.first = 0, .values = gradients});
-  }
-  std::size_t features;
-  Model model;
-  std::vector<float> parameters, gradients, in;
-  std::vector<std::uint8_t> labels;
-  std::vector<std::uint32_t> ids;
-};
 
 TEST(Model, NamedModelsHaveTheirKnownParameterCounts) {
   EXPECT_EQ(Trained("model_a").model.parameter_count(), 218058U);
@@ -116,105 +84,10 @@ TEST(Model, TrainingIntoTheParametersIsAStepOfDescent) {
     Trained together(name);
     together.model.train({.training = true, .epoch = 0, .sample_ids = together.ids},
                          {together.in.data(), together.ids.size(), together.features}, together.labels, 0.25F,
-                         {.first = 0, .values = together.parameters, .scale = -0.1F, .keep = 0.9F});
+                         {.first = 0, .values = together.parameters, .scale = -0.1F, .beta = 0.9F});
     for (std::size_t i = 0; i < apart.parameters.size(); ++i)
       ASSERT_NEAR(together.parameters[i], 0.9F * apart.parameters[i] - 0.1F * apart.gradients[i], 1e-5) << i;
   }
-}
-
-// Two models stand for two ranks: they share activations, each has some rows, and each takes a part of the
-// parameters.
-TEST(Model, DividedGradientsAreTogetherTheGradientOfAllRows) {
-  for (const char* name : {"model_a", "lenet5"}) {
-    SCOPED_TRACE(name);
-    constexpr std::size_t rows = 5, first = 2;
-    Trained whole(name, rows);
-    const double loss = whole.train();
-    Trained a(name, rows), b(name, rows);
-    std::vector<float> shared(a.model.published_floats(rows));
-    std::array<std::vector<float>, 2> own;
-    double divided_loss = 0;
-    std::size_t begin_row = 0;
-    for (Trained* rank : {&a, &b}) {
-      const bool is_a = rank == &a;
-      const std::size_t count = is_a ? first : rows - first;
-      auto& gradients = own[is_a ? 0 : 1];
-      gradients.resize(whole.gradients.size());
-      divided_loss += rank->model.backpropagate(
-          {.training = true, .epoch = 0, .sample_ids = std::span(whole.ids).subspan(begin_row, count)},
-          {whole.in.data() + begin_row * whole.features, count, whole.features},
-          std::span(whole.labels).subspan(begin_row, count), 1.0F, {.first = 0, .values = gradients});
-      rank->model.publish(shared, rows, begin_row, count,
-                          is_a ? math::Stores::streamed : math::Stores::cached);
-      begin_row += count;
-    }
-    EXPECT_NEAR(divided_loss, loss, 1e-4);
-    std::vector<float> sum(whole.gradients.size());
-    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = own[0][i] + own[1][i];
-    const std::size_t middle = a.model.part_begin(sum.size() / 2);
-    ASSERT_LT(middle, sum.size());
-    const ConstMatrix in(whole.in.data(), rows, whole.features);
-    a.model.add_divided_gradients(in, shared, rows, {.first = 0, .values = std::span(sum).first(middle)});
-    b.model.add_divided_gradients(in, shared, rows,
-                                  {.first = middle, .values = std::span(sum).subspan(middle)});
-    for (std::size_t i = 0; i < sum.size(); ++i) ASSERT_NEAR(sum[i], whole.gradients[i], 2e-5) << i;
-  }
-}
-
-TEST(Model, DividedGradientsAreStoredAsTheirTargetSays) {
-  constexpr std::size_t rows = 4;
-  const ObservingGemm observer;
-  Trained rank("model_a", rows, 1, {1, 28, 28}, observer);
-  std::vector<float> shared(rank.model.published_floats(rows));
-  const ConstMatrix in(rank.in.data(), rows, rank.features);
-  rank.model.backpropagate({.training = true, .epoch = 0, .sample_ids = rank.ids}, in, rank.labels, 1.0F,
-                           {.first = 0, .values = rank.gradients});
-  rank.model.publish(shared, rows, 0, rows, math::Stores::cached);
-  for (const math::Stores stores : {math::Stores::streamed, math::Stores::cached}) {
-    (void)observer.take();
-    rank.model.add_divided_gradients(in, shared, rows,
-                                     {.first = 0, .values = rank.gradients, .stores = stores});
-    const auto asked = observer.take();
-    EXPECT_EQ(asked.size(), 3U) << "one product for each linear layer";
-    for (const ObservingGemm::Asked& product : asked) EXPECT_EQ(product.stores, stores);
-  }
-}
-
-TEST(Model, ContributionsOfPartsAreTogetherTheForwardPass) {
-  constexpr std::size_t rows = 40;
-  Trained whole("model_a", rows);
-  const double loss = whole.train();
-  Trained rank("model_a", rows);
-  EXPECT_EQ(rank.model.contribution_width(), 0);
-  rank.model.divide(rows, 2);
-  const std::size_t width = rank.model.contribution_width();
-  ASSERT_EQ(width, 256);
-  const ConstMatrix in(whole.in.data(), rows, whole.features);
-  const std::size_t count = rank.model.parameter_blocks().front().count;
-  const std::size_t middle = rank.model.part_begin(count / 3);
-  std::vector<float> first(rows * width), second(rows * width);
-  rank.model.contribute(in, 0, middle, {first.data(), rows, width});
-  rank.model.contribute(in, middle, count - middle, {second.data(), rows, width});
-  std::vector<float> gradients(whole.gradients.size());
-  const std::array<ConstMatrix, 2> parts{ConstMatrix(first.data(), rows, width),
-                                         {second.data(), rows, width}};
-  const std::vector<float> unread(whole.in.size(), NAN);
-  EXPECT_NEAR(rank.model.backpropagate({.training = true, .epoch = 0, .sample_ids = whole.ids},
-                                       {unread.data(), rows, whole.features}, whole.labels, 1.0F,
-                                       {.first = 0, .values = gradients}, parts),
-              loss, 1e-4);
-  // What is divided is what goes between ranks in fewer floats so.
-  const auto blocks = rank.model.parameter_blocks();
-  EXPECT_TRUE(blocks[0].is_divided && blocks[1].is_divided);
-  EXPECT_FALSE(blocks[2].is_divided);
-  for (std::size_t i = blocks[2].begin; i < gradients.size(); ++i)
-    ASSERT_NEAR(gradients[i], whole.gradients[i], 2e-5) << i;
-  rank.model.divide(392, 2);
-  EXPECT_EQ(rank.model.contribution_width(), 256);
-  rank.model.divide(393, 2);
-  EXPECT_EQ(rank.model.contribution_width(), 0);
-  rank.model.divide(rows, 1);
-  EXPECT_EQ(rank.model.contribution_width(), 0);
 }
 
 TEST(Model, GradientScaleScalesTheGradient) {

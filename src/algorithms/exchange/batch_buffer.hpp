@@ -14,7 +14,7 @@ namespace lockstep::algorithms {
 
 /// What a model is given of a step. Valid until the next one is gathered.
 struct GatheredBatch {
-  nn::Pass pass;
+  nn::ForwardContext pass;
   math::ConstMatrix pixels;  ///< [batch, features]
   std::span<const std::uint8_t> labels;
 };

@@ -15,18 +15,11 @@ double GradientExchange::train(const Step& step) {
   const TrainingContext& c = context_;
   const double start_s = now_s();
   const nn::GradientReady* const on_ready = ready();
-  double loss_sum = 0.0;
-  if (step.batch.sample_ids.empty()) {
-    c.phases.enter(Phase::compute);
-    std::ranges::fill(c.gradients, 0.0F);
-    if (on_ready != nullptr) c.model.announce(*on_ready);
-  } else {
-    const GatheredBatch batch = batch_.gather(step);
-    c.phases.enter(Phase::compute);
-    loss_sum = c.model.train(batch.pass, batch.pixels, batch.labels,
-                             c.options.gradient_scale(step.batch.gradient_samples),
-                             {.first = 0, .values = c.gradients}, on_ready);
-  }
+  const GatheredBatch batch = batch_.gather(step);  // of no samples: the gradients become zero
+  c.phases.enter(Phase::compute);
+  const double loss_sum = c.model.train(batch.pass, batch.pixels, batch.labels,
+                                        c.options.gradient_scale(step.batch.gradient_samples),
+                                        {.first = 0, .values = c.gradients}, on_ready);
   sum_gradients(traffic_);
   c.phases.enter(Phase::update);
   const auto [begin, end] = updated();

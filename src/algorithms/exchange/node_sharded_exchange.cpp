@@ -18,7 +18,7 @@ class NodeShardedExchange final : public Exchange {
         batch_(setup.context, setup.plan),
         traffic_(setup.context.ranks, setup.context.phases) {
     setup.context.parameters = step_.parameters();
-    setup.context.model.bind(step_.parameters());
+    setup.context.model.bind(step_.parameters(), setup.context.model.layer_state());
   }
 
   double train(const Step& step) override {

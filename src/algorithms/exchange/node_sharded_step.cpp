@@ -23,20 +23,21 @@ std::vector<std::size_t> members_of(const comm::Communicator& node, std::size_t 
 }
 
 // What a rank owns of a block: of those that are divided whole groups of rows, of others whole cache lines.
-Part part_of(const nn::Model& model, const nn::ParameterBlock& block, std::size_t rank, std::size_t ranks) {
+Part part_of(const nn::ShardedModel& model, const nn::ShardedBlock& block, std::size_t rank,
+             std::size_t ranks) {
   const auto begin = [&](std::size_t index) {
     const std::size_t at = block.begin + block.count * index / ranks;
-    return block.is_divided ? model.part_begin(at) : std::min(whole_lines(at), block.begin + block.count);
+    return block.is_sharded ? model.shard_begin(at) : std::min(whole_lines(at), block.begin + block.count);
   };
   const std::size_t first = rank == 0 ? block.begin : begin(rank);
   const std::size_t end = rank + 1 == ranks ? block.begin + block.count : begin(rank + 1);
   return {first, end - first};
 }
 
-Part undivided_part(const std::vector<nn::ParameterBlock>& blocks) {
+Part undivided_part(const std::vector<nn::ShardedBlock>& blocks) {
   std::size_t begin = 0, end = 0;
-  for (const nn::ParameterBlock& block : blocks) {
-    if (block.is_divided) continue;
+  for (const nn::ShardedBlock& block : blocks) {
+    if (block.is_sharded) continue;
     if (end == 0) begin = block.begin;
     end = block.begin + block.count;
   }
@@ -59,24 +60,24 @@ NodeShardedStep::NodeShardedStep(const TrainingContext& context, const data::Bat
       members_(members_of(node_, context.ranks.rank())),
       features_(context.samples.features),
       largest_rows_(rows(plan, 0).all),
+      model_(context.model, largest_rows_, node_.size()),
       owned_([&] {
-        context.model.divide(largest_rows_, node_.size());
         std::vector<Owned> owned;
         std::size_t place = 0;
-        for (const nn::ParameterBlock& block : context.model.parameter_blocks()) {
-          owned.push_back({block, part_of(context.model, block, node_.rank(), node_.size()), place});
+        for (const nn::ShardedBlock& block : model_.blocks()) {
+          owned.push_back({block, part_of(model_, block, node_.rank(), node_.size()), place});
           place += owned.back().part.count;
         }
         return owned;
       }()),
       owned_count_(owned_.back().place + owned_.back().part.count),
-      summed_(undivided_part(context.model.parameter_blocks())),
-      published_bytes_(context.model.published_floats(line_floats) / line_floats * sizeof(float)),
+      summed_(undivided_part(model_.blocks())),
+      published_bytes_(model_.shared_floats(line_floats) / line_floats * sizeof(float)),
       pixels_(largest_rows_ * features_),
       barrier_(node_),
       window_([&] {
         const std::size_t count = whole_lines(context.parameters.size());
-        const std::size_t published = context.model.published_floats(largest_rows_);
+        const std::size_t published = model_.shared_floats(largest_rows_);
         const std::size_t gradients = whole_lines(summed_.count);
         comm::SharedWindow window(node_, (count + published + node_.size() * gradients) * sizeof(float));
         const std::span<float> all(reinterpret_cast<float*>(window.bytes().data()),
@@ -88,18 +89,18 @@ NodeShardedStep::NodeShardedStep(const TrainingContext& context, const data::Bat
         return window;
       }()) {
   for (const Owned& owned : owned_) {
-    const auto [first, last] = context.model.input_columns(owned.part.begin, owned.part.count);
+    const auto [first, last] = model_.input_columns(owned.part.begin, owned.part.count);
     if (first < last) columns_ = {first, last};
     // Pages lie near the rank that writes them in training.
     std::ranges::copy(context.parameters.subspan(owned.part.begin, owned.part.count),
                       parameters_.subspan(owned.part.begin).begin());
   }
   if (across_.size() > 1) allreduce_ = comm::make_allreduce("rabenseifner", across_, owned_count_);
-  if (context.model.contribution_width() > 0) {
+  if (model_.partial_width() > 0) {
     std::vector<Part> parts;
     for (std::size_t rank = 0; rank < node_.size(); ++rank)
-      parts.push_back(part_of(context.model, owned_.front().block, rank, node_.size()));
-    forward_.emplace(context.model, node_, parts, largest_rows_);
+      parts.push_back(part_of(model_, owned_.front().block, rank, node_.size()));
+    forward_.emplace(model_, node_, parts, largest_rows_);
   }
   std::ranges::fill(own_gradients_, 0.0F);
   window_.fence();
@@ -138,24 +139,24 @@ void NodeShardedStep::wait(const TrainingContext& context) {
   barrier_.wait();
 }
 
-double NodeShardedStep::train(const TrainingContext& context, const nn::Pass& pass, const Rows& rows,
-                              std::span<const std::uint8_t> labels, float gradient_scale,
+double NodeShardedStep::train(const TrainingContext& context, const nn::ForwardContext& pass,
+                              const Rows& rows, std::span<const std::uint8_t> labels, float gradient_scale,
                               float learning_rate) {
   const double start_s = now_s();
   const math::Stores stores = streams_.second_way() ? math::Stores::streamed : math::Stores::cached;
   if (forward_) {
-    forward_->contribute(context, {pixels_.data(), rows.all, features_}, rows, stores);
+    forward_->contribute(context, model_, {pixels_.data(), rows.all, features_}, rows, stores);
     wait(context);
   }
   context.phases.enter(Phase::compute);
   double loss_sum = 0.0;
   if (rows.own > 0) {
-    loss_sum = context.model.backpropagate(
-        pass, {pixels(rows), rows.own, features_}, labels, gradient_scale,
-        {.first = summed_.begin, .values = own_gradients_},
-        forward_ ? forward_->contributions(rows) : std::span<const math::ConstMatrix>());
+    loss_sum =
+        model_.backpropagate(pass, {pixels(rows), rows.own, features_}, labels, gradient_scale,
+                             {.first = summed_.begin, .values = own_gradients_},
+                             forward_ ? forward_->contributions(rows) : std::span<const math::ConstMatrix>());
     context.phases.enter(Phase::exchange);
-    context.model.publish(published_, largest_rows_, rows.first, rows.own, stores);
+    model_.share_activations(published_, largest_rows_, rows.first, rows.own, stores);
   } else {
     std::ranges::fill(own_gradients_, 0.0F);
   }
@@ -180,24 +181,23 @@ void NodeShardedStep::update_parts(const TrainingContext& context, const Rows& r
     return context.gradients.subspan(owned.place, owned.part.count);
   };
   // A gradient that need not be kept goes into the parameters as it is computed.
-  const auto at_once = [&](const Owned& owned) { return plain && !allreduce_ && owned.block.is_divided; };
+  const auto at_once = [&](const Owned& owned) { return plain && !allreduce_ && owned.block.is_sharded; };
 
   context.phases.enter(Phase::compute);
   for (const Owned& owned : owned_) {
-    if (!owned.block.is_divided) continue;
+    if (!owned.block.is_sharded) continue;
     const nn::GradientTarget target =
         at_once(owned) ? nn::GradientTarget{.first = owned.part.begin,
                                             .values = parameters(owned),
                                             .scale = -plain->rate,
-                                            .keep = plain->keep,
+                                            .beta = plain->keep,
                                             .stores = stores}
                        : nn::GradientTarget{.first = owned.part.begin, .values = gradients(owned)};
-    context.model.add_divided_gradients({pixels_.data(), rows.all, features_}, published_, largest_rows_,
-                                        target);
+    model_.add_sharded_gradients({pixels_.data(), rows.all, features_}, published_, largest_rows_, target);
   }
   context.phases.enter(Phase::exchange);
   for (const Owned& owned : owned_)
-    if (!owned.block.is_divided) sum_own_gradients(owned.part, gradients(owned));
+    if (!owned.block.is_sharded) sum_own_gradients(owned.part, gradients(owned));
   if (allreduce_) {
     context.phases.enter(Phase::wait);
     across_.barrier();

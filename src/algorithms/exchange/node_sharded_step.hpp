@@ -14,12 +14,13 @@
 #include "comm/shared_window.hpp"
 #include "core/aligned.hpp"
 #include "data/batches.hpp"
+#include "nn/sharded_model.hpp"
 
 namespace lockstep::algorithms {
 
 /// What gradient averaging computes, with less traffic: the ranks of a node share one copy of the parameters,
 /// of which each rank owns a part of every layer, and see the activations of each other's samples. A step is
-///   1. where the model divides it (nn::Model::divide), the forward pass of the first layer: what the rank's
+///   1. where the model divides it (nn::ShardedModel), the forward pass of the first layer: what the rank's
 ///      part contributes for all the node's samples; wait;
 ///   2. forward and backward of the rank's own samples, up to the gradients of the activations, which are
 ///      published; wait;
@@ -58,7 +59,7 @@ class NodeShardedStep {
   /// Trains on the gathered samples and updates the parameters; returns the summed loss of the rank's
   /// samples. Until synchronize_parameters() or the next step only the rank's own parts are sure to be
   /// updated. Collective.
-  double train(const TrainingContext& context, const nn::Pass& pass, const Rows& rows,
+  double train(const TrainingContext& context, const nn::ForwardContext& pass, const Rows& rows,
                std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate);
   /// Waits until all parameters are updated, if the last step did not. Collective.
   void synchronize_parameters(const TrainingContext& context);
@@ -68,7 +69,7 @@ class NodeShardedStep {
  private:
   /// What this rank owns of a layer's parameters.
   struct Owned {
-    nn::ParameterBlock block;
+    nn::ShardedBlock block;
     Part part;
     std::size_t place = 0;  // of its gradients among those of all parts
   };
@@ -82,7 +83,8 @@ class NodeShardedStep {
   comm::Communicator across_;         // the ranks of all nodes that own the same parts
   std::vector<std::size_t> members_;  // of the node: their ranks in the job
   std::size_t features_;
-  std::size_t largest_rows_;     // of a batch of the node
+  std::size_t largest_rows_;  // of a batch of the node
+  nn::ShardedModel model_;
   std::vector<Owned> owned_;     // one a block
   std::size_t owned_count_;      // of parameters
   Part summed_;                  // from the first block whose gradients are summed over the ranks to the last

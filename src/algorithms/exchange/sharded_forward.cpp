@@ -8,9 +8,9 @@
 
 namespace lockstep::algorithms {
 
-ShardedForward::ShardedForward(const nn::Model& model, const comm::Communicator& node,
+ShardedForward::ShardedForward(const nn::ShardedModel& model, const comm::Communicator& node,
                                const std::vector<Part>& parts, std::size_t largest_rows)
-    : width_(model.contribution_width()),
+    : width_(model.partial_width()),
       largest_rows_(largest_rows),
       rank_(node.rank()),
       part_(parts[rank_]),
@@ -27,11 +27,11 @@ math::Matrix ShardedForward::published(std::size_t rank) const {
           width_};
 }
 
-void ShardedForward::contribute(const TrainingContext& context, math::ConstMatrix in, const Rows& rows,
-                                math::Stores stores) {
+void ShardedForward::contribute(const TrainingContext& context, const nn::ShardedModel& model,
+                                math::ConstMatrix in, const Rows& rows, math::Stores stores) {
   if (own_.empty()) return;
   context.phases.enter(Phase::compute);
-  context.model.contribute(in, part_.begin, part_.count, {own_.data(), rows.all, width_});
+  model.forward_partial(in, part_.begin, part_.count, {own_.data(), rows.all, width_});
   context.phases.enter(Phase::exchange);
   const auto publish = [&](std::size_t begin, std::size_t end) {
     const float* const from = own_.data() + begin * width_;

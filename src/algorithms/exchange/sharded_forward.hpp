@@ -9,6 +9,7 @@
 #include "comm/shared_window.hpp"
 #include "core/aligned.hpp"
 #include "math/gemm.hpp"
+#include "nn/sharded_model.hpp"
 
 namespace lockstep::algorithms {
 
@@ -30,14 +31,14 @@ class ShardedForward {
  public:
   /// `parts`: of the first layer, of the node's ranks in their order; steps of up to `largest_rows` samples
   /// together. Collective over `node`.
-  ShardedForward(const nn::Model& model, const comm::Communicator& node, const std::vector<Part>& parts,
-                 std::size_t largest_rows);
+  ShardedForward(const nn::ShardedModel& model, const comm::Communicator& node,
+                 const std::vector<Part>& parts, std::size_t largest_rows);
 
   /// Computes this rank's contribution for the node's samples, `in` [rows.all, features], and writes it where
   /// the others read it after a wait; after streamed stores, simd::fence_streams() must come before that
   /// wait.
-  void contribute(const TrainingContext& context, math::ConstMatrix in, const Rows& rows,
-                  math::Stores stores);
+  void contribute(const TrainingContext& context, const nn::ShardedModel& model, math::ConstMatrix in,
+                  const Rows& rows, math::Stores stores);
   /// After that wait: the contributions of all ranks for this rank's samples. They hold until the next wait.
   [[nodiscard]] std::span<const math::ConstMatrix> contributions(const Rows& rows);
   /// Bytes that contribute() writes for others.

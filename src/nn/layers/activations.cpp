@@ -35,7 +35,7 @@ class Activation final : public ElementwiseLayer {
  public:
   Activation(const LayerSetup& setup, Function function) : ElementwiseLayer(setup.in), function_(function) {}
 
-  void apply(const Pass& /*pass*/, std::size_t /*row*/, std::span<float> values,
+  void apply(const ForwardContext& /*context*/, std::size_t /*row*/, std::span<float> values,
              std::span<float> derivatives) override {
     const Function f = function_;
     float* __restrict y = values.data();
@@ -58,15 +58,13 @@ class Activation final : public ElementwiseLayer {
 /// overflows. d_in = out (d_out - sum_j d_out_j out_j).
 class Softmax final : public Layer {
  public:
-  explicit Softmax(const LayerSetup& setup) : Layer(setup.in, setup.in) {}
+  explicit Softmax(const LayerSetup& setup) : Layer(setup.in, setup.in, {.backward_needs_out = true}) {}
 
-  [[nodiscard]] bool backward_needs_out() const override { return true; }
-
-  void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
+  void forward(const ForwardContext& /*context*/, ConstMatrix in, Matrix out) override {
     for (std::size_t i = 0; i < in.rows; ++i) math::softmax(in.row(i), out.row(i));
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out,
+  void backward(const ForwardContext& /*context*/, ConstMatrix /*in*/, ConstMatrix out, ConstMatrix d_out,
                 Matrix d_in) override {
     for (std::size_t i = 0; i < out.rows; ++i) {
       const auto y = out.row(i);

@@ -19,14 +19,16 @@ class Conv2d : public Layer {
     std::string init = "xavier";
   };
 
-  [[nodiscard]] std::size_t parameter_count() const final { return channels() * (depth() + 1); }
   void bind(std::span<float> parameters) final;
   void initialize() final;
   void list_gemms(std::size_t batch, bool needs_d_in, std::vector<math::GemmShape>& to) const final;
 
  protected:
   Conv2d(const LayerSetup& setup, SampleShape out, Options options)
-      : Layer(setup.in, out), setup_(setup), options_(std::move(options)) {}
+      : Layer(setup.in, out,
+              {.parameters = options.channels * (setup.in.channels * options.kernel * options.kernel + 1)}),
+        setup_(setup),
+        options_(std::move(options)) {}
 
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const math::Gemm& gemm() const { return *setup_.gemm; }

@@ -21,7 +21,7 @@ class ColumnsConv2d final : public Conv2d {
 
   void reserve(std::size_t /*max_batch*/) override { columns_.resize(depth() * positions()); }
 
-  void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
+  void forward(const ForwardContext& /*context*/, ConstMatrix in, Matrix out) override {
     for (std::size_t i = 0; i < in.rows; ++i) {
       gather_columns(in.row(i).data());
       const Matrix maps(out.row(i).data(), channels(), positions());
@@ -30,7 +30,7 @@ class ColumnsConv2d final : public Conv2d {
     }
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out,
+  void backward(const ForwardContext& /*context*/, ConstMatrix in, ConstMatrix /*out*/, ConstMatrix d_out,
                 Matrix d_in) override {
     for (std::size_t i = 0; i < in.rows; ++i) {
       const ConstMatrix d_maps(d_out.row(i).data(), channels(), positions());
@@ -43,17 +43,17 @@ class ColumnsConv2d final : public Conv2d {
     assert(target.first == 0 && target.values.size() == parameter_count());
     const Matrix d_weights(target.values.data(), channels(), depth());
     const std::span<float> d_bias = target.values.last(channels());
-    float keep = target.keep;  // of what was there before the first sample
+    float beta = target.beta;  // of what was there before the first sample
     for (std::size_t i = 0; i < in.rows; ++i) {
       const ConstMatrix d_maps(d_out.row(i).data(), channels(), positions());
       gather_columns(in.row(i).data());
-      gemm().multiply(target.scale, d_maps, Op::none, columns(), Op::transpose, keep, d_weights);
+      gemm().multiply(target.scale, d_maps, Op::none, columns(), Op::transpose, beta, d_weights);
       for (std::size_t c = 0; c < channels(); ++c) {
         float sum = 0.0F;
         for (const float d : d_maps.row(c)) sum += d;
-        d_bias[c] = target.scale * sum + (keep == 0.0F ? 0.0F : keep * d_bias[c]);
+        d_bias[c] = target.scale * sum + (beta == 0.0F ? 0.0F : beta * d_bias[c]);
       }
-      keep = 1.0F;
+      beta = 1.0F;
     }
   }
 

@@ -49,7 +49,7 @@ class SlidingConv2d final : public Conv2d {
     scratch_.resize(planes * math::whole_vectors(std::max(wide_count_, image_count_)));
   }
 
-  void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
+  void forward(const ForwardContext& /*context*/, ConstMatrix in, Matrix out) override {
     const std::size_t stride = math::whole_vectors(wide_count_);
     for (std::size_t i = 0; i < in.rows; ++i) {
       float* const image = images_.data() + i * image_floats();
@@ -66,7 +66,7 @@ class SlidingConv2d final : public Conv2d {
     }
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
+  void backward(const ForwardContext& /*context*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
                 Matrix d_in) override {
     turn_weights();
     const std::size_t stride = math::whole_vectors(image_count_);
@@ -87,7 +87,7 @@ class SlidingConv2d final : public Conv2d {
   void add_gradient(ConstMatrix in, ConstMatrix d_out, const GradientTarget& target) override {
     assert(target.first == 0 && target.values.size() == parameter_count());
     const Matrix d_weights(target.values.data(), channels(), depth());
-    float keep = target.keep;  // of what was there before the first group
+    float beta = target.beta;  // of what was there before the first group
     for (std::size_t begin = 0; begin < in.rows; begin += group) {
       const std::size_t samples = std::min(group, in.rows - begin);
       for (std::size_t i = 0; i < samples; ++i)
@@ -98,8 +98,8 @@ class SlidingConv2d final : public Conv2d {
           .sliding = {images_.data() + begin * image_floats(), offsets_, wide_count_},
           .from_step = image_floats(),
           .repeats = samples};
-      math::add_sliding_sums(terms, target.scale, keep, d_weights);
-      keep = 1.0F;
+      math::add_sliding_sums(terms, target.scale, beta, d_weights);
+      beta = 1.0F;
     }
     add_bias_gradient(d_out, target);
   }
@@ -161,7 +161,7 @@ class SlidingConv2d final : public Conv2d {
       }
       float sum = 0.0F;
       for (const float lane : sums) sum += lane;
-      d_bias[c] = target.scale * sum + (target.keep == 0.0F ? 0.0F : target.keep * d_bias[c]);
+      d_bias[c] = target.scale * sum + (target.beta == 0.0F ? 0.0F : target.beta * d_bias[c]);
     }
   }
 

@@ -13,9 +13,9 @@ namespace {
 /// form).
 struct Bernoulli {
   float rate;
-  void draw(const RandomRows& random, const Pass& pass, std::size_t row, std::uint32_t layer,
+  void draw(const RandomRows& random, const ForwardContext& context, std::size_t row, std::uint32_t layer,
             std::span<float> numbers) const {
-    random.uniform(pass.epoch, pass.sample_ids[row], layer, numbers);
+    random.uniform(context.epoch, context.sample_ids[row], layer, numbers);
   }
   [[nodiscard]] float noise(float number) const { return number < rate ? 0.0F : 1.0F / (1.0F - rate); }
 };
@@ -24,9 +24,9 @@ struct Bernoulli {
 /// milder than the usual sqrt(rate / (1 - rate)) of Srivastava et al.
 struct Gaussian {
   float rate;
-  void draw(const RandomRows& random, const Pass& pass, std::size_t row, std::uint32_t layer,
+  void draw(const RandomRows& random, const ForwardContext& context, std::size_t row, std::uint32_t layer,
             std::span<float> numbers) const {
-    random.normal(pass.epoch, pass.sample_ids[row], layer, numbers);
+    random.normal(context.epoch, context.sample_ids[row], layer, numbers);
   }
   [[nodiscard]] float noise(float number) const { return 1.0F + rate * (1.0F - rate) * number; }
 };
@@ -43,10 +43,10 @@ class Dropout final : public ElementwiseLayer {
         noise_(noise),
         numbers_(setup.in.size()) {}
 
-  void apply(const Pass& pass, std::size_t row, std::span<float> values,
+  void apply(const ForwardContext& context, std::size_t row, std::span<float> values,
              std::span<float> derivatives) override {
-    if (!pass.training) return;
-    noise_.draw(random_, pass, row, layer_, numbers_);
+    if (!context.training) return;
+    noise_.draw(random_, context, row, layer_, numbers_);
     const Noise noise = noise_;
     const float* __restrict number = numbers_.data();
     float* __restrict y = values.data();

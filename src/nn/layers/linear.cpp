@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "nn/initializer.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/shardable_layer.hpp"
 
 namespace lockstep::nn {
 namespace {
@@ -15,12 +16,13 @@ using math::Op;
 /// out = in W + b with in [B, n_in], W [n_in, n_out], b [n_out].
 /// Backward: d_in = d_out W^T, dW = in^T d_out, db = column sums of d_out.
 /// Parameters: W row by row, then b, which starts at zero.
-class Linear final : public Layer {
+class Linear final : public Layer, public ShardableLayer {
  public:
   Linear(const LayerSetup& setup, std::size_t units, std::string init)
-      : Layer(setup.in, {units, 1, 1}), setup_(setup), init_(std::move(init)), column_sums_(units) {}
-
-  [[nodiscard]] std::size_t parameter_count() const override { return (n_in() + 1) * n_out(); }
+      : Layer(setup.in, {units, 1, 1}, {.parameters = (setup.in.size() + 1) * units}),
+        setup_(setup),
+        init_(std::move(init)),
+        column_sums_(units) {}
 
   void bind(std::span<float> parameters) override {
     weights_ = {parameters.data(), n_in(), n_out()};
@@ -32,11 +34,11 @@ class Linear final : public Layer {
     std::ranges::fill(bias_, 0.0F);
   }
 
-  void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
+  void forward(const ForwardContext& /*context*/, ConstMatrix in, Matrix out) override {
     setup_.gemm->multiply_add_row(in, weights_, bias_, out);
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
+  void backward(const ForwardContext& /*context*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
                 Matrix d_in) override {
     setup_.gemm->multiply(1.0F, d_out, Op::none, weights_, Op::transpose, 0.0F, d_in);
   }
@@ -46,14 +48,14 @@ class Linear final : public Layer {
     const std::size_t rows = std::min(target.values.size() / n_out(), n_in() - first_row);
     if (rows > 0)
       setup_.gemm->multiply(target.scale, {in.data + first_row, in.rows, rows, in.stride}, Op::transpose,
-                            d_out, Op::none, target.keep, {target.values.data(), rows, n_out()},
+                            d_out, Op::none, target.beta, {target.values.data(), rows, n_out()},
                             target.stores);
     if (rows * n_out() < target.values.size()) add_bias_gradient(d_out, target.values.last(n_out()), target);
   }
-  [[nodiscard]] bool divides() const override { return true; }
-  /// Parts are groups of whole rows of W, as many as the products do well with; the bias goes with the last
+
+  /// Shards are groups of whole rows of W, as many as the products do well with; the bias goes with the last
   /// row.
-  [[nodiscard]] std::size_t part_begin(std::size_t parameter) const override {
+  [[nodiscard]] std::size_t shard_begin(std::size_t parameter) const override {
     constexpr std::size_t rows_together = 8;
     const std::size_t group = rows_together * n_out();
     const std::size_t begin = (parameter + group - 1) / group * group;
@@ -65,18 +67,17 @@ class Linear final : public Layer {
     return {first / n_out(), std::min((first + count) / n_out(), n_in())};
   }
 
-  void contribute(ConstMatrix in, std::size_t first, std::size_t count, Matrix contribution) override {
+  void forward_partial(ConstMatrix in, std::size_t first, std::size_t count, Matrix partial) override {
     const auto [begin, end] = input_columns(first, count);
     setup_.gemm->multiply(1.0F, {in.data + begin, in.rows, end - begin, in.stride}, Op::none,
-                          {weights_.data + begin * n_out(), end - begin, n_out()}, Op::none, 0.0F,
-                          contribution);
+                          {weights_.data + begin * n_out(), end - begin, n_out()}, Op::none, 0.0F, partial);
   }
-  void sum_contributions(std::span<const ConstMatrix> contributions, Matrix out) override {
+  void sum_partials(std::span<const ConstMatrix> partials, Matrix out) override {
     for (std::size_t i = 0; i < out.rows; ++i) {
       float* __restrict sum = out.row(i).data();
       std::ranges::copy(bias_, sum);
-      for (const ConstMatrix& part : contributions) {
-        const float* __restrict from = part.row(i).data();
+      for (const ConstMatrix& partial : partials) {
+        const float* __restrict from = partial.row(i).data();
         for (std::size_t j = 0; j < out.cols; ++j) sum[j] += from[j];
       }
     }
@@ -100,7 +101,7 @@ class Linear final : public Layer {
       for (std::size_t j = 0; j < d_out.cols; ++j) sum[j] += row[j];
     }
     for (std::size_t j = 0; j < bias.size(); ++j)
-      bias[j] = target.scale * sum[j] + (target.keep == 0.0F ? 0.0F : target.keep * bias[j]);
+      bias[j] = target.scale * sum[j] + (target.beta == 0.0F ? 0.0F : target.beta * bias[j]);
   }
 
   LayerSetup setup_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Max-pooling, and flatten.
+// Max-pooling, the mean of whole images, and flatten.
 #include <algorithm>
 #include <vector>
 
@@ -24,7 +24,7 @@ class MaxPool2d final : public Layer {
 
   void reserve(std::size_t max_batch) override { winners_.resize(max_batch * out().size()); }
 
-  void forward(const Pass& /*pass*/, ConstMatrix in, Matrix out) override {
+  void forward(const ForwardContext& /*context*/, ConstMatrix in, Matrix out) override {
     // Lines of windows that follow each other without a gap are one long line, which vectors like better.
     const bool gapless = this->out().width * stride_ == this->in().width;
     const std::size_t lines = gapless ? 1 : this->out().channels * this->out().height;
@@ -43,7 +43,7 @@ class MaxPool2d final : public Layer {
     }
   }
 
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
+  void backward(const ForwardContext& /*context*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
                 Matrix d_in) override {
     std::ranges::fill(d_in.elements(), 0.0F);
     const Position* winner = winners_.data();
@@ -109,14 +109,47 @@ class MaxPool2d final : public Layer {
   std::vector<Position> winners_;     // [B, out]
 };
 
+/// out[c] = mean of the input's channel c over all its positions.
+class GlobalAvgPool2d final : public Layer {
+ public:
+  explicit GlobalAvgPool2d(const LayerSetup& setup) : Layer(setup.in, {setup.in.channels, 1, 1}) {}
+
+  void forward(const ForwardContext& /*context*/, ConstMatrix in, Matrix out) override {
+    constexpr std::size_t lanes = 16;
+    for (std::size_t i = 0; i < in.rows; ++i)
+      for (std::size_t c = 0; c < out.cols; ++c) {
+        const float* __restrict plane = in.row(i).data() + c * positions();
+        float sums[lanes] = {};  // several, so that they are vectors
+        std::size_t p = 0;
+        for (; p + lanes <= positions(); p += lanes)
+          for (std::size_t l = 0; l < lanes; ++l) sums[l] += plane[p + l];
+        for (; p < positions(); ++p) sums[0] += plane[p];
+        float sum = 0.0F;
+        for (const float lane : sums) sum += lane;
+        out.row(i)[c] = sum / static_cast<float>(positions());
+      }
+  }
+
+  void backward(const ForwardContext& /*context*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix d_out,
+                Matrix d_in) override {
+    const float share = 1.0F / static_cast<float>(positions());
+    for (std::size_t i = 0; i < d_out.rows; ++i)
+      for (std::size_t c = 0; c < d_out.cols; ++c)
+        std::fill_n(d_in.row(i).data() + c * positions(), positions(), share * d_out.row(i)[c]);
+  }
+
+ private:
+  [[nodiscard]] std::size_t positions() const { return in().height * in().width; }
+};
+
 /// The same numbers, seen as a vector.
 class Flatten final : public Layer {
  public:
-  explicit Flatten(const LayerSetup& setup) : Layer(setup.in, {setup.in.size(), 1, 1}) {}
-  [[nodiscard]] bool only_reshapes() const override { return true; }
-  void forward(const Pass& /*pass*/, ConstMatrix /*in*/, Matrix /*out*/) override {}
-  void backward(const Pass& /*pass*/, ConstMatrix /*in*/, ConstMatrix /*out*/, ConstMatrix /*d_out*/,
-                Matrix /*d_in*/) override {}
+  explicit Flatten(const LayerSetup& setup)
+      : Layer(setup.in, {setup.in.size(), 1, 1}, {.only_reshapes = true}) {}
+  void forward(const ForwardContext& /*context*/, ConstMatrix /*in*/, Matrix /*out*/) override {}
+  void backward(const ForwardContext& /*context*/, ConstMatrix /*in*/, ConstMatrix /*out*/,
+                ConstMatrix /*d_out*/, Matrix /*d_in*/) override {}
 };
 
 }  // namespace
@@ -135,6 +168,12 @@ std::unique_ptr<Layer> make_max_pool2d(const LayerSetup& setup, const Json& desc
   const SampleShape out{setup.in.channels, (setup.in.height - kernel) / stride + 1,
                         (setup.in.width - kernel) / stride + 1};
   return std::make_unique<MaxPool2d>(setup, out, kernel, stride);
+}
+
+std::unique_ptr<Layer> make_global_avg_pool2d(const LayerSetup& setup, const Json& description) {
+  Fields none;
+  read_options(description, none);
+  return std::make_unique<GlobalAvgPool2d>(setup);
 }
 
 std::unique_ptr<Layer> make_flatten(const LayerSetup& setup, const Json& description) {
