@@ -37,6 +37,10 @@ void TrainingOptions::describe(Fields& fields) {
       .add("gradient", &gradient,
            "mean over the batch, or sum (then the effective rate grows with the batch)")
       .one_of({"mean", "sum"});
+  fields
+      .add("batch_norm", &batch_norm,
+           "batch_norm layers: statistics of the rank's own samples, or of the whole batch of parallel_sgd")
+      .one_of({"own", "sync"});
 }
 
 float TrainingOptions::gradient_scale(std::size_t samples) const {

@@ -45,9 +45,9 @@ class Algorithm {
   /// process that has called start(), and has put these values in their places, goes on as if it were this
   /// one, to the last bit.
   virtual void describe_state(State& state) = 0;
-  /// Writes the parameters that are to be evaluated now, the same on every rank, without changing the
-  /// training. Collective.
-  virtual void export_parameters(std::span<float> out) = 0;
+  /// Writes what is to be evaluated now, parameters and behind them the layers' state, the same on every
+  /// rank, without changing the training. Collective.
+  virtual void export_model(std::span<float> out) = 0;
   /// What it decided for itself in start(): for the run's provenance.
   [[nodiscard]] virtual std::vector<Choice> choices() const { return {}; }
   /// The sizes of the batches that this rank trains on, each once. Known after start().

@@ -18,6 +18,12 @@ struct Capabilities {
   bool resumes_bitwise = true;   ///< goes on from a checkpoint as if it had never stopped
 };
 
+/// The same for a model whose layers take statistics of the rank's own samples as those of the batch.
+[[nodiscard]] inline Capabilities with_statistics_of_ranks(Capabilities capabilities) {
+  capabilities.equals_serial = false;
+  return capabilities;
+}
+
 struct CapabilityRow {
   std::string_view name;
   bool Capabilities::*holds;

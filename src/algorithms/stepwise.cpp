@@ -13,6 +13,18 @@ void StepwiseAlgorithm::start(const TrainingContext& context) {
                 context.ranks.size(), context.options.seed);
   exchange_ = prepare();
   context_->optimizer.allocate(exchange_->layout().optimizer.held(context_->parameters.size()));
+  if (context.options.batch_norm == "sync" && context.ranks.size() > 1 && context.model.depends_on_batch())
+    context_->sum_over_ranks = [this](std::span<double> inout) { sum_over_ranks(inout); };
+}
+
+// The bytes are the least that an allreduce can send.
+void StepwiseAlgorithm::sum_over_ranks(std::span<double> inout) {
+  const std::size_t ranks = context_->ranks.size();
+  context_->phases.enter(Phase::exchange);
+  context_->ranks.sum(inout);
+  if (comm::Traffic* const traffic = exchange_->traffic())
+    traffic->add_sent(2 * (ranks - 1) * inout.size_bytes() / ranks);
+  context_->phases.enter(Phase::compute);
 }
 
 std::unique_ptr<Exchange> StepwiseAlgorithm::prepare() { return make_local_update(*context_, *plan_, {}); }
@@ -59,6 +71,8 @@ void StepwiseAlgorithm::describe_state(State& state) {
   state.add("epoch_loss_sum", &so_far_.loss_sum);
   state.add("epoch_learning_rate", &so_far_.learning_rate);
   state.add("parameters", context_->parameters, layout.parameters);
+  if (!context_->layer_state.empty())
+    state.add("layer_state", context_->layer_state, {.kind = Distribution::Kind::local});
   const nn::OptimizerState optimizer = context_->optimizer.state();
   for (const auto& [name, values] : optimizer.arrays) state.add_held(name, values, layout.optimizer);
   if (optimizer.steps != nullptr) state.add("optimizer_steps", optimizer.steps);
@@ -68,8 +82,13 @@ void StepwiseAlgorithm::describe_state(State& state) {
   describe_variables(state);
 }
 
-void StepwiseAlgorithm::export_parameters(std::span<float> out) {
+void StepwiseAlgorithm::export_model(std::span<float> out) {
   std::ranges::copy(context_->parameters, out.begin());
+  const std::span<float> state = out.subspan(context_->parameters.size());
+  std::ranges::copy(context_->layer_state, state.begin());
+  if (state.empty() || context_->ranks.size() == 1) return;
+  context_->allreduce.sum(state);
+  for (float& value : state) value /= static_cast<float>(context_->ranks.size());
 }
 
 std::vector<std::size_t> StepwiseAlgorithm::batch_sizes() const {

@@ -24,8 +24,8 @@ class StepwiseAlgorithm : public Algorithm {
   void start(const TrainingContext& context) final;
   EpochStats run_epoch(std::uint32_t epoch) final;
   void describe_state(State& state) final;
-  /// The parameters as they are; for algorithms whose ranks always agree.
-  void export_parameters(std::span<float> out) override;
+  /// The parameters as they are, and the mean of the ranks' layer state; for ranks that agree.
+  void export_model(std::span<float> out) override;
   [[nodiscard]] std::vector<Choice> choices() const final { return exchange_->choices(); }
   [[nodiscard]] std::vector<std::size_t> batch_sizes() const final;
 
@@ -52,6 +52,8 @@ class StepwiseAlgorithm : public Algorithm {
   [[nodiscard]] Exchange& exchange() const { return *exchange_; }
 
  private:
+  void sum_over_ranks(std::span<double> inout);
+
   data::Division division_;
   std::optional<TrainingContext> context_;
   std::optional<data::BatchPlan> plan_;

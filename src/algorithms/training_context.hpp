@@ -24,6 +24,7 @@ struct TrainingOptions {
   std::size_t epochs = 20;
   std::uint32_t seed = 1;
   std::string gradient = "sum";
+  std::string batch_norm = "own";
 
   void describe(Fields& fields);
   /// The factor on the summed gradient of a step whose gradient is taken over `samples` samples.
@@ -41,17 +42,20 @@ struct StepReport {
 /// All that a rank trains with. Everything outlives the algorithm.
 struct TrainingContext {
   const comm::Communicator& ranks;
-  comm::Allreduce& allreduce;  ///< takes parameter_count + 1 numbers
+  comm::Allreduce& allreduce;  ///< takes the parameters, the layers' state and 1 number more
   std::string_view
       allreduce_name;  ///< as configured: "auto" leaves the choice of the exchange to the algorithm
   nn::Model& model;
-  std::span<float> parameters;  ///< bound to the model; initialised alike on all ranks
-  std::span<float> gradients;   ///< as long
-  nn::Optimizer& optimizer;     ///< without room for state yet: the algorithm knows for how many parameters
+  std::span<float> parameters;   ///< bound to the model; initialised alike on all ranks
+  std::span<float> layer_state;  ///< the same; each rank has its own
+  std::span<float> gradients;    ///< as long as the parameters
+  nn::Optimizer& optimizer;      ///< without room for state yet: the algorithm knows for how many parameters
   const nn::ScheduleOptions& schedule;
   const data::Samples& samples;
   const TrainingOptions& options;
   PhaseTimer& phases;  ///< the algorithm tells it what it is doing
+  /// For layers that depend on the whole batch; none: each rank's samples are a batch of their own.
+  nn::SumOverRanks sum_over_ranks;
   /// After every step. True: pause here, in the middle of the epoch; the same on all ranks.
   std::function<bool(const StepReport&)> on_step;
   /// After an epoch's last step, before an average that may follow it: to look at the ranks' own parameters.

@@ -22,9 +22,10 @@ TrainingParts::TrainingParts(
       layer_state_(model_.state_count()),
       gradients_(model_.parameter_count()),
       optimizer_(nn::make_optimizer(setup.optimizer)),
-      // An average sums the parameters and a weight.
-      allreduce_(make_allreduce ? make_allreduce(parameters_.size() + 1)
-                                : comm::make_allreduce(setup.allreduce, ranks, parameters_.size() + 1)) {
+      allreduce_([&] {
+        const std::size_t length = parameters_.size() + layer_state_.size() + 1;  // an average and its weight
+        return make_allreduce ? make_allreduce(length) : comm::make_allreduce(setup.allreduce, ranks, length);
+      }()) {
   model_.bind(parameters_, layer_state_);
   model_.initialize();
 }
@@ -35,12 +36,14 @@ TrainingContext TrainingParts::context() {
           .allreduce_name = allreduce_name_,
           .model = model_,
           .parameters = parameters_,
+          .layer_state = layer_state_,
           .gradients = gradients_,
           .optimizer = *optimizer_,
           .schedule = schedule_,
           .samples = samples_,
           .options = options_,
           .phases = phases_,
+          .sum_over_ranks = {},
           .on_step = {},
           .on_last_step = {}};
 }

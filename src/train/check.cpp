@@ -14,7 +14,12 @@ void check_algorithm(const ResolvedConfig& config, std::size_t ranks) {
   if (ranks > 1 && !algorithms::find_algorithm(name).many_ranks)
     throw ConfigError({"algorithm " + name + " runs on one rank", "1 rank", fmt::format("{} ranks", ranks),
                        "mpiexec -n 1, or --algorithm parallel_sgd"});
-  if (ranks > 1) config.algorithm->check(config.run.allreduce);
+  if (ranks == 1) return;
+  config.algorithm->check(config.run.allreduce);
+  if (config.run.training.batch_norm == "sync" && !config.algorithm->capabilities().divides_batches)
+    throw ConfigError(
+        {"with " + name + " each rank makes batches of its own: there is no statistic over the ranks",
+         "--batch-norm own", "--batch-norm sync", "--algorithm parallel_sgd"});
 }
 
 std::vector<math::GemmShape> check_parts(const ResolvedConfig& config, const data::DatasetInfo& data) {

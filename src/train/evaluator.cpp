@@ -18,19 +18,19 @@ Evaluator::Evaluator(const comm::Communicator& ranks, const data::Samples& test,
       ids_(max_batch),
       pixels_(max_batch * test.features),
       labels_(max_batch),
-      exported_(model.parameter_count()) {}
+      exported_(model.parameter_count() + model.state_count()) {}
 
 std::span<const float> Evaluator::exported(algorithms::Algorithm& algorithm) {
-  algorithm.export_parameters(exported_);
+  algorithm.export_model(exported_);
   return exported_;
 }
 
 TestResult Evaluator::evaluate(algorithms::Algorithm& algorithm) {
-  algorithm.export_parameters(exported_);
-  const std::span<float> trained = model_.parameters();
-  model_.bind(exported_, model_.layer_state());
+  algorithm.export_model(exported_);
+  const std::span<float> parameters = model_.parameters(), layer_state = model_.layer_state();
+  model_.bind(std::span(exported_).first(parameters.size()), std::span(exported_).subspan(parameters.size()));
   const TestResult result = evaluate(ranks_);
-  model_.bind(trained, model_.layer_state());
+  model_.bind(parameters, layer_state);
   return result;
 }
 

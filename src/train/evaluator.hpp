@@ -29,7 +29,7 @@ class Evaluator {
 
   /// What the algorithm exports now; the same result on every rank.
   [[nodiscard]] TestResult evaluate(algorithms::Algorithm& algorithm);
-  /// The parameters that it exports now, until the next call.
+  /// What it exports now: parameters, and behind them the layers' state; until the next call.
   [[nodiscard]] std::span<const float> exported(algorithms::Algorithm& algorithm);
 
   /// From now on evaluate_own() does something.

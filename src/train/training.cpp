@@ -116,7 +116,10 @@ Json Training::provenance() {
   provenance["seed"] = config_.run.training.seed;
   if (const auto choices = parts_.allreduce().choices(); !choices.empty())
     provenance["allreduce_choice"] = comm::to_text(choices);
-  provenance["capabilities"] = algorithms::names_of(config_.algorithm->capabilities());
+  algorithms::Capabilities holds = config_.algorithm->capabilities();
+  if (parts_.model().depends_on_batch() && config_.run.training.batch_norm == "own" && ranks_.size() > 1)
+    holds = with_statistics_of_ranks(holds);
+  provenance["capabilities"] = names_of(holds);
   for (const auto& [name, decision] : config_.algorithm->choices()) provenance[name + "_choice"] = decision;
   return provenance;
 }

@@ -39,8 +39,8 @@ TEST(Algorithms, HoldWhatTheyDeclare) {
     const auto algorithm = start(rig, settings);
     rig.phases().restart();
     const EpochStats epoch = algorithm->run_epoch(0);  // of two: without an average at the end
-    std::vector<float> exported(rig.parameters().size());
-    algorithm->export_parameters(exported);
+    std::vector<float> exported(rig.exported_size());
+    algorithm->export_model(exported);
     // A divided epoch has as many steps as a serial one.
     const std::size_t steps = (193 + settings.batch_size - 1) / settings.batch_size;
     if (ranks.size() > 1) {

@@ -79,10 +79,10 @@ TEST(Averaging, ExportsTheWeightedAverageOfTheRanksWhereverTheyAre) {
     const auto before = algorithm->observations();
     EXPECT_EQ(value_of(before, "averages"), 0.0) << "this was to be before any average";
     std::vector<float> exported(own.size()), again(own.size());
-    algorithm->export_parameters(exported);
+    algorithm->export_model(exported);
     EXPECT_EQ(rig.parameters(), own) << "training is to go on from where each rank is";
     EXPECT_EQ(value_of(algorithm->observations(), "sent_bytes"), value_of(before, "sent_bytes"));
-    algorithm->export_parameters(again);
+    algorithm->export_model(again);
     EXPECT_EQ(again, exported);
 
     auto weight = static_cast<double>(epoch.samples);

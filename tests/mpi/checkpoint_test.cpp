@@ -77,8 +77,8 @@ class Trainee {
   void set_epoch(std::uint32_t epoch) { epoch_ = epoch; }
   [[nodiscard]] std::uint32_t epoch() const { return epoch_; }
   [[nodiscard]] std::vector<float> parameters() {
-    std::vector<float> parameters(rig_.parameters().size());
-    algorithm_->export_parameters(parameters);
+    std::vector<float> parameters(rig_.exported_size());
+    algorithm_->export_model(parameters);
     return parameters;
   }
   [[nodiscard]] const EpochStats& last_epoch() const { return epochs_.back(); }

@@ -40,15 +40,15 @@ inline Outcome train(const comm::Communicator& ranks, const Settings& settings) 
   Rig rig(ranks, settings);
   Outcome outcome;
   outcome.initial = rig.parameters();
-  outcome.parameters.resize(outcome.initial.size());
+  outcome.parameters.resize(rig.exported_size());
   const auto algorithm = start(rig, settings);
   for (std::uint32_t epoch = 0; epoch < settings.epochs; ++epoch) {
     rig.phases().restart();
     outcome.epochs.push_back(algorithm->run_epoch(epoch));
-    if (settings.export_every_epoch) algorithm->export_parameters(outcome.parameters);
+    if (settings.export_every_epoch) algorithm->export_model(outcome.parameters);
   }
   outcome.exchanged = rig.last_exchanged();
-  algorithm->export_parameters(outcome.parameters);
+  algorithm->export_model(outcome.parameters);
   outcome.observations = algorithm->observations();
   for (const Choice& choice : algorithm->choices())
     if (choice.name == "exchange") outcome.exchange = choice.decision;

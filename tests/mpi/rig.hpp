@@ -76,6 +76,7 @@ struct Settings {
   std::size_t epochs = 2;
   std::size_t samples = 193;  // divided neither by the batch size nor by any rank count tested
   std::string gradient = "mean";
+  std::string batch_norm = "own";
   std::string allreduce = "mpi";
   std::string gemm = "eigen";
   double momentum = 0.0;
@@ -115,7 +116,8 @@ class Rig {
         options_{.batch_size = settings.batch_size,
                  .epochs = settings.epochs,
                  .seed = 1,
-                 .gradient = settings.gradient},
+                 .gradient = settings.gradient,
+                 .batch_norm = settings.batch_norm},
         schedule_{.learning_rate = settings.gradient == "mean" ? settings.learning_rate : 0.002},
         parts_(ranks, dataset_,
                {.model_description = settings_.model,
@@ -137,6 +139,8 @@ class Rig {
     const std::span<const float> now = parts_.context().parameters;
     return {now.begin(), now.end()};
   }
+  /// Of the parameters and the layers' state.
+  std::size_t exported_size() { return parts_.model().parameter_count() + parts_.model().state_count(); }
   const std::vector<float>& last_exchanged() {
     return dynamic_cast<const Recording&>(parts_.allreduce()).last;
   }

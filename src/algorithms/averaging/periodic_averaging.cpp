@@ -16,7 +16,7 @@ void PeriodicAveraging::describe(Fields& fields) {
 
 std::unique_ptr<Exchange> PeriodicAveraging::prepare() {
   const std::span<const float> parameters = context().parameters;
-  exchanged_.resize(parameters.size() + 1);
+  exchanged_.resize(parameters.size() + context().layer_state.size() + 1);
   traffic_.emplace(context().ranks, context().phases);
   view_ = {.parameters = parameters, .ranks = context().ranks.size(), .any_rank = [this](bool own) {
              float ranks = own ? 1.0F : 0.0F;
@@ -45,37 +45,48 @@ void PeriodicAveraging::after_epoch(std::uint32_t epoch, bool last) {
   if (last || trigger_->due_after_epoch(epoch)) average();
 }
 
-void PeriodicAveraging::average_into(std::span<float> out, float weight, comm::Traffic* traffic) {
+void PeriodicAveraging::average_into(std::span<float> parameters, std::span<float> layer_state, float weight,
+                                     comm::Traffic* traffic) {
   // Relative to rank 0's samples, so that equal shares weigh exactly 1.
   const auto scale = static_cast<float>(weight * trained_ / largest_trained_);
-  const std::span<const float> mine = context().parameters;
-  const std::size_t count = mine.size();
-  for (std::size_t i = 0; i < count; ++i) exchanged_[i] = scale * mine[i];
-  exchanged_[count] = scale;
+  const auto weighted = [&](std::span<const float> mine, std::size_t begin) {
+    for (std::size_t i = 0; i < mine.size(); ++i) exchanged_[begin + i] = scale * mine[i];
+  };
+  weighted(context().parameters, 0);
+  weighted(context().layer_state, parameters.size());
+  exchanged_.back() = scale;
   if (traffic != nullptr)
     context().allreduce.sum(exchanged_, *traffic);
   else
     context().allreduce.sum(exchanged_);
-  const float total = exchanged_[count];
-  for (std::size_t i = 0; i < count; ++i) out[i] = exchanged_[i] / total;
+  const float total = exchanged_.back();
+  const auto mean = [&](std::size_t begin, std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = exchanged_[begin + i] / total;
+  };
+  mean(0, parameters);
+  mean(parameters.size(), layer_state);
 }
 
 void PeriodicAveraging::average() {
   if (largest_trained_ == 0.0) return;
   const std::span<float> parameters = context().parameters;
-  if (context().ranks.size() > 1) average_into(parameters, weight_->of(parameters), &*traffic_);
+  if (context().ranks.size() > 1)
+    average_into(parameters, context().layer_state, weight_->of(parameters), &*traffic_);
   trained_ = largest_trained_ = 0.0;
   ++averages_;
   trigger_->averaged(parameters);
   weight_->averaged(parameters, context().ranks.size());
 }
 
-void PeriodicAveraging::export_parameters(std::span<float> out) {
+void PeriodicAveraging::export_model(std::span<float> out) {
+  const std::span<float> parameters = out.first(context().parameters.size());
+  const std::span<float> layer_state = out.subspan(parameters.size());
   if (largest_trained_ == 0.0 || context().ranks.size() == 1) {
-    std::ranges::copy(context().parameters, out.begin());
+    std::ranges::copy(context().parameters, parameters.begin());
+    std::ranges::copy(context().layer_state, layer_state.begin());
     return;
   }
-  average_into(out, weight_->of(context().parameters), nullptr);
+  average_into(parameters, layer_state, weight_->of(context().parameters), nullptr);
 }
 
 std::vector<Observation> PeriodicAveraging::observations() const {

@@ -21,16 +21,16 @@ struct AveragingPreset {
 /// Each rank trains on its own part of the epoch in its own batches; when the trigger says so, and after the
 /// training's last epoch, the parameters are replaced by their weighted average
 ///     m = sum_i c_i t_i / sum_i c_i,   c_i = weight_i * samples_i,
-/// t_i the rank's parameters and samples_i what it trained on since the last average (equal on all ranks but
-/// for ragged ends), so that averaging after every step is parallel_sgd. Optimizer state stays with its rank.
-/// An average exchanges the weighted parameters and the weight itself in one allreduce.
+/// t_i the rank's parameters (and layer state) and samples_i what it trained on since the last average (equal
+/// on all ranks but for ragged ends), so that averaging after every step is parallel_sgd. Optimizer state
+/// stays with its rank. An average exchanges the weighted parameters and the weight itself in one allreduce.
 class PeriodicAveraging final : public StepwiseAlgorithm {
  public:
   explicit PeriodicAveraging(const AveragingPreset& preset);
 
   void describe(Fields& fields) override;
   /// The average of the ranks' parameters at this moment; training goes on from where each rank is.
-  void export_parameters(std::span<float> out) override;
+  void export_model(std::span<float> out) override;
   [[nodiscard]] std::vector<Observation> observations() const override;
 
  protected:
@@ -44,7 +44,8 @@ class PeriodicAveraging final : public StepwiseAlgorithm {
   /// Replaces the parameters by their average, unless nothing was trained since the last one. Collective.
   void average();
   /// Off the books without `traffic`.
-  void average_into(std::span<float> out, float weight, comm::Traffic* traffic);
+  void average_into(std::span<float> parameters, std::span<float> layer_state, float weight,
+                    comm::Traffic* traffic);
 
   std::unique_ptr<Trigger> trigger_;
   std::unique_ptr<Weight> weight_;

@@ -150,7 +150,7 @@ double NodeShardedStep::train(const TrainingContext& context, const nn::ForwardC
   }
   context.phases.enter(Phase::compute);
   double loss_sum = 0.0;
-  if (rows.own > 0) {
+  if (rows.own > 0 || pass.sum_over_ranks != nullptr) {
     loss_sum =
         model_.backpropagate(pass, {pixels(rows), rows.own, features_}, labels, gradient_scale,
                              {.first = summed_.begin, .values = own_gradients_},
