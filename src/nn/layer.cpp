@@ -26,6 +26,8 @@ constexpr std::array table = {
     LayerRow{"dropout", "Bernoulli dropout: zero with probability rate, else x / (1 - rate)", make_dropout},
     LayerRow{"gaussian_dropout", "x times a normal number of mean 1 and standard deviation rate (1 - rate)",
              make_gaussian_dropout},
+    LayerRow{"batch_norm", "each channel to mean 0 and variance 1 over the batch; momentum, epsilon",
+             make_batch_norm},
     LayerRow{"add", "the sum of its inputs", make_add},
 };
 

@@ -63,12 +63,55 @@ constexpr std::string_view lenet5 = R"({
   "recipe": {"optimizer": "adamw", "learning_rate": 0.001, "gradient": "mean"}
 })";
 
+// Three residual blocks of two convolutions (He et al. 2016), the second and third of half the image and
+// twice the channels of the one before.
+constexpr std::string_view resnet8 = R"({
+  "layers": [
+    {"type": "conv2d", "channels": 8, "kernel": 3, "padding": 1, "init": "he"},
+    {"type": "batch_norm"},
+    {"type": "relu", "name": "stem"},
+
+    {"type": "conv2d", "channels": 8, "kernel": 3, "padding": 1, "init": "he"},
+    {"type": "batch_norm"},
+    {"type": "relu"},
+    {"type": "conv2d", "channels": 8, "kernel": 3, "padding": 1, "init": "he"},
+    {"type": "batch_norm", "name": "residual_1"},
+    {"type": "add", "inputs": ["residual_1", "stem"]},
+    {"type": "relu", "name": "block_1"},
+
+    {"type": "conv2d", "channels": 16, "kernel": 3, "padding": 1, "stride": 2, "init": "he"},
+    {"type": "batch_norm"},
+    {"type": "relu"},
+    {"type": "conv2d", "channels": 16, "kernel": 3, "padding": 1, "init": "he"},
+    {"type": "batch_norm", "name": "residual_2"},
+    {"type": "conv2d", "inputs": ["block_1"], "channels": 16, "kernel": 1, "stride": 2, "init": "he"},
+    {"type": "batch_norm", "name": "shortcut_2"},
+    {"type": "add", "inputs": ["residual_2", "shortcut_2"]},
+    {"type": "relu", "name": "block_2"},
+
+    {"type": "conv2d", "channels": 32, "kernel": 3, "padding": 1, "stride": 2, "init": "he"},
+    {"type": "batch_norm"},
+    {"type": "relu"},
+    {"type": "conv2d", "channels": 32, "kernel": 3, "padding": 1, "init": "he"},
+    {"type": "batch_norm", "name": "residual_3"},
+    {"type": "conv2d", "inputs": ["block_2"], "channels": 32, "kernel": 1, "stride": 2, "init": "he"},
+    {"type": "batch_norm", "name": "shortcut_3"},
+    {"type": "add", "inputs": ["residual_3", "shortcut_3"]},
+    {"type": "relu"},
+
+    {"type": "global_avg_pool2d"},
+    {"type": "linear", "units": 10, "init": "xavier"}],
+  "loss": "cross_entropy_logits",
+  "recipe": {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.0001, "learning_rate": 0.05, "schedule": "cosine",
+             "gradient": "mean"}
+})";
+
 struct NamedModel {
   std::string_view name, description;
 };
 
 constexpr std::array table = {NamedModel{"model_a", model_a}, NamedModel{"model_a_large", model_a_large},
-                              NamedModel{"lenet5", lenet5}};
+                              NamedModel{"lenet5", lenet5}, NamedModel{"resnet8", resnet8}};
 
 constexpr std::string_view mlp_prefix = "mlp:";
 

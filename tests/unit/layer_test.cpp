@@ -47,6 +47,8 @@ std::vector<Subject> subjects() {
       {{{"type", "conv2d"}, {"channels", 2}, {"kernel", 5}, {"padding", 4}}, image},
       {{{"type", "conv2d"}, {"channels", 1}, {"kernel", 1}, {"stride", 3}, {"padding", 2}}, image},
       {{{"type", "global_avg_pool2d"}}, image},
+      {{{"type", "batch_norm"}}, flat},
+      {{{"type", "batch_norm"}, {"epsilon", 0.1}}, image},
       {{{"type", "add"}, {"inputs", {"a", "b"}}}, image},
       {{{"type", "max_pool2d"}, {"kernel", 2}}, image},
       {{{"type", "max_pool2d"}, {"kernel", 3}, {"stride", 1}}, image},
@@ -73,8 +75,10 @@ struct Bench {
         out(batch * layer->out().size()),
         coefficients(numbers(2, out.size())),
         parameters(layer->parameter_count()),
-        gradients(layer->parameter_count()) {
+        gradients(layer->parameter_count()),
+        state(layer->traits().state) {
     layer->bind(parameters);
+    layer->bind_state(state);
     layer->initialize();
     for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i] += 0.1F;  // biases too
     layer->reserve(batch);
@@ -84,7 +88,7 @@ struct Bench {
     return std::inner_product(out.begin(), out.end(), coefficients.begin(), 0.0);
   }
   std::unique_ptr<Layer> layer;
-  std::vector<float> in, out, coefficients, parameters, gradients;
+  std::vector<float> in, out, coefficients, parameters, gradients, state;
   std::vector<std::uint32_t> ids{10, 20, 30};
   ForwardContext pass{.training = true, .epoch = 1, .sample_ids = ids};
 };

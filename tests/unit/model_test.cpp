@@ -22,10 +22,11 @@ TEST(Model, NamedModelsHaveTheirKnownParameterCounts) {
   EXPECT_EQ(Trained("model_a_large").model.parameter_count(),
             784U * 1024 + 1024 + 1024 * 512 + 512 + 512 * 10 + 10);
   EXPECT_EQ(Trained("lenet5").model.parameter_count(), 61706U);
+  EXPECT_EQ(Trained("resnet8").model.parameter_count(), 19978U);
 }
 
 TEST(Model, GradientsAgreeWithFiniteDifferencesThroughAllLayers) {
-  for (const char* name : {"model_a", "lenet5", "mlp:784-32-16-10"}) {
+  for (const char* name : {"model_a", "lenet5", "resnet8", "mlp:784-32-16-10"}) {
     SCOPED_TRACE(name);
     Trained trained(name);
     trained.train();

@@ -9,7 +9,7 @@ namespace lockstep::nn {
 using LayerFactory = std::unique_ptr<Layer>(const LayerSetup& setup, const Json& description);
 
 LayerFactory make_linear, make_conv2d, make_max_pool2d, make_global_avg_pool2d, make_flatten;
-LayerFactory make_add;
+LayerFactory make_add, make_batch_norm;
 LayerFactory make_relu, make_leaky_relu, make_sigmoid, make_tanh, make_softmax;
 LayerFactory make_dropout, make_gaussian_dropout;
 
