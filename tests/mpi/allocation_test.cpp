@@ -41,7 +41,7 @@ TEST(Allocations, AreCounted) {
 
 TEST(Allocations, AreNoneInATrainingStep) {
   for (Settings settings : variants())
-    for (const Json& model : {small_mlp(), small_cnn()})
+    for (const Json& model : {small_mlp(), small_cnn(), small_resnet()})
       for (const char* optimizer : {"sgd", "adamw"}) {
         if (settings.options.contains("overlap")) continue;  // MPI's own allreduce may allocate
         SCOPED_TRACE(settings.algorithm + settings.options.dump() + optimizer + model.dump());

@@ -47,6 +47,7 @@ TEST(ParallelSgd, IsSerialWithEveryExchangeModelAndOptimizer) {
                         .batch_size = batch_size,
                         .epochs = 1,
                         .samples = std::max<std::size_t>(193, 2 * batch_size + 1),
+                        .batch_norm = "sync",
                         .momentum = momentum,
                         .learning_rate = 0.005};
       const Outcome serial = train(alone(), settings);
@@ -62,6 +63,21 @@ TEST(ParallelSgd, IsSerialWithEveryExchangeModelAndOptimizer) {
         }
       }
     }
+}
+
+TEST(BatchNorm, WithStatisticsOfTheRanksOwnSamplesIsNotSerialButTheSameOnAllRanks) {
+  if (world().size() == 1) return;
+  const Settings serial{.algorithm = "serial", .model = small_resnet()};
+  for (const ExchangeRow& row : exchange_table()) {
+    Settings settings = serial;
+    settings.algorithm = "parallel_sgd";
+    settings.options["exchange"] = row.name;
+    const Outcome own = train(world(), settings);
+    EXPECT_GT(distance(own, train(alone(), serial)), 1e-3) << row.name;
+    std::vector<float> roots = own.parameters;  // and the statistics
+    world().broadcast(roots);
+    EXPECT_EQ(own.parameters, roots) << row.name;
+  }
 }
 
 TEST(Zero1, IsTheRingAllreduceToTheLastBit) {

@@ -49,6 +49,22 @@ inline Json small_cnn() {
   })");
 }
 
+/// A residual block with batch normalisation.
+inline Json small_resnet() {
+  return Json::parse(R"({
+    "layers": [{"type": "conv2d", "channels": 3, "kernel": 5, "stride": 4},
+               {"type": "batch_norm"},
+               {"type": "relu", "name": "block"},
+               {"type": "conv2d", "channels": 3, "kernel": 3, "padding": 1},
+               {"type": "batch_norm", "name": "inner"},
+               {"type": "add", "inputs": ["block", "inner"]},
+               {"type": "relu"},
+               {"type": "global_avg_pool2d"},
+               {"type": "linear", "units": 10}],
+    "loss": "cross_entropy_logits"
+  })");
+}
+
 /// Models and optimizers that are tried together.
 struct Combination {
   Json model;
@@ -60,9 +76,9 @@ struct Combination {
 inline std::vector<Combination> combinations() {
   const char* tests = std::getenv("LOCKSTEP_TESTS");
   if (tests == nullptr || tests != std::string("all"))
-    return {{small_mlp(), "sgd", 0.0}, {small_cnn(), "sgd", 0.9}, {small_cnn(), "adamw", 0.0}};
+    return {{small_mlp(), "sgd", 0.0}, {small_cnn(), "sgd", 0.9}, {small_resnet(), "adamw", 0.0}};
   std::vector<Combination> all;
-  for (const Json& model : {small_mlp(), small_cnn()})
+  for (const Json& model : {small_mlp(), small_cnn(), small_resnet()})
     for (const auto& [optimizer, momentum] : {std::pair{"sgd", 0.0}, {"sgd", 0.9}, {"adamw", 0.0}})
       all.push_back({model, optimizer, momentum});
   return all;
