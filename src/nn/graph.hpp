@@ -44,6 +44,7 @@ struct Node {
     bool adds_gradient = false;  // a node behind this one has read the value too, and has stored its gradient
   };
 
+  std::string name;
   std::unique_ptr<Layer> layer;         // none: element-wise layers that work on a copy
   MergeLayer* merge = nullptr;          // the layer, if it is one
   ShardableLayer* shardable = nullptr;  // the layer, if it is one

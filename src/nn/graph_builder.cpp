@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include <fmt/format.h>
@@ -156,13 +157,20 @@ class GraphBuilder {
     else if (layer->traits().only_reshapes)
       value.node.reset();
     else
-      value = add_node(std::move(layer), inputs);
+      value = add_node(std::move(layer), inputs, name_of(index));
     value.shape = out;
     values_.push_back(value);
   }
 
-  Value add_node(std::unique_ptr<Layer> layer, const std::vector<std::size_t>& inputs) {
+  // As given; else its type and place: "linear3".
+  [[nodiscard]] std::string name_of(std::size_t index) const {
+    return layers_[index].value("name", layers_[index]["type"].get<std::string>() + std::to_string(index));
+  }
+
+  Value add_node(std::unique_ptr<Layer> layer, const std::vector<std::size_t>& inputs,
+                 std::string name = {}) {
     Node node;
+    node.name = std::move(name);
     bool wants_gradient = false;
     for (const std::size_t value : inputs) {
       node.inputs.push_back(
@@ -173,8 +181,8 @@ class GraphBuilder {
     if (layer) {
       width = layer->out().size();
       layer->reserve(setup_.max_batch);
-      node.parameters = {graph_.parameter_count_, layer->traits().parameters};
-      node.state = {graph_.state_count_, layer->traits().state};
+      node.parameters = {graph_.parameter_count_, layer->parameter_count()};
+      node.state = {graph_.state_count_, layer->state_count()};
       node.merge = dynamic_cast<MergeLayer*>(layer.get());
       node.shardable = dynamic_cast<ShardableLayer*>(layer.get());
       node.layer = std::move(layer);
@@ -221,7 +229,16 @@ class GraphBuilder {
     if (graph_.parameter_count_ == 0)
       throw ConfigError({"the model has no parameters to train", "a linear or conv2d layer", layers_.dump()});
     graph_.output_ = last.buffer;
+    check_names();
     order_gradients();
+  }
+
+  // A given name may be the one that another layer has by its place.
+  void check_names() const {
+    std::set<std::string> seen;
+    for (const Node& node : graph_.nodes_)
+      if (node.parameters.count > 0 && !seen.insert(node.name).second)
+        throw ConfigError({"two layers are called '" + node.name + "'", "different names", layers_.dump()});
   }
 
   // The first to write a value's gradient, in the order of the backward pass, stores it; others add to it.

@@ -42,6 +42,18 @@ std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& descripti
       .make(setup, description);
 }
 
+std::size_t Tensor::size() const {
+  std::size_t size = 1;
+  for (const std::size_t length : shape) size *= length;
+  return size;
+}
+
+std::size_t Layer::count(const std::vector<Tensor>& tensors) {
+  std::size_t count = 0;
+  for (const Tensor& tensor : tensors) count += tensor.size();
+  return count;
+}
+
 void ElementwiseLayer::reserve(std::size_t max_batch) { derivatives_.resize(max_batch * in().size()); }
 
 void ElementwiseLayer::forward(const ForwardContext& context, ConstMatrix in, Matrix out) {

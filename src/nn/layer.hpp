@@ -59,10 +59,18 @@ struct GradientTarget {
   math::Stores stores = math::Stores::cached;
 };
 
+/// A named array of a layer's parameters or state, row-major.
+struct Tensor {
+  std::string name;
+  std::vector<std::size_t> shape;
+
+  [[nodiscard]] std::size_t size() const;
+};
+
 /// What is known of a layer once it is made.
 struct LayerTraits {
-  std::size_t parameters = 0;
-  std::size_t state = 0;       ///< floats that are no parameters but change in training
+  std::vector<Tensor> parameters = {};  ///< one after another
+  std::vector<Tensor> state = {};       ///< what is no parameter but changes in training
   bool only_reshapes = false;  ///< out is in, seen in another shape: forward and backward are never called
   bool backward_needs_out = false;  ///< backward reads `out`, which must then stay as forward left it
   bool depends_on_batch = false;    ///< in training a row's output depends on the other rows
@@ -77,11 +85,12 @@ class Layer {
   [[nodiscard]] const SampleShape& in() const { return in_; }
   [[nodiscard]] const SampleShape& out() const { return out_; }
   [[nodiscard]] const LayerTraits& traits() const { return traits_; }
-  [[nodiscard]] std::size_t parameter_count() const { return traits_.parameters; }
+  [[nodiscard]] std::size_t parameter_count() const { return count(traits_.parameters); }
+  [[nodiscard]] std::size_t state_count() const { return count(traits_.state); }
 
-  /// Hands in traits().parameters floats.
+  /// Hands in parameter_count() floats.
   virtual void bind(std::span<float> /*parameters*/) {}
-  /// Hands in traits().state floats. Training changes them in forward, and evaluation reads them.
+  /// Hands in state_count() floats. Training changes them in forward, and evaluation reads them.
   virtual void bind_state(std::span<float> /*state*/) {}
   /// Writes initial values into the bound parameters and state: a function of the seed and the layer's index.
   virtual void initialize() {}
@@ -104,9 +113,12 @@ class Layer {
                           std::vector<math::GemmShape>& /*to*/) const {}
 
  protected:
-  Layer(SampleShape in, SampleShape out, LayerTraits traits = {}) : in_(in), out_(out), traits_(traits) {}
+  Layer(SampleShape in, SampleShape out, LayerTraits traits = {})
+      : in_(in), out_(out), traits_(std::move(traits)) {}
 
  private:
+  [[nodiscard]] static std::size_t count(const std::vector<Tensor>& tensors);
+
   SampleShape in_, out_;
   LayerTraits traits_;
 };

@@ -32,6 +32,20 @@ std::vector<ParameterBlock> Model::parameter_blocks() const {
   return blocks;
 }
 
+std::vector<ModelTensorPlace> Model::tensors() const {
+  std::vector<ModelTensorPlace> all;
+  for (const bool is_state : {false, true})
+    for (const Node& node : graph_.nodes()) {
+      if (!node.layer) continue;
+      std::size_t begin = is_state ? node.state.begin : node.parameters.begin;
+      for (const Tensor& tensor : is_state ? node.layer->traits().state : node.layer->traits().parameters) {
+        all.push_back({node.name + "/" + tensor.name, tensor.shape, begin, tensor.size(), is_state});
+        begin += tensor.size();
+      }
+    }
+  return all;
+}
+
 bool Model::depends_on_batch() const {
   return std::ranges::any_of(
       graph_.nodes(), [](const Node& node) { return node.layer && node.layer->traits().depends_on_batch; });

@@ -25,6 +25,14 @@ struct GradientReady {
   std::function<void(std::size_t first, std::size_t count)> call;
 };
 
+/// A layer's tensor in its place among the model's parameters, or its state.
+struct ModelTensorPlace {
+  std::string name;  ///< "linear1/weight"
+  std::vector<std::size_t> shape;
+  std::size_t begin = 0, count = 0;
+  bool is_state = false;
+};
+
 /// A graph of layers with the loss at its end, for batches of up to max_batch samples. Parameters are the
 /// caller's memory: parameter_count() floats, every layer's one after another. So is the layers' state, what
 /// is no parameter but changes in training, such as the running statistics of a normalisation.
@@ -37,6 +45,8 @@ class Model {
   [[nodiscard]] std::size_t state_count() const { return graph_.state_count(); }
   /// One a layer that has parameters.
   [[nodiscard]] std::vector<ParameterBlock> parameter_blocks() const;
+  /// All tensors of all layers, parameters before state.
+  [[nodiscard]] std::vector<ModelTensorPlace> tensors() const;
   /// True if what a sample contributes in training depends on the other samples of its batch.
   [[nodiscard]] bool depends_on_batch() const;
 

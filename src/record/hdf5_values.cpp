@@ -321,6 +321,19 @@ std::vector<double> read_doubles(const Handle& dataset) {
   return values;
 }
 
+void write_floats(const Handle& place, const std::string& name, std::span<const float> values,
+                  const std::vector<std::size_t>& shape) {
+  const Handle dataset =
+      create_dataset(place, name, H5T_IEEE_F32LE, simple_space(shape), dataset_properties());
+  write_all(dataset, H5T_NATIVE_FLOAT, values.data(), name);
+}
+
+std::vector<float> read_floats(const Handle& dataset) {
+  std::vector<float> values(element_count(shape_of(dataset)));
+  read_all(dataset, H5T_NATIVE_FLOAT, values.data());
+  return values;
+}
+
 void write_attribute(const Handle& object, const std::string& name, const std::string& text) {
   write_texts_attribute(object, name, scalar_space(), {valid_utf8(text)});
 }

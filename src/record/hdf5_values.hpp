@@ -32,6 +32,11 @@ void write_text(const Handle& place, const std::string& name, const std::string&
                                   std::span<const double> values, const std::vector<std::size_t>& shape);
 [[nodiscard]] std::vector<double> read_doubles(const Handle& dataset);
 
+/// Floats of the given shape, row-major.
+void write_floats(const Handle& place, const std::string& name, std::span<const float> values,
+                  const std::vector<std::size_t>& shape);
+[[nodiscard]] std::vector<float> read_floats(const Handle& dataset);
+
 void write_attribute(const Handle& object, const std::string& name, const std::string& text);
 void write_attribute(const Handle& object, const std::string& name, int number);
 /// The names of a data set's dimensions, as HDF5's dimension scales keep them (DIMENSION_LABELS).

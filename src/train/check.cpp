@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "nn/model.hpp"
+#include "train/model_io.hpp"
 
 namespace lockstep::train {
 
@@ -30,6 +31,7 @@ std::vector<math::GemmShape> check_parts(const ResolvedConfig& config, const dat
                                                    .seed = config.run.training.seed,
                                                    .max_batch = 1,
                                                    .gemm = gemm.get()});
+  if (!config.run.init_from.empty()) (void)read_model_for(model, config.run.init_from);
   return model.gemms(1);
 }
 

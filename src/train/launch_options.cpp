@@ -19,6 +19,10 @@ void LaunchOptions::describe(Fields& fields) {
            "a checkpoint about every so many minutes, in the middle of epochs too; 0: none by time")
       .at_least(0)
       .value_name("X");
+  fields
+      .add("save_model", &save_model,
+           "write the trained model to this HDF5 file when the run is complete (docs/models.md)")
+      .value_name("FILE.h5");
   fields.add("progress", &progress, "live line, plain lines, or none")
       .one_of({"auto", "live", "plain", "off"});
 }

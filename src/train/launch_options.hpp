@@ -16,6 +16,7 @@ struct LaunchOptions {
   std::size_t checkpoint_epochs = 0;
   double checkpoint_minutes = 10.0;
   std::string progress = "auto";
+  std::string save_model;  ///< "" = nowhere
 
   void describe(Fields& fields);
 };

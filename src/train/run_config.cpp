@@ -40,6 +40,10 @@ void RunConfig::describe(Fields& fields) {
   fields.add("algorithm", &algorithm, "how the ranks share the work")
       .one_of(names_of(algorithms::algorithm_table()));
   fields.add("model", &model, "what is trained: " + nn::model_names());
+  fields
+      .add("init_from", &init_from,
+           "start from the parameters of a file that --save-model wrote; else from the seed's")
+      .value_name("FILE.h5");
   data.describe(fields);
   training.describe(fields);
   optimizer.describe(fields);

@@ -18,6 +18,7 @@ namespace lockstep::train {
 struct RunConfig {
   std::string algorithm = "serial";
   Json model = "model_a";
+  std::string init_from;
   data::DataOptions data;
   algorithms::TrainingOptions training;
   nn::OptimizerOptions optimizer;

@@ -59,7 +59,9 @@ void RunRecorder::open(const Json& provenance) {
 }
 
 void RunRecorder::start_segment(const Json& provenance) {
+  const Json init = record_.provenance.value("init_from_sha256", Json());
   record_.provenance = provenance;
+  if (!init.is_null()) record_.provenance["init_from_sha256"] = init;  // known at the first step alone
   const Json slurm = record::slurm_provenance();
   std::vector<std::string> hosts;
   for (const Json& host : provenance.at("hosts"))

@@ -10,7 +10,7 @@
 
 #include "core/error.hpp"
 #include "data/dataset.hpp"
-#include "record/progress.hpp"
+#include "record/atomic_file.hpp"
 #include "train/check.hpp"
 #include "train/training.hpp"
 
@@ -18,7 +18,6 @@ namespace lockstep::train {
 
 void check_training(const ResolvedConfig& config, const RunSettings& settings) {
   (void)check_parts(config, data::open_dataset(config.run.data)->info());
-  (void)record::progress_style(settings.launch.progress);
   const auto folder = std::filesystem::path(settings.launch.results) / config.run.experiment;
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
@@ -26,6 +25,10 @@ void check_training(const ResolvedConfig& config, const RunSettings& settings) {
     throw ConfigError({"cannot write to the results folder " + folder.string(),
                        "a folder that this user may write", failure ? failure.message() : "no permission",
                        "--results names another one"});
+  if (const std::string& model = settings.launch.save_model; !model.empty()) {
+    record::create_folders_for(model);
+    record::check_writable(model);
+  }
 }
 
 int run_training(const comm::Communicator& ranks, ResolvedConfig& config, RunSettings settings) {

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "core/sha256.hpp"
 #include "data/batches.hpp"
 #include "math/gemm_choice.hpp"
+#include "train/model_io.hpp"
 #include "train/run_provenance.hpp"
 
 namespace lockstep::train {
@@ -55,6 +57,8 @@ void Training::start_algorithm() {
   algorithms::TrainingContext context = parts_.context();
   context.on_step = [this](const algorithms::StepReport& step) { return step_done(step); };
   context.on_last_step = [this] { evaluator_.evaluate_own(parts_.phases()); };
+  if (const std::string& from = config_.run.init_from; !from.empty() && !goes_on())
+    load_model(ranks_, parts_.model(), from);
   config_.algorithm->start(context);
   if (config_.run.eval_ranks && !config_.algorithm->capabilities().one_model) evaluator_.prepare_own();
 }
@@ -113,6 +117,8 @@ Json Training::provenance() {
   provenance["parameter_count"] = parts_.model().parameter_count();
   if (const auto choices = parts_.gemm().choices(); !choices.empty())
     provenance["gemm_choices"] = math::to_text(choices);
+  if (!config_.run.init_from.empty() && !goes_on())
+    provenance["init_from_sha256"] = sha256(std::as_bytes(parts_.model().parameters()));
   provenance["seed"] = config_.run.training.seed;
   if (const auto choices = parts_.allreduce().choices(); !choices.empty())
     provenance["allreduce_choice"] = comm::to_text(choices);

@@ -9,6 +9,7 @@
 #include "core/json.hpp"
 #include "core/sha256.hpp"
 #include "record/checkpoint.hpp"
+#include "train/model_io.hpp"
 #include "train/run_provenance.hpp"
 #include "train/training.hpp"
 
@@ -70,7 +71,14 @@ int Training::run() {
 
 int Training::end_complete() {
   Json closing = memory_provenance(ranks_);
-  closing["parameters_sha256"] = sha256(std::as_bytes(evaluator_.exported(*config_.algorithm)));
+  const std::span<const float> model = evaluator_.exported(*config_.algorithm);
+  closing["parameters_sha256"] = sha256(std::as_bytes(model));
+  if (const std::string& to = settings_.launch.save_model; !to.empty() && ranks_.is_root())
+    save_model(parts_.model(), model, config_.model_description,
+               {{"run_id", recorder_.record().run_id},
+                {"dataset", config_.run.data.dataset},
+                {"parameters_sha256", closing["parameters_sha256"]}},
+               to);
   recorder_.close("complete", closing);
   if (ranks_.is_root()) record::remove_checkpoints(recorder_.path());
   return 0;

@@ -28,8 +28,8 @@ std::vector<float> numbers(std::uint32_t id, std::size_t size, float mean = 0.0F
 struct Subject {
   explicit Subject(SampleShape shape, const Json& description = {{"type", "batch_norm"}})
       : layer(make_layer({.in = shape}, description)),
-        parameters(layer->traits().parameters),
-        state(layer->traits().state) {
+        parameters(layer->parameter_count()),
+        state(layer->state_count()) {
     layer->bind(parameters);
     layer->bind_state(state);
     layer->initialize();

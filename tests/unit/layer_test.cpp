@@ -76,7 +76,7 @@ struct Bench {
         coefficients(numbers(2, out.size())),
         parameters(layer->parameter_count()),
         gradients(layer->parameter_count()),
-        state(layer->traits().state) {
+        state(layer->state_count()) {
     layer->bind(parameters);
     layer->bind_state(state);
     layer->initialize();

@@ -46,9 +46,10 @@ double sum_of(std::size_t count, Term term) {
 class BatchNorm final : public Layer {
  public:
   BatchNorm(const LayerSetup& setup, double momentum, double epsilon)
-      : Layer(
-            setup.in, setup.in,
-            {.parameters = 2 * setup.in.channels, .state = 2 * setup.in.channels, .depends_on_batch = true}),
+      : Layer(setup.in, setup.in,
+              {.parameters = {{"gamma", {setup.in.channels}}, {"beta", {setup.in.channels}}},
+               .state = {{"running_mean", {setup.in.channels}}, {"running_variance", {setup.in.channels}}},
+               .depends_on_batch = true}),
         momentum_(momentum),
         epsilon_(epsilon),
         mean_(channels()),

@@ -25,8 +25,10 @@ class Conv2d : public Layer {
 
  protected:
   Conv2d(const LayerSetup& setup, SampleShape out, Options options)
-      : Layer(setup.in, out,
-              {.parameters = options.channels * (setup.in.channels * options.kernel * options.kernel + 1)}),
+      : Layer(
+            setup.in, out,
+            {.parameters = {{"weight", {options.channels, setup.in.channels, options.kernel, options.kernel}},
+                            {"bias", {options.channels}}}}),
         setup_(setup),
         options_(std::move(options)) {}
 

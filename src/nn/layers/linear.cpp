@@ -19,7 +19,8 @@ using math::Op;
 class Linear final : public Layer, public ShardableLayer {
  public:
   Linear(const LayerSetup& setup, std::size_t units, std::string init)
-      : Layer(setup.in, {units, 1, 1}, {.parameters = (setup.in.size() + 1) * units}),
+      : Layer(setup.in, {units, 1, 1},
+              {.parameters = {{"weight", {setup.in.size(), units}}, {"bias", {units}}}}),
         setup_(setup),
         init_(std::move(init)),
         column_sums_(units) {}

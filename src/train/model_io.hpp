@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A trained model, to a file and from one.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "comm/communicator.hpp"
+#include "core/json_fwd.hpp"
+#include "nn/model.hpp"
+#include "record/model_file.hpp"
+
+namespace lockstep::train {
+
+/// Reads a model file, and throws ConfigError unless its tensors are those of `model`, by name and shape. For
+/// one rank on behalf of all.
+[[nodiscard]] record::ModelFile read_model_for(const nn::Model& model, const std::filesystem::path& path);
+
+/// Puts the file's values into the model's bound parameters and state, on all ranks; rank 0 reads. Throws
+/// AgreedError. Collective.
+void load_model(const comm::Communicator& ranks, nn::Model& model, const std::filesystem::path& path);
+
+/// Writes `values`, the model's parameters and behind them its state. Throws Error. On one rank.
+void save_model(const nn::Model& model, std::span<const float> values, const Json& description,
+                const Json& provenance, const std::filesystem::path& path);
+
+}  // namespace lockstep::train
