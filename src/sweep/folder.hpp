@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 #include "core/json.hpp"
-#include "sweep/point.hpp"
-#include "sweep/spec.hpp"
+#include "sweep/spec/point.hpp"
+#include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 

@@ -52,8 +52,4 @@ struct Site {
 /// The physical cores that this process may use (hardware threads of a core count once).
 [[nodiscard]] std::size_t usable_cores();
 
-/// Seconds of "H:MM:SS", "MM:SS" or Slurm's "D-HH:MM:SS", and back ("1:02:03"); `key` names it in errors.
-[[nodiscard]] double parse_duration(const std::string& key, const std::string& text);
-[[nodiscard]] std::string duration_text(double seconds);
-
 }  // namespace lockstep::sweep

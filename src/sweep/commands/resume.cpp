@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include "sweep/command.hpp"
-#include "sweep/local.hpp"
-#include "sweep/submission.hpp"
-#include "sweep/view.hpp"
+#include "sweep/commands/view.hpp"
+#include "sweep/local/local.hpp"
+#include "sweep/slurm/submission.hpp"
 
 namespace lockstep::sweep {
 namespace {

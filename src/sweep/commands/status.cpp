@@ -10,7 +10,7 @@
 
 #include "record/progress.hpp"
 #include "sweep/command.hpp"
-#include "sweep/view.hpp"
+#include "sweep/commands/view.hpp"
 
 namespace lockstep::sweep {
 namespace {

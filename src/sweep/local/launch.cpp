@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Watching a launch.
-#include "sweep/job.hpp"
+#include "sweep/local/launch.hpp"
 
 #include <array>
 #include <cstdio>

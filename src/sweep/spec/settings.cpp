@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Checks keys and values against the described options of train.
-#include "sweep/settings.hpp"
+#include "sweep/spec/settings.hpp"
 
 #include <algorithm>
 

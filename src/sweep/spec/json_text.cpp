@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // nlohmann_json's parser, with a watch on the keys of each object.
-#include "sweep/json_text.hpp"
+#include "sweep/spec/json_text.hpp"
 
 #include <set>
 #include <string_view>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The name of a run.
-#include "sweep/run_id.hpp"
+#include "sweep/spec/run_id.hpp"
 
 #include <span>
 

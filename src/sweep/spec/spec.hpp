@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/json.hpp"
-#include "sweep/point.hpp"
+#include "sweep/spec/point.hpp"
 
 namespace lockstep::sweep {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Slurm's commands and what they print.
-#include "sweep/slurm.hpp"
+#include "sweep/slurm/slurm.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/names.hpp"
 #include "sweep/process.hpp"
+#include "sweep/spec/duration.hpp"
 
 namespace lockstep::sweep {
 namespace {

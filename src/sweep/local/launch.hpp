@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "sweep/launcher.hpp"
+#include "sweep/local/launcher.hpp"
 
 namespace lockstep::sweep {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sweep/plan.hpp"
-#include "sweep/submission.hpp"
+#include "sweep/slurm/submission.hpp"
 
 namespace lockstep::sweep {
 

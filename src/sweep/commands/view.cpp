@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Run files, the queue and the lock, put together.
-#include "sweep/view.hpp"
+#include "sweep/commands/view.hpp"
 
 #include <algorithm>
 #include <cmath>

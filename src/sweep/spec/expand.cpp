@@ -11,10 +11,10 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
-#include "sweep/resolver.hpp"
-#include "sweep/run_id.hpp"
-#include "sweep/settings.hpp"
-#include "sweep/spec.hpp"
+#include "sweep/spec/resolver.hpp"
+#include "sweep/spec/run_id.hpp"
+#include "sweep/spec/settings.hpp"
+#include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A sweep's runs, to look at and for machines.
-#include "sweep/expand_report.hpp"
+#include "sweep/commands/expand_report.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,9 +13,9 @@
 
 #include "core/json.hpp"
 #include "core/names.hpp"
-#include "sweep/settings.hpp"
-#include "sweep/text_table.hpp"
-#include "sweep/time_text.hpp"
+#include "sweep/commands/text_table.hpp"
+#include "sweep/spec/duration.hpp"
+#include "sweep/spec/settings.hpp"
 
 namespace lockstep::sweep {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Spread and packed jobs.
-#include "sweep/submission.hpp"
+#include "sweep/slurm/submission.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,9 +13,9 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
-#include "sweep/executor.hpp"
 #include "sweep/process.hpp"
-#include "sweep/until.hpp"
+#include "sweep/spec/duration.hpp"
+#include "sweep/spec/until.hpp"
 
 namespace lockstep::sweep {
 namespace {

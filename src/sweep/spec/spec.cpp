@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From the file to a Spec.
-#include "sweep/spec.hpp"
+#include "sweep/spec/spec.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -12,12 +12,12 @@
 
 #include "core/json.hpp"
 #include "core/names.hpp"
-#include "sweep/json_text.hpp"
-#include "sweep/settings.hpp"
-#include "sweep/site.hpp"
-#include "sweep/spec_sections.hpp"
-#include "sweep/sweep_name.hpp"
-#include "sweep/until.hpp"
+#include "sweep/spec/duration.hpp"
+#include "sweep/spec/json_text.hpp"
+#include "sweep/spec/settings.hpp"
+#include "sweep/spec/spec_sections.hpp"
+#include "sweep/spec/sweep_name.hpp"
+#include "sweep/spec/until.hpp"
 
 namespace lockstep::sweep {
 namespace {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A sweep on this machine.
-#include "sweep/local.hpp"
+#include "sweep/local/local.hpp"
 
 #include <cstdio>
 
 #include <fmt/format.h>
 
 #include "core/error.hpp"
-#include "sweep/executor.hpp"
+#include "sweep/local/executor.hpp"
 
 namespace lockstep::sweep {
 namespace {

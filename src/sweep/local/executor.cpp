@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The loop over runs, and what it shows.
-#include "sweep/executor.hpp"
+#include "sweep/local/executor.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <random>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "core/error.hpp"
 #include "record/progress.hpp"
 #include "record/provenance.hpp"
+#include "sweep/plan.hpp"
 #include "sweep/run_state.hpp"
 
 namespace lockstep::sweep {
@@ -26,13 +26,6 @@ std::string option(const std::string& key) {
   std::string name = "--" + key;
   std::ranges::replace(name, '_', '-');
   return name;
-}
-
-// FNV-1a: a seed that is the same everywhere.
-std::uint32_t hash(const std::string& text) {
-  std::uint32_t value = 2166136261U;
-  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 16777619U;
-  return value;
 }
 
 /// The terminal's last line, redrawn while a run goes on; nothing elsewhere.
@@ -157,13 +150,6 @@ std::vector<std::string> train_words(const SweepFolder& folder, const Point& poi
   words.insert(words.end(), {"--results=" + folder.results().string(), "--run-id=" + point.run_id, "--resume",
                              "--progress=plain"});
   return words;
-}
-
-std::vector<Point> interleaved(std::vector<Point> points, const std::string& sweep_name) {
-  std::mt19937 random(hash(sweep_name));
-  std::ranges::shuffle(points, random);
-  std::ranges::stable_sort(points, {}, &Point::repeat);
-  return points;
 }
 
 Outcome make_runs(const Workplace& place, std::vector<Point> points, SignalWatch& signals) {

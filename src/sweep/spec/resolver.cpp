@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Resolves configurations by train's own functions.
-#include "sweep/resolver.hpp"
+#include "sweep/spec/resolver.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How many repeats are enough.
-#include "sweep/until.hpp"
+#include "sweep/spec/until.hpp"
 
 #include <algorithm>
 #include <array>

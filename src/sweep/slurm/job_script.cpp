@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The text of batch scripts.
-#include "sweep/job_script.hpp"
+#include "sweep/slurm/job_script.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "sweep/process.hpp"
+#include "sweep/spec/duration.hpp"
 
 namespace lockstep::sweep {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "sweep/resolver.hpp"
+#include "sweep/spec/resolver.hpp"
 
 namespace lockstep::sweep {
 

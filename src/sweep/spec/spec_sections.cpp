@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Top level of a sweep's file, and the merging of variants.
-#include "sweep/spec_sections.hpp"
+#include "sweep/spec/spec_sections.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,8 +9,8 @@
 
 #include "core/json.hpp"
 #include "core/names.hpp"
-#include "sweep/settings.hpp"
-#include "sweep/sweep_name.hpp"
+#include "sweep/spec/settings.hpp"
+#include "sweep/spec/sweep_name.hpp"
 
 namespace lockstep::sweep {
 namespace {

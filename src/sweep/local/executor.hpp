@@ -7,17 +7,13 @@
 #include <vector>
 
 #include "sweep/folder.hpp"
-#include "sweep/job.hpp"
-#include "sweep/launcher.hpp"
+#include "sweep/local/launch.hpp"
+#include "sweep/local/launcher.hpp"
 
 namespace lockstep::sweep {
 
 /// The command line of a point's run: train with its settings, going on where an earlier attempt left off.
 [[nodiscard]] std::vector<std::string> train_words(const SweepFolder& folder, const Point& point);
-
-/// Repeats first, and within one round of repeats in an order that is random but the same for a sweep of this
-/// name: what drifts during a sweep (heat, other users) then does not pose as an effect of what is swept.
-[[nodiscard]] std::vector<Point> interleaved(std::vector<Point> points, const std::string& sweep_name);
 
 /// How a list of runs went.
 struct Outcome {

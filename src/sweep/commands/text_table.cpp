@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Text for a terminal of 100 columns.
-#include "sweep/text_table.hpp"
+#include "sweep/commands/text_table.hpp"
 
 #include <algorithm>
 #include <cctype>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Names that become folders.
-#include "sweep/sweep_name.hpp"
+#include "sweep/spec/sweep_name.hpp"
 
 #include <algorithm>
 

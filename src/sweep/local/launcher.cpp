@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The launchers' command lines, and where an allocation's ranks go.
-#include "sweep/launcher.hpp"
+#include "sweep/local/launcher.hpp"
 
 #include <algorithm>
 #include <array>

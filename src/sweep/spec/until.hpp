@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "record/run_record.hpp"
-#include "sweep/spec.hpp"
+#include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 

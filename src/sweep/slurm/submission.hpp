@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "core/arguments.hpp"
-#include "sweep/job_script.hpp"
 #include "sweep/plan.hpp"
-#include "sweep/slurm.hpp"
+#include "sweep/slurm/job_script.hpp"
+#include "sweep/slurm/slurm.hpp"
 
 namespace lockstep::sweep {
 

@@ -12,7 +12,7 @@
 
 #include "core/json.hpp"
 #include "data/dataset.hpp"
-#include "sweep/point.hpp"
+#include "sweep/spec/point.hpp"
 #include "train/run_config.hpp"
 
 namespace lockstep::sweep {
