@@ -26,7 +26,7 @@ std::uint32_t hash(const std::string& text) {
 }  // namespace
 
 void PlanOptions::add_to(Arguments& command) {
-  command.option("spec", spec_file, "the sweep's JSON file, e.g. jobs/experiments/table2.json").required();
+  command.option("spec", spec_file, "the sweep's JSON file, e.g. jobs/experiments/first.json").required();
   command.option("--scale", scale, "full, or a variant of the file, e.g. smoke").shows_default();
   command.option("--results", results, "folder of results").shows_default();
   command.flag("--extend", extend, "keep other runs that the folder holds, and add to them");

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -74,6 +75,14 @@ Json parse(const fs::path& path) {
 
 fs::path this_program() { return fs::canonical("/proc/self/exe"); }
 
+std::optional<fs::path> find_home() {
+  if (const char* given = std::getenv("LOCKSTEP_HOME"); given != nullptr && *given != '\0') return given;
+  for (fs::path folder = this_program().parent_path(); folder.has_relative_path();
+       folder = folder.parent_path())
+    if (fs::exists(folder / "jobs" / "sites")) return folder;
+  return {};
+}
+
 std::string siblings_of(std::size_t cpu) {
   std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
   std::string siblings;
@@ -126,14 +135,13 @@ std::vector<std::string> site_names() {
 }
 
 fs::path home() {
-  if (const char* given = std::getenv("LOCKSTEP_HOME"); given != nullptr && *given != '\0') return given;
-  for (fs::path folder = this_program().parent_path(); folder.has_relative_path();
-       folder = folder.parent_path())
-    if (fs::exists(folder / "jobs" / "sites")) return folder;
+  if (const auto found = find_home()) return *found;
   throw Error({.what = "cannot find Lockstep's folder jobs/sites",
                .got = "nothing of that name above " + this_program().string(),
                .hint = "set LOCKSTEP_HOME to the checkout"});
 }
+
+bool has_home() { return find_home().has_value(); }
 
 fs::path sibling_program(const std::string& name) {
   for (const char* prefix : {"", "lockstep-"}) {  // the second: as installed

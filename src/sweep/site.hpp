@@ -45,6 +45,8 @@ struct Site {
 /// The folder that holds src, jobs and data: LOCKSTEP_HOME, or else the one that build/ with this program is
 /// in.
 [[nodiscard]] std::filesystem::path home();
+/// Whether there is one: an installed program may stand alone.
+[[nodiscard]] bool has_home();
 
 /// The path of another program of the family, beside this one. Throws Error if it is not there.
 [[nodiscard]] std::filesystem::path sibling_program(const std::string& name);
