@@ -20,6 +20,15 @@ ALLOWED = {
     "train": ["core", "math", "comm", "data", "nn", "algorithms", "record"],
     "sweep": ["core", "math", "data", "algorithms", "record", "train"],  # train: what a configuration is
 }
+# The folders of a layer that has several, and what each may use of the others: from the lowest to the highest, too.
+PARTS = {
+    "sweep/spec": [],
+    "sweep": ["sweep/spec"],
+    "sweep/local": ["sweep"],
+    "sweep/slurm": ["sweep/spec", "sweep"],
+    "sweep/commands": ["sweep/spec", "sweep", "sweep/local", "sweep/slurm"],
+    "sweep/programs": ["sweep"],
+}
 # Libraries that only certain folders may know: name of the header, folders.
 OWNERS = {r"mpi\.h": ["comm"], r"(hdf5(_hl)?|H5\w+)\.h": ["record"]}
 DESIGN = "docs/design.md"
@@ -44,6 +53,10 @@ def problems_of(path, root, used):
         yield 1, f"src/{layer} is no layer; there are: {', '.join(ALLOWED)}"
         return
     may = f"{layer} may use {', '.join([layer, *ALLOWED[layer]])}"
+    part = relative.parent.as_posix()
+    if part not in PARTS and layer in PARTS:
+        yield 1, f"src/{part} is no part of {layer}; there are: {', '.join(PARTS)}"
+        return
     lines = path.read_text(encoding="utf-8").splitlines()
     if path.suffix in HEADERS and not any(map(PRAGMA_ONCE.match, lines)):
         yield 1, "a header needs #pragma once"
@@ -59,6 +72,11 @@ def problems_of(path, root, used):
             used.add((layer, parts[0]))
             if parts[0] != layer and parts[0] not in ALLOWED[layer]:
                 yield number, f"{name}: {may}; not {parts[0]}"
+            other = Path(name).parent.as_posix()
+            if part in PARTS and other in PARTS and other != part:
+                used.add((part, other))
+                if other not in PARTS[part]:
+                    yield number, f"{name}: {part} may use {', '.join([part, *PARTS[part]])}; not {other}"
         # "model.hpp" for "nn/model.hpp" would slip past the table.
         elif quote == '"' and ((path.parent / name).exists() or (root / "src" / name).exists()):
             yield number, f"{name}: paths start at src/ and name a layer"
@@ -83,10 +101,10 @@ def problems_of(path, root, used):
 def unused_rules(used):
     """Yields what is allowed above and not among `used`."""
     own = Path(__file__).name
-    for layer, others in ALLOWED.items():
+    for folder, others in [*ALLOWED.items(), *PARTS.items()]:
         for other in others:
-            if (layer, other) not in used:
-                yield own, 1, f"{layer} may use {other}, and no file does: take it off the table"
+            if (folder, other) not in used:
+                yield own, 1, f"{folder} may use {other}, and no file does: take it off the table"
     for pattern, owners in OWNERS.items():
         for layer in owners:
             if (layer, pattern) not in used:
@@ -117,9 +135,10 @@ def check(root):
 
 def self_test():
     """Each of the bad files breaks one rule, in its line 2; the good ones break none. Each rule is missed when it is unused."""
-    layers = list(ALLOWED)
-    for layer, others in ALLOWED.items():
-        assert all(layers.index(other) < layers.index(layer) for other in others), f"{layer} points upwards"
+    for table in (ALLOWED, PARTS):
+        order = list(table)
+        for folder, others in table.items():
+            assert all(order.index(other) < order.index(folder) for other in others), f"{folder} points upwards"
     upwards = [(a, b) for a in ALLOWED for b in ALLOWED if a != b and b not in ALLOWED[a]]
     # The rules in words, so that a slip in the table is seen here.
     for pair in ("math comm", "comm math", "data nn", "nn data", "data comm", "nn comm", "core math", "math nn",
@@ -146,8 +165,11 @@ def self_test():
         ("src/core/a.hpp", "\n// #pragma once\n", "#pragma once"),
         ("src/strange/a.cpp", "\n", "is no layer"),
         ("src/a.cpp", "\n", "is no layer"),
+        ("src/sweep/strange/a.cpp", "\n", "is no part"),
     ]
+    bad += [(f"src/{a}/a.cpp", f'\n#include "{b}/x.hpp"\n', f"{a} may use") for a in PARTS for b in PARTS if b not in [a, *PARTS[a]]]
     good = [(f"src/{a}/a.cpp", f'#include <vector>\n#include "{b}/x.hpp"\n') for a in ALLOWED for b in [a, *ALLOWED[a]]]
+    good += [(f"src/{a}/a.cpp", f'#include "{b}/x.hpp"\n') for a in PARTS for b in [a, *PARTS[a]]]
     good += [
         ("src/core/own.cpp", '// Comment.\n#include "core/own.hpp"\n#include <vector>\n'),
         ("src/core/a.hpp", "// Comment.\n#pragma once\n"),
@@ -169,7 +191,7 @@ def self_test():
             if not right:
                 sys.exit(f"check_layers.py: self-test fails on {name} {text!r}: expected {expected}, found {found}")
 
-    every_rule = {(a, b) for a in ALLOWED for b in ALLOWED[a]} | {(a, b) for b in OWNERS for a in OWNERS[b]}
+    every_rule = {(a, b) for table in (ALLOWED, PARTS) for a in table for b in table[a]} | {(a, b) for b in OWNERS for a in OWNERS[b]}
     assert not list(unused_rules(every_rule))
     for rule in every_rule:
         [(_, _, problem)] = unused_rules(every_rule - {rule})

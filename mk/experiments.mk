@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The experiments: every jobs/experiments/NAME.json is a target `make NAME`, and the study that is made of them.
+# The experiments: every jobs/experiments/NAME.json is a target `make NAME`, and the study that is made of them. A file is
+# named by its question; a symbolic link to it is an older name, and means the same. The folder of results is the file's
+# "name", whichever of them is typed: results made under an older name are found, and none has to move.
 
 LAUNCH ?= local
 SCALE ?= full
@@ -9,6 +11,9 @@ experiments := $(basename $(notdir $(experiment_files)))
 sweep_command.local := run
 sweep_command.slurm := submit
 results_suffix := $(if $(filter full,$(SCALE)),,-$(SCALE))
+# The value of a key of an experiment's file, the first in it.
+experiment_value = $(shell sed -n 's/^ *"$(2)": *"\([^"]*\)".*/\1/p' jobs/experiments/$(1).json | head -n 1)
+results_of = results/$(or $(call experiment_value,$(1),name),$(1))$(results_suffix)
 
 # Under Slurm the job that collects comes after the others by itself.
 .PHONY: $(experiments) scaling experiments study
@@ -16,14 +21,13 @@ $(experiments): %: all
 	@$(if $(sweep_command.$(LAUNCH)),,echo "LAUNCH=$(LAUNCH) is unknown; there are: local slurm" >&2; exit 2)
 	@$(if $(filter local,$(LAUNCH)),PYTHON=$(python) mk/deps.sh --check run analysis)
 	@$(BUILD)/bin/sweep $(sweep_command.$(LAUNCH)) jobs/experiments/$@.json --scale '$(SCALE)' $(if $(SITE),--site '$(SITE)')
-	@$(if $(filter local,$(LAUNCH)),PYTHON=$(python) jobs/collect.sh results/$@$(results_suffix))
-scaling: scaling_strong scaling_weak
+	@$(if $(filter local,$(LAUNCH)),PYTHON=$(python) jobs/collect.sh $(call results_of,$@))
+scaling: strong-scaling weak-scaling
 
 experiments: ## List the experiments; make NAME runs one
 	@echo 'make EXPERIMENT [LAUNCH=local|slurm] [SCALE=full|smoke] [SITE=a site of jobs/sites or a file]'
-	@for name in $(experiments); do sed -n "s/^ *\"title\": \"\(.*\)\",$$/  $$(printf '%-18s' $$name)  \1/p" jobs/experiments/$$name.json; \
-	  done | sort -V
-	@echo '  scaling             scaling_strong, then scaling_weak'
+	@jobs/experiments.sh
+	@echo '  scaling                         strong-scaling, then weak-scaling'
 
 # Under Slurm there is no waiting for it: submit its experiments one by one; when they are complete this makes the document alone.
 study: all ## All experiments of docs/study.md and, from their runs, its tables and figures (hours; SCALE=smoke: minutes)

@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "record/run_file.hpp"
-#include "sweep/until.hpp"
+#include "sweep/spec/until.hpp"
 
 namespace lockstep::sweep {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "sweep/site.hpp"
-#include "sweep/spec.hpp"
+#include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include <fcntl.h>
@@ -19,6 +20,8 @@
 #include "core/json.hpp"
 #include "core/names.hpp"
 #include "record/atomic_file.hpp"
+#include "sweep/site.hpp"
+#include "sweep/spec/json_text.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -67,6 +70,20 @@ void join_points(const SweepFolder& folder, Manifest& manifest, bool extend) {
   manifest.points = std::move(all);
 }
 
+// The name of the results of jobs/experiments/STEM.json, or of its variant when `word` is STEM-VARIANT; ""
+// when there is no such file. A file may be named otherwise than its results are.
+std::string results_of_experiment(const std::string& word) {
+  if (fs::path(word).filename() != word || !has_home()) return "";
+  for (std::size_t end = word.size(); end != std::string::npos && end > 0; end = word.rfind('-', end - 1)) {
+    const std::string stem = word.substr(0, end);
+    std::ifstream file(home() / "jobs" / "experiments" / (stem + ".json"));
+    if (!file) continue;
+    const Json spec = parse_json({std::istreambuf_iterator<char>(file), {}});
+    return spec.is_object() ? spec.value("name", stem) + word.substr(end) : "";
+  }
+  return "";
+}
+
 }  // namespace
 
 SweepFolder find_folder(const std::string& word, const std::string& results) {
@@ -74,14 +91,19 @@ SweepFolder find_folder(const std::string& word, const std::string& results) {
   if (has_manifest(itself)) return itself;
   const SweepFolder named{fs::path(results) / word};
   if (has_manifest(named)) return named;
+  if (const std::string name = results_of_experiment(word); !name.empty()) {
+    const SweepFolder of_experiment{fs::path(results) / name};
+    if (has_manifest(of_experiment)) return of_experiment;
+  }
   std::vector<std::string> known;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(results, ignored))
     if (has_manifest(SweepFolder(entry.path()))) known.push_back(entry.path().filename());
   std::ranges::sort(known);
-  throw ConfigError({"there is no sweep " + word,
-                     "a folder that sweep run or submit has made, or its name in " + results,
-                     known.empty() ? "no sweep in " + results : "sweeps in " + results + ": " + join(known)});
+  throw ConfigError(
+      {"there is no sweep " + word,
+       "a folder that sweep run or submit has made, its name in " + results + ", or an experiment's",
+       known.empty() ? "no sweep in " + results : "sweeps in " + results + ": " + join(known)});
 }
 
 bool has_manifest(const SweepFolder& folder) { return fs::exists(folder.manifest_file()); }

@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 #include "core/json.hpp"
-#include "sweep/point.hpp"
-#include "sweep/spec.hpp"
+#include "sweep/spec/point.hpp"
+#include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 
@@ -47,8 +47,9 @@ class SweepFolder {
   std::filesystem::path root_;
 };
 
-/// The folder that a word of the command line means: itself, or that of the sweep of this name in `results`.
-/// Throws ConfigError when there is no sweep.
+/// The folder that a word of the command line means: itself, or that of the sweep of this name in `results`,
+/// or that of the experiment of this name in jobs/experiments (its variant: NAME-VARIANT). Throws ConfigError
+/// when there is no sweep.
 [[nodiscard]] SweepFolder find_folder(const std::string& word, const std::string& results);
 
 [[nodiscard]] bool has_manifest(const SweepFolder& folder);

@@ -2,6 +2,9 @@
 // Sweeps and their folders.
 #include "sweep/plan.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -11,9 +14,19 @@
 #include "sweep/estimate.hpp"
 
 namespace lockstep::sweep {
+namespace {
+
+// FNV-1a: a seed that is the same everywhere.
+std::uint32_t hash(const std::string& text) {
+  std::uint32_t value = 2166136261U;
+  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 16777619U;
+  return value;
+}
+
+}  // namespace
 
 void PlanOptions::add_to(Arguments& command) {
-  command.option("spec", spec_file, "the sweep's JSON file, e.g. jobs/experiments/table2.json").required();
+  command.option("spec", spec_file, "the sweep's JSON file, e.g. jobs/experiments/first.json").required();
   command.option("--scale", scale, "full, or a variant of the file, e.g. smoke").shows_default();
   command.option("--results", results, "folder of results").shows_default();
   command.flag("--extend", extend, "keep other runs that the folder holds, and add to them");
@@ -77,6 +90,13 @@ std::vector<Point> with_other_repeats(const Plan& plan, const std::vector<Point>
   std::vector<Point> all = points_so_far(plan);
   std::erase_if(all, [&](const Point& point) { return !groups.contains(repeat_group(point)); });
   return all;
+}
+
+std::vector<Point> interleaved(std::vector<Point> points, const std::string& sweep_name) {
+  std::mt19937 random(hash(sweep_name));
+  std::ranges::shuffle(points, random);
+  std::ranges::stable_sort(points, {}, &Point::repeat);
+  return points;
 }
 
 }  // namespace lockstep::sweep

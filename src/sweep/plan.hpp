@@ -48,4 +48,8 @@ struct Plan {
 /// With `until`: also the other repeats so far of these points, which tell when there are enough of them.
 [[nodiscard]] std::vector<Point> with_other_repeats(const Plan& plan, const std::vector<Point>& points);
 
+/// Repeats first, and within one round of repeats in an order that is random but the same for a sweep of this
+/// name: what drifts during a sweep (heat, other users) then does not pose as an effect of what is swept.
+[[nodiscard]] std::vector<Point> interleaved(std::vector<Point> points, const std::string& sweep_name);
+
 }  // namespace lockstep::sweep

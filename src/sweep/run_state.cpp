@@ -15,7 +15,7 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "record/run_file.hpp"
-#include "sweep/until.hpp"
+#include "sweep/spec/until.hpp"
 
 namespace lockstep::sweep {
 namespace {

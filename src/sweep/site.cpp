@@ -4,18 +4,19 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <set>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <sched.h>
 
 #include "core/json.hpp"
 #include "core/names.hpp"
+#include "sweep/spec/duration.hpp"
+#include "sweep/spec/json_text.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -66,17 +67,21 @@ void take(Site& site, const Json& given) {
 
 Json parse(const fs::path& path) {
   std::ifstream file(path);
-  if (!file) throw ConfigError({.what = "cannot read the site file " + path.string()});
-  try {
-    Json json = Json::parse(file, nullptr, true, /*ignore_comments=*/true);
-    if (json.is_object()) return json;
-  } catch (const Json::parse_error& failure) {
-    throw ConfigError({.what = path.string() + " is not JSON", .got = failure.what()});
-  }
-  throw ConfigError({path.string() + " holds no site", "a JSON object: {\"scheduler\": ...}"});
+  if (!file) throw ConfigError({.what = "cannot read the file"});
+  Json json = parse_json({std::istreambuf_iterator<char>(file), {}});
+  if (json.is_object()) return json;
+  throw ConfigError({.what = "it holds no site", .expected = "a JSON object: {\"scheduler\": ...}"});
 }
 
 fs::path this_program() { return fs::canonical("/proc/self/exe"); }
+
+std::optional<fs::path> find_home() {
+  if (const char* given = std::getenv("LOCKSTEP_HOME"); given != nullptr && *given != '\0') return given;
+  for (fs::path folder = this_program().parent_path(); folder.has_relative_path();
+       folder = folder.parent_path())
+    if (fs::exists(folder / "jobs" / "sites")) return folder;
+  return {};
+}
 
 std::string siblings_of(std::size_t cpu) {
   std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
@@ -130,14 +135,13 @@ std::vector<std::string> site_names() {
 }
 
 fs::path home() {
-  if (const char* given = std::getenv("LOCKSTEP_HOME"); given != nullptr && *given != '\0') return given;
-  for (fs::path folder = this_program().parent_path(); folder.has_relative_path();
-       folder = folder.parent_path())
-    if (fs::exists(folder / "jobs" / "sites")) return folder;
+  if (const auto found = find_home()) return *found;
   throw Error({.what = "cannot find Lockstep's folder jobs/sites",
                .got = "nothing of that name above " + this_program().string(),
                .hint = "set LOCKSTEP_HOME to the checkout"});
 }
+
+bool has_home() { return find_home().has_value(); }
 
 fs::path sibling_program(const std::string& name) {
   for (const char* prefix : {"", "lockstep-"}) {  // the second: as installed
@@ -155,36 +159,6 @@ std::size_t usable_cores() {
     for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
       if (CPU_ISSET(cpu, &set)) cores.insert(siblings_of(cpu));
   return std::max<std::size_t>(cores.size(), 1);
-}
-
-double parse_duration(const std::string& key, const std::string& text) {
-  double days = 0.0, value = 0.0;
-  std::string clock = text;
-  const auto fail = [&]() -> double {
-    throw ConfigError({"bad value for " + key, "a time: H:MM:SS, MM:SS or D-HH:MM:SS", text});
-  };
-  const auto number = [&](const std::string& part) {
-    if (part.empty() || part.size() > 6 ||
-        !std::ranges::all_of(part, [](unsigned char c) { return std::isdigit(c); }))
-      return fail();
-    return std::stod(part);
-  };
-  if (const auto dash = clock.find('-'); dash != std::string::npos) {
-    days = number(clock.substr(0, dash));
-    clock = clock.substr(dash + 1);
-  }
-  std::vector<double> parts;
-  std::stringstream stream(clock);
-  for (std::string part; std::getline(stream, part, ':');) parts.push_back(number(part));
-  if (parts.size() < 2 || parts.size() > 3 || clock.ends_with(':')) return fail();
-  for (const double part : parts) value = 60.0 * value + part;
-  value += 86400.0 * days;
-  return value > 0.0 ? value : fail();
-}
-
-std::string duration_text(double seconds) {
-  const auto whole = static_cast<long long>(std::ceil(seconds));
-  return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
 }  // namespace lockstep::sweep

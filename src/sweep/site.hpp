@@ -45,15 +45,13 @@ struct Site {
 /// The folder that holds src, jobs and data: LOCKSTEP_HOME, or else the one that build/ with this program is
 /// in.
 [[nodiscard]] std::filesystem::path home();
+/// Whether there is one: an installed program may stand alone.
+[[nodiscard]] bool has_home();
 
 /// The path of another program of the family, beside this one. Throws Error if it is not there.
 [[nodiscard]] std::filesystem::path sibling_program(const std::string& name);
 
 /// The physical cores that this process may use (hardware threads of a core count once).
 [[nodiscard]] std::size_t usable_cores();
-
-/// Seconds of "H:MM:SS", "MM:SS" or Slurm's "D-HH:MM:SS", and back ("1:02:03"); `key` names it in errors.
-[[nodiscard]] double parse_duration(const std::string& key, const std::string& text);
-[[nodiscard]] std::string duration_text(double seconds);
 
 }  // namespace lockstep::sweep

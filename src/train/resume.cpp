@@ -153,6 +153,17 @@ ResumePoint find_resume_point(const ResolvedConfig& config, const RunSettings& s
   return resume_point_at(newest_usable(path, ranks), record::read_run_file(path));
 }
 
+std::string other_data(const fs::path& run_file, const std::string& dataset_sha256) {
+  const Json before = record::read_run_file(run_file).provenance.value("dataset_sha256", Json());
+  if (!before.is_string() || before == dataset_sha256) return "";
+  return ConfigError(
+             {"the data are others than those that the run " + run_file.string() + " was begun with",
+              "data whose SHA-256 is " + before.get<std::string>(), dataset_sha256,
+              "put them back, or start the run anew under another --run-id; synthetic data may differ "
+              "between versions"})
+      .what();
+}
+
 record::RunRecord reopen_record(const fs::path& run_file, const ResumePoint& resume_point) {
   record::RunRecord record = record::read_run_file(run_file);
   if (record.segments.empty())  // a run file from before there were segments

@@ -26,6 +26,11 @@ namespace lockstep::train {
 [[nodiscard]] ResumePoint find_resume_point(const ResolvedConfig& config, const RunSettings& settings,
                                             std::size_t ranks);
 
+/// What is wrong when the data are not those that the run was begun with, or "": files that were replaced, or
+/// synthetic data of another version. For one rank on behalf of all.
+[[nodiscard]] std::string other_data(const std::filesystem::path& run_file,
+                                     const std::string& dataset_sha256);
+
 /// Opens the record of the run that goes on: takes off what is after the resume_point, and closes the segment
 /// that left it, with what that had trained in vain.
 [[nodiscard]] record::RunRecord reopen_record(const std::filesystem::path& run_file,

@@ -12,6 +12,7 @@
 #include "data/batches.hpp"
 #include "math/gemm_choice.hpp"
 #include "train/model_io.hpp"
+#include "train/resume.hpp"
 #include "train/run_provenance.hpp"
 
 namespace lockstep::train {
@@ -49,8 +50,18 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
     settings_.resume_point.reader.reset();  // a replaced file takes room as long as it is open
   }
   const Json where = provenance();
+  if (goes_on()) check_same_data(where);
   recorder_.open(where);
   recorder_.greet(parts_.model().parameter_count(), checkpointer_.machine());
+}
+
+// Steps on other data would be recorded as of the same training. Collective.
+void Training::check_same_data(const Json& provenance) const {
+  std::string failure;
+  if (ranks_.is_root())
+    failure = other_data(run_file_path(settings_, config_.run, settings_.launch.run_id),
+                         provenance.at("dataset_sha256").get<std::string>());
+  ranks_.agree_on_failure(failure);
 }
 
 void Training::start_algorithm() {

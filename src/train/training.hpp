@@ -31,6 +31,7 @@ class Training {
   void start_algorithm();
   void choose_gemms();
   [[nodiscard]] Json provenance();
+  void check_same_data(const Json& provenance) const;
 
   // Training (training_run.cpp).
   bool step_done(const algorithms::StepReport& step);

@@ -98,6 +98,23 @@ def test_its_interrupted_runs_go_on_to_the_end_of_an_unbroken_one(lockstep, data
         record_property("instead", "0.1.0's last bits are those of another processor: losses are compared, to a tolerance")
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_run_does_not_go_on_with_other_data(lockstep, datasets, ranks):  # noqa: ARG001
+    """As of 0.1.0's synthetic set, whose data of a seed have changed since."""
+    run = interrupted_run(lockstep.folder, {1: "serial", 2: "param_avg"}[ranks], ranks)
+    with h5py.File(run.run_file, "r+") as file:
+        del file["provenance/dataset_sha256"]
+        file["provenance/dataset_sha256"] = "0" * 64
+    before = run.run_file.read_bytes(), run.checkpoint.read_bytes()
+    status, _, err = run.resume()
+    assert status == 2, err
+    assert err.count("the data are others than those that the run") == 1 and "0" * 64 in err
+    assert (run.run_file.read_bytes(), run.checkpoint.read_bytes()) == before
+    with h5py.File(run.run_file, "r+") as file:  # a file that does not tell is taken at its word
+        del file["provenance/dataset_sha256"]
+    assert run.resume()[0] == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sample,ranks", RUNS, ids=[name for name, _ in RUNS])
 def test_they_can_be_interrupted_again(lockstep, datasets, sample, ranks):  # noqa: ARG001

@@ -10,7 +10,9 @@ import pytest
 
 from conftest import BIN, PATIENCE_S, ROOT, SMALL
 
-EXPERIMENTS = sorted((ROOT / "jobs/experiments").glob("*.json"))
+EXPERIMENT_FILES = sorted((ROOT / "jobs/experiments").glob("*.json"))
+EXPERIMENTS = [path for path in EXPERIMENT_FILES if not path.is_symlink()]
+OLDER_NAMES = [path for path in EXPERIMENT_FILES if path.is_symlink()]
 OLD_REPORT = ["table1", "table2", "table3", "table4", "table5", "figure9", "figure10", "figure11", "figure12", "figure13",
               "figure14", "figure15", "figure17"]
 
@@ -25,21 +27,27 @@ def runs_of(*arguments, **options):
     return json.loads(done.stdout)
 
 
+def results_of(path):
+    """The folder in results/ of an experiment's file."""
+    return re.search(r'^  "name": "([^"]+)",$', path.read_text(), re.MULTILINE).group(1)
+
+
 def write(path, sweep):
     path.write_text(sweep if isinstance(sweep, str) else json.dumps(sweep))
     return path
 
 
 def test_every_table_and_figure_of_the_old_report_is_there():
-    names = {path.stem for path in EXPERIMENTS}
-    assert names >= {*OLD_REPORT, "first", "scaling_strong", "scaling_weak"}
+    names = {path.stem for path in EXPERIMENT_FILES}
+    assert names >= {*OLD_REPORT, "first", "strong-scaling", "weak-scaling"}
+    assert {path.stem for path in OLDER_NAMES} >= {*OLD_REPORT}
 
 
 def test_every_table_and_figure_of_the_old_report_has_its_place_in_the_study():
     places = re.findall(r"^<!-- lockstep: .*", (ROOT / "docs/study.md").read_text(), re.MULTILINE)
     shown = {name for place in places for name in re.findall(r"results/(\w+)", place)}
     assert shown >= set(OLD_REPORT)
-    assert shown <= {path.stem for path in EXPERIMENTS}, "make study knows how to make these"
+    assert shown <= {path.stem for path in EXPERIMENT_FILES}, "make study knows how to make these"
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
@@ -48,7 +56,7 @@ def test_experiments_expand(path, scale):
     runs = runs_of(path, "--scale", scale)
     assert runs
     assert len({run["run_id"] for run in runs}) == len(runs)
-    name = path.stem + ("" if scale == "full" else "-smoke")
+    name = results_of(path) + ("" if scale == "full" else "-smoke")
     for run in runs:
         assert run["settings"]["experiment"] == name
         assert run["estimate_s"] > 0
@@ -63,7 +71,7 @@ def test_experiments_expand(path, scale):
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
 def test_experiments_that_speak_of_speed_have_a_serial_base(path):
     runs = runs_of(path)
-    if path.stem in ["table1", "table2", "scaling_strong", "scaling_weak"]:
+    if "speedup" in path.stem or "scaling" in path.stem:
         assert any(run["settings"]["algorithm"] == "serial" for run in runs)
 
 
@@ -71,10 +79,62 @@ def test_make_knows_every_experiment():
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S).stdout
     for path in EXPERIMENTS:
         assert re.search(rf"^ +{path.stem} ", listed, re.MULTILINE), path.stem
+    for path in OLDER_NAMES:  # in brackets behind their experiment
+        assert re.search(rf"^ +{path.resolve().stem} .*\[{path.stem}\]$", listed, re.MULTILINE), path.stem
     for launch, command in [("local", "run"), ("slurm", "submit")]:
-        recipe = subprocess.run(["make", "-n", "table2", f"LAUNCH={launch}", "SCALE=smoke", "SITE=mine"], cwd=ROOT,
-                                capture_output=True, text=True, timeout=PATIENCE_S).stdout
+        recipe = dry_run("table2", f"LAUNCH={launch}", "SCALE=smoke", "SITE=mine")
         assert f"sweep {command} jobs/experiments/table2.json --scale 'smoke' --site 'mine'" in recipe
+
+
+def dry_run(*words):
+    """What make would do, without the building."""
+    done = subprocess.run(["make", "-n", "-o", "all", *words], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_older_names_of_experiments_are_their_folders_of_results():
+    """So that what was made under them is found, and gone on with, under any name."""
+    for path in OLDER_NAMES:
+        assert path.resolve() in EXPERIMENTS and path.stem == results_of(path), path.stem
+
+
+@pytest.mark.parametrize("launch", ["local", "slurm"])
+def test_make_does_the_same_by_an_older_name(launch):
+    older = [path.stem for path in OLDER_NAMES]
+    newer = [path.resolve().stem for path in OLDER_NAMES]
+    expected = dry_run(*older, f"LAUNCH={launch}", "SCALE=smoke")
+    for path in OLDER_NAMES:  # as it was before there were other names
+        assert f"jobs/experiments/{path.stem}.json --scale 'smoke'" in expected
+        assert launch == "slurm" or f"jobs/collect.sh results/{path.stem}-smoke\n" in expected
+    by_question = dry_run(*newer, f"LAUNCH={launch}", "SCALE=smoke")
+    for path in OLDER_NAMES:
+        by_question = by_question.replace(f"experiments/{path.resolve().stem}.json", f"experiments/{path.stem}.json")
+    assert by_question == expected
+
+
+def test_make_scaling_is_both_kinds_of_scaling():
+    assert dry_run("scaling") == dry_run("strong-scaling", "weak-scaling")
+
+
+def test_a_sweep_is_found_by_any_name_of_its_experiment(lockstep):
+    """By the folder, by the older name, which is the same, and by the question; a variant of it, too."""
+    results = lockstep.folder
+    for scale, folder in [("full", "scaling_strong"), ("smoke", "scaling_strong-smoke")]:
+        runs = runs_of(ROOT / "jobs/experiments/strong-scaling.json", "--scale", scale)
+        manifest = {"name": folder, "title": "", "scale": scale, "spec_file": "x.json",
+                    "spec": {"name": "scaling_strong", "fixed": {"algorithm": "serial"}, "variants": {"smoke": {}}},
+                    "points": [{key: run[key] for key in ("run_id", "ranks", "nodes", "repeat", "settings", "estimate_s")} for run in runs]}
+        (results / folder / "sweep").mkdir(parents=True)
+        (results / folder / "sweep/sweep.json").write_text(json.dumps(manifest))
+        suffix = folder.removeprefix("scaling_strong")
+        for word in (results / folder, folder, "strong-scaling" + suffix):
+            done = lockstep.run("status", word, "--results", results, program="sweep", ranks=None)
+            assert done.status == 0, done.err
+            assert done.out.startswith(f"{folder}: {len(runs)} runs: {len(runs)} missing")
+    for word in ("weak-scaling", "strong-scaling-none", "none", "../strong-scaling"):
+        done = lockstep.run("status", word, "--results", results, program="sweep", ranks=None)
+        assert done.status == 2 and "scaling_strong, scaling_strong-smoke" in done.err and "experiment's" in done.err
 
 
 def test_ten_thousand_runs(tmp_path):

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
-#include "sweep/spec.hpp"
+#include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 namespace {

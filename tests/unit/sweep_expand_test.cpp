@@ -8,9 +8,9 @@
 
 #include "core/json.hpp"
 #include "core/sha256.hpp"
-#include "sweep/resolver.hpp"
-#include "sweep/run_id.hpp"
-#include "sweep/spec.hpp"
+#include "sweep/spec/resolver.hpp"
+#include "sweep/spec/run_id.hpp"
+#include "sweep/spec/spec.hpp"
 #include "train/run_config.hpp"
 
 namespace lockstep::sweep {

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "sweep/job.hpp"
+#include "sweep/local/launch.hpp"
 
 namespace lockstep::sweep {
 namespace {

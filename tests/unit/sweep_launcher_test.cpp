@@ -7,7 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/names.hpp"
-#include "sweep/launcher.hpp"
+#include "sweep/local/launcher.hpp"
 
 namespace lockstep::sweep {
 namespace {

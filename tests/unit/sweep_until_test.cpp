@@ -11,7 +11,7 @@
 #include "core/error.hpp"
 #include "record/run_file.hpp"
 #include "sweep/estimate.hpp"
-#include "sweep/until.hpp"
+#include "sweep/spec/until.hpp"
 
 namespace lockstep::sweep {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "core/error.hpp"
 #include "sweep/command.hpp"
-#include "sweep/view.hpp"
+#include "sweep/commands/view.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -45,7 +45,7 @@ int cancel(const Options& options) {
 
 std::function<int()> set_up_cancel(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.option("sweep", options->sweep, "the sweep's folder, or its name").required();
+  command.option("sweep", options->sweep, "the sweep's folder, its name, or an experiment's").required();
   command.option("--results", options->results, "folder of results, for a name").shows_default();
   return [options] { return cancel(*options); };
 }

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include "sweep/command.hpp"
+#include "sweep/commands/expand_report.hpp"
 #include "sweep/estimate.hpp"
-#include "sweep/expand_report.hpp"
 #include "sweep/site.hpp"
 
 namespace lockstep::sweep {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // sweep launch: one program on ranks, here or in the allocation of a batch job.
+#include "sweep/local/launch.hpp"
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,8 +10,7 @@
 
 #include "core/error.hpp"
 #include "sweep/command.hpp"
-#include "sweep/job.hpp"
-#include "sweep/launcher.hpp"
+#include "sweep/local/launcher.hpp"
 
 namespace lockstep::sweep {
 namespace {

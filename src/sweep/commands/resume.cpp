@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 
 #include "sweep/command.hpp"
-#include "sweep/local.hpp"
-#include "sweep/submission.hpp"
-#include "sweep/view.hpp"
+#include "sweep/commands/view.hpp"
+#include "sweep/local/local.hpp"
+#include "sweep/slurm/submission.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -48,7 +48,7 @@ int resume(const Options& options) {
 
 std::function<int()> set_up_resume(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.option("sweep", options->sweep, "the sweep's folder, or its name").required();
+  command.option("sweep", options->sweep, "the sweep's folder, its name, or an experiment's").required();
   command.option("--results", options->results, "folder of results, for a name").shows_default();
   command.option("--site", options->site, "another site than before");
   command.option("--mode", options->mode, "packed or spread, other than before").one_of({"packed", "spread"});

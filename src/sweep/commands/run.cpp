@@ -8,7 +8,7 @@
 
 #include "core/error.hpp"
 #include "sweep/command.hpp"
-#include "sweep/local.hpp"
+#include "sweep/local/local.hpp"
 #include "sweep/plan.hpp"
 
 namespace lockstep::sweep {

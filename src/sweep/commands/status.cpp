@@ -10,7 +10,7 @@
 
 #include "record/progress.hpp"
 #include "sweep/command.hpp"
-#include "sweep/view.hpp"
+#include "sweep/commands/view.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -48,7 +48,7 @@ int status(const Options& options) {
 
 std::function<int()> set_up_status(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.option("sweep", options->sweep, "the sweep's folder, or its name").required();
+  command.option("sweep", options->sweep, "the sweep's folder, its name, or an experiment's").required();
   command.option("--results", options->results, "folder of results, for a name").shows_default();
   command.flag("--all", options->all, "also the runs that are complete, waiting or missing");
   command.flag("--watch", options->watch, "again every two seconds, until nothing is under way");

@@ -11,8 +11,8 @@
 
 #include "core/error.hpp"
 #include "sweep/command.hpp"
-#include "sweep/submission.hpp"
-#include "sweep/view.hpp"
+#include "sweep/commands/view.hpp"
+#include "sweep/slurm/submission.hpp"
 
 namespace lockstep::sweep {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "core/error.hpp"
 #include "sweep/command.hpp"
-#include "sweep/executor.hpp"
+#include "sweep/local/executor.hpp"
 #include "sweep/plan.hpp"
 
 namespace lockstep::sweep {

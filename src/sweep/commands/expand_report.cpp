@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A sweep's runs, to look at and for machines.
+#include "sweep/commands/expand_report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "core/json.hpp"
+#include "core/names.hpp"
+#include "sweep/commands/text_table.hpp"
+#include "sweep/spec/duration.hpp"
+#include "sweep/spec/settings.hpp"
+
+namespace lockstep::sweep {
+namespace {
+
+constexpr std::array<std::string_view, 3> source_names = {"work", "measured", "given"};
+
+// What a reader wants to know first, in this order; other keys follow in the file's.
+constexpr std::array<std::string_view, 5> first_keys = {"algorithm", "dataset", "model", "ranks", "nodes"};
+
+// Runs that differ in the seed alone.
+struct Row {
+  const Point* first = nullptr;
+  std::size_t runs = 0, complete = 0;
+};
+
+std::string readable(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.is_object() ? "(described)" : value.dump();
+}
+
+std::string plural(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+class Report {
+ public:
+  Report(const Spec& spec, const Expansion& expansion, const Outlook& outlook)
+      : spec_(spec), expansion_(expansion), outlook_(outlook) {
+    std::unordered_map<std::string, std::size_t> places;
+    for (const Point& point : expansion.points) {
+      const auto [at, is_new] = places.emplace(repeat_group(point), rows_.size());
+      if (is_new) rows_.push_back({.first = &point});
+      Row& row = rows_[at->second];
+      ++row.runs;
+      row.complete += outlook.complete.contains(point.run_id) ? 1 : 0;
+    }
+    sort_keys();
+  }
+
+  std::string text(const std::filesystem::path& folder, std::size_t limit) {
+    std::string out = spec_.name + (spec_.title.empty() ? "" : ": " + spec_.title) + "\n";
+    out += wrapped("fixed", fixed_values());
+    out += wrapped("seeds", seeds());
+    if (!varying_.empty()) out += "\n" + table(limit);
+    out += "\n" + totals(folder);
+    const std::size_t most_ranks =
+        std::ranges::max(rows_, {}, [](const Row& row) { return row.first->ranks; }).first->ranks;
+    if (outlook_.cores != 0 && most_ranks > outlook_.cores)
+      out += wrapped("note",
+                     {fmt::format("up to {} ranks share the {} here: their times tell nothing of scaling",
+                                  most_ranks, plural(outlook_.cores, "core"))});
+    for (const std::string& note : expansion_.notes) out += wrapped("note", {note});
+    return out;
+  }
+
+ private:
+  static std::string value_of(const Point& point, const std::string& key) {
+    if (key == "ranks") return std::to_string(point.ranks);
+    if (key == "nodes") return point.nodes == 0 ? "-" : std::to_string(point.nodes);
+    const auto at = point.settings.find(key);
+    return at == point.settings.end() ? "-" : readable(*at);
+  }
+
+  // Divides the keys into those that vary and those that do not.
+  void sort_keys() {
+    std::vector<std::string> keys(first_keys.begin(), first_keys.end());
+    std::set<std::string> known(keys.begin(), keys.end());
+    for (const Row& row : rows_)
+      for (const auto& [key, value] : row.first->settings.items())
+        if (key != "seed" && key != "experiment" && known.insert(key).second) keys.push_back(key);
+    for (const std::string& key : keys) {
+      const std::string value = value_of(*rows_[0].first, key);
+      const bool varies =
+          std::ranges::any_of(rows_, [&](const Row& row) { return value_of(*row.first, key) != value; });
+      if (varies)
+        varying_.push_back(key);
+      else if (value != "-")
+        fixed_.push_back(key);
+    }
+  }
+
+  std::vector<std::string> fixed_values() const {
+    std::vector<std::string> values;
+    for (const std::string& key : fixed_) values.push_back(key + " " + value_of(*rows_[0].first, key));
+    return values;
+  }
+
+  std::vector<std::string> seeds() const {
+    std::vector<std::string> values;
+    constexpr std::size_t most = 12;
+    for (std::size_t i = 0; i < std::min(most, spec_.seeds.size()); ++i)
+      values.push_back(std::to_string(spec_.seeds[i]));
+    if (spec_.seeds.size() > most) values.push_back(fmt::format("... ({} in all)", spec_.seeds.size()));
+    if (!spec_.until.metric.empty())
+      values.push_back(fmt::format("and more, up to {}, until {} is known to {:g}%", spec_.until.at_most,
+                                   spec_.until.metric, 100.0 * spec_.until.ci));
+    return values;
+  }
+
+  std::string table(std::size_t limit) const {
+    TextTable table;
+    std::vector<std::string> head = varying_;
+    const bool any_complete = !outlook_.complete.empty();
+    head.emplace_back("runs");
+    if (any_complete) head.emplace_back("complete");
+    head.insert(head.end(), {"time each", ""});
+    table.add(head);
+    const std::size_t shown = limit == 0 ? rows_.size() : std::min(limit, rows_.size());
+    for (const Row& row : std::span(rows_).first(shown)) {
+      std::vector<std::string> cells;
+      for (const std::string& key : varying_) cells.push_back(value_of(*row.first, key));
+      cells.push_back(std::to_string(row.runs));
+      if (any_complete) cells.push_back(row.complete == 0 ? "-" : std::to_string(row.complete));
+      cells.push_back(readable_time(row.first->estimate_s));
+      cells.emplace_back(row.first->estimate_source == EstimateSource::measured ? "measured" : "");
+      table.add(cells);
+    }
+    std::string text = table.text();
+    if (shown < rows_.size())
+      text += fmt::format("... and {} more lines (--limit 0 shows all)\n", rows_.size() - shown);
+    return text;
+  }
+
+  using Shapes = std::set<std::pair<std::size_t, std::size_t>>;  // ranks and nodes
+
+  static std::string shape_names(const Shapes& shapes) {
+    std::vector<std::string> names;
+    for (const auto& [ranks, nodes] : shapes)
+      names.push_back(nodes == 0 ? std::to_string(ranks)
+                                 : fmt::format("{} on {}", ranks, plural(nodes, "node")));
+    const std::size_t all = names.size();
+    constexpr std::size_t most = 8;
+    if (all > most) names.resize(most);
+    return "ranks " + join(names) + (all > most ? ", ..." : "");
+  }
+
+  std::string totals(const std::filesystem::path& folder) const {
+    double all_s = 0.0;
+    double core_s = 0.0;
+    double open_s = 0.0;
+    Shapes shapes;
+    std::array<std::size_t, source_names.size()> sources{};
+    const Point* longest = &expansion_.points[0];
+    for (const Point& point : expansion_.points) {
+      all_s += point.estimate_s;
+      core_s += point.estimate_s * static_cast<double>(outlook_.cores_of(point));
+      if (!outlook_.complete.contains(point.run_id)) open_s += point.estimate_s;
+      shapes.emplace(point.ranks, point.nodes);
+      ++sources[static_cast<std::size_t>(point.estimate_source)];
+      if (point.estimate_s > longest->estimate_s) longest = &point;
+    }
+    const std::size_t runs = expansion_.points.size();
+    std::vector<std::string> origin;
+    if (const auto n = sources[0])
+      origin.push_back(
+          fmt::format("{} from their matrix products at {:g} GFLOP/s a core", n, outlook_.rate_gflops));
+    if (const auto n = sources[1]) origin.push_back(fmt::format("{} from complete runs", n));
+    if (const auto n = sources[2]) origin.push_back(fmt::format("{} given as \"time\"", n));
+
+    const std::size_t repeats = runs / rows_.size();
+    std::string out =
+        wrapped("runs", {fmt::format("{}: {}{} on {} ({})", runs, plural(rows_.size(), "setting"),
+                                     repeats > 1 ? fmt::format(" x {} seeds", repeats) : "",
+                                     plural(shapes.size(), "shape"), shape_names(shapes))});
+    out += wrapped("time", {fmt::format("{} one after another", readable_time(all_s)),
+                            core_s < 3600.0 ? fmt::format("{:.2g} core-minutes", core_s / 60.0)
+                                            : fmt::format("{:.1f} core-hours", core_s / 3600.0),
+                            fmt::format("longest run {}", readable_time(longest->estimate_s))});
+    out += wrapped("estimates", origin);
+    const std::size_t done = outlook_.complete.size();
+    out += wrapped("complete", {done == 0      ? fmt::format("none yet in {}", folder.string())
+                                : done == runs ? fmt::format("all in {}", folder.string())
+                                               : fmt::format("{} of {} in {}; {} to go", done, runs,
+                                                             folder.string(), readable_time(open_s))});
+    return out;
+  }
+
+  const Spec& spec_;
+  const Expansion& expansion_;
+  const Outlook& outlook_;
+  std::vector<Row> rows_;
+  std::vector<std::string> varying_, fixed_;
+};
+
+}  // namespace
+
+std::string expand_report(const Spec& spec, const Expansion& expansion, const Outlook& outlook,
+                          const std::filesystem::path& folder, std::size_t limit) {
+  return Report(spec, expansion, outlook).text(folder, limit);
+}
+
+Json expand_json(const Expansion& expansion, const Outlook& outlook) {
+  Json runs = Json::array();
+  for (const Point& point : expansion.points)
+    runs.push_back({{"run_id", point.run_id},
+                    {"ranks", point.ranks},
+                    {"nodes", point.nodes},
+                    {"repeat", point.repeat},
+                    {"settings", point.settings},
+                    {"estimate_s", point.estimate_s},
+                    {"estimate_source", source_names[static_cast<std::size_t>(point.estimate_source)]},
+                    {"complete", outlook.complete.contains(point.run_id)}});
+  return runs;
+}
+
+}  // namespace lockstep::sweep

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From the file to a Spec.
+#include "sweep/spec/spec.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/json.hpp"
+#include "core/names.hpp"
+#include "sweep/spec/duration.hpp"
+#include "sweep/spec/json_text.hpp"
+#include "sweep/spec/settings.hpp"
+#include "sweep/spec/spec_sections.hpp"
+#include "sweep/spec/sweep_name.hpp"
+#include "sweep/spec/until.hpp"
+
+namespace lockstep::sweep {
+namespace {
+
+/// Fills a Spec from a file that is merged with its variant already.
+class SpecReader {
+ public:
+  explicit SpecReader(const Json& merged) : merged_(merged) {}
+
+  Spec read() {
+    read_fixed();
+    read_matrix();
+    read_zip();
+    spec_.include = read_objects("include");
+    spec_.exclude = read_objects("exclude");
+    read_repeats();
+    read_scaling();
+    read_until();
+    if (merged_.contains("time"))
+      spec_.time_s = parse_duration("time", merged_.at("time").get<std::string>());
+    if (spec_.fixed.empty() && spec_.axes.empty() && spec_.include.empty())
+      throw ConfigError({.what = "the sweep has no runs",
+                         .expected = "settings in fixed, matrix, zip or include",
+                         .hint = R"("matrix": {"ranks": [1, 2, 4]} makes three)"});
+    return std::move(spec_);
+  }
+
+ private:
+  void claim(const std::string& key, const std::string& where) {
+    const auto [at, is_new] = places_.emplace(key, where);
+    if (!is_new)
+      throw ConfigError({.what = key + " is given twice",
+                         .expected = "a setting in one place of fixed, matrix and zip",
+                         .got = "in " + at->second + " and in " + where,
+                         .hint = "runs with another value of it can be put in include"});
+  }
+
+  // The values of a list, checked; `where` names its section.
+  std::vector<Json> read_list(const std::string& where, const std::string& key, const Json& list) {
+    if (!list.is_array())
+      throw ConfigError({"bad value for " + key + " in " + where, "a list of values", list.dump(),
+                         "one value goes in fixed, or in brackets: [" + list.dump() + "]"});
+    if (list.empty())
+      throw ConfigError({"empty list for " + key + " in " + where, "at least one value", "[]"});
+    std::vector<Json> values;
+    for (const Json& value : list) values.push_back(settings_.check(where, key, value));
+    return values;
+  }
+
+  void read_fixed() {
+    if (!merged_.contains("fixed")) return;
+    for (const auto& [key, value] : merged_.at("fixed").items()) {
+      if (value.is_array())
+        throw ConfigError({"bad value for " + key + " in fixed", "one value", value.dump(),
+                           "lists of values go in matrix"});
+      spec_.fixed[key] = settings_.check("fixed", key, value);
+      claim(key, "fixed");
+    }
+  }
+
+  void read_matrix() {
+    if (!merged_.contains("matrix")) return;
+    if (merged_.at("matrix").empty())
+      throw ConfigError({"matrix is empty", "at least one setting with a list of values", "{}"});
+    for (const auto& [key, list] : merged_.at("matrix").items()) {
+      Axis axis{.keys = {key}, .values = {}};
+      for (const Json& value : read_list("matrix", key, list)) axis.values.push_back({value});
+      claim(key, "matrix");
+      spec_.axes.push_back(std::move(axis));
+    }
+  }
+
+  void read_zip() {
+    if (!merged_.contains("zip")) return;
+    for (const Json& group : merged_.at("zip")) {
+      if (!group.is_object() || group.empty())
+        throw ConfigError({"bad group in zip", "an object {setting: [value, ...], ...}", group.dump()});
+      Axis axis;
+      for (const auto& [key, list] : group.items()) {
+        const std::vector<Json> values = read_list("zip", key, list);
+        if (axis.keys.empty()) axis.values.resize(values.size());
+        if (values.size() != axis.values.size())
+          throw ConfigError(
+              {"lists of different lengths in zip",
+               fmt::format("{} values for {}, as {} has", axis.values.size(), key, axis.keys[0]),
+               fmt::format("{} values: {}", values.size(), list.dump()),
+               "settings of a group advance together; the product of all goes in matrix"});
+        for (std::size_t i = 0; i < values.size(); ++i) axis.values[i].push_back(values[i]);
+        axis.keys.push_back(key);
+        claim(key, "zip");
+      }
+      spec_.axes.push_back(std::move(axis));
+    }
+  }
+
+  // include and exclude: objects whose values may be lists; kept with lists everywhere.
+  std::vector<Json> read_objects(const std::string& section) {
+    std::vector<Json> objects;
+    if (!merged_.contains(section)) return objects;
+    for (const Json& given : merged_.at(section)) {
+      if (!given.is_object() || given.empty())
+        throw ConfigError(
+            {"bad entry in " + section, "an object {setting: value or list, ...}", given.dump()});
+      Json object = Json::object();
+      for (const auto& [key, value] : given.items())
+        object[key] = read_list(section, key, value.is_array() ? value : Json::array({value}));
+      objects.push_back(std::move(object));
+    }
+    return objects;
+  }
+
+  void read_repeats() {
+    if (merged_.contains("seeds") && merged_.contains("repeats"))
+      throw ConfigError({"seeds and repeats are both given", "one of them", "",
+                         R"("repeats": 3 is short for "seeds": [1, 2, 3])"});
+    if (merged_.contains("seeds")) {
+      std::uint32_t seed = 0;
+      Field field("seeds", &seed, "");
+      for (const Json& value : merged_.at("seeds")) {
+        field.set(value);
+        if (std::ranges::find(spec_.seeds, seed) != spec_.seeds.end())
+          throw ConfigError({"a seed is given twice", "different seeds", merged_.at("seeds").dump()});
+        spec_.seeds.push_back(seed);
+      }
+      if (spec_.seeds.empty()) throw ConfigError({"seeds is empty", "at least one seed", "[]"});
+    } else {
+      // With until there is no interval before there are enough values for one.
+      spec_.repeats = merged_.contains("until") ? fewest_for_interval : 1;
+      Field field("repeats", &spec_.repeats, "");
+      field.at_least(1).at_most(10000);
+      if (merged_.contains("repeats")) field.set(merged_.at("repeats"));
+      for (std::size_t i = 1; i <= spec_.repeats; ++i) spec_.seeds.push_back(static_cast<std::uint32_t>(i));
+    }
+    spec_.repeats = spec_.seeds.size();
+  }
+
+  void read_scaling() {
+    std::string scaling = "strong";
+    std::string rate = "none";
+    Fields fields;
+    fields.add("scaling", &scaling, "").one_of({"strong", "weak"});
+    fields.add("learning_rate_scaling", &rate, "").one_of({"none", "linear"});
+    for (Field& field : fields.all())
+      if (merged_.contains(field.key())) field.set(merged_.at(field.key()));
+    spec_.weak = scaling == "weak";
+    spec_.linear_learning_rate = rate == "linear";
+    if (spec_.linear_learning_rate && !spec_.weak)
+      throw ConfigError({"learning_rate_scaling linear without scaling weak", R"("scaling": "weak")", scaling,
+                         "only there the global batch grows with the ranks"});
+  }
+
+  void read_until() {
+    if (!merged_.contains("until")) return;
+    Until& until = spec_.until;
+    Fields fields;
+    fields.add("metric", &until.metric, "").one_of(names_of(metrics()));
+    fields.add("ci", &until.ci, "").above(0).below(1);
+    fields.add("at_most", &until.at_most, "")
+        .at_least(static_cast<double>(fewest_for_interval))
+        .at_most(10000);
+    for (const auto& [key, value] : merged_.at("until").items()) {
+      if (fields.find(key) == nullptr) throw unknown_name("key in until", key, fields.keys());
+      fields.find(key)->set(value);
+    }
+    if (until.metric.empty())
+      throw ConfigError(
+          {.what = "until without a metric", .expected = "one of " + join(names_of(metrics()))});
+    if (until.at_most < spec_.repeats)
+      throw ConfigError({"until stops before it begins", fmt::format("at_most of at least {}", spec_.repeats),
+                         fmt::format("{}", until.at_most), "repeats and seeds count from the start"});
+  }
+
+  const Json& merged_;
+  SettingsTable settings_;
+  Spec spec_;
+  std::map<std::string, std::string> places_;
+};
+
+Spec spec_of(const Json& file, const std::filesystem::path& path, const std::string& scale) {
+  const Json merged = merge_variant(file, scale);
+  Spec spec = SpecReader(merged).read();
+  spec.path = path;
+  spec.name = file.value("name", path.stem().string());
+  check_folder_name("sweep", spec.name);
+  spec.scale = scale;
+  if (scale != "full") spec.name += "-" + scale;
+  spec.title = merged.value("title", "");
+  const bool own_excludes = scale != "full" && file.at("variants").at(scale).contains("exclude");
+  spec.excludes_of_file = scale == "full" || own_excludes ? 0 : spec.exclude.size();
+  spec.text = file;
+  return spec;
+}
+
+// The variants that were not asked for are read too: a mistake in one is told today.
+Spec read_all_scales(const Json& file, const std::filesystem::path& path, const std::string& scale) {
+  check_sections(file);
+  Spec wanted = spec_of(file, path, scale);
+  for (const std::string& other : scales_of_file(file)) {
+    if (other == scale) continue;
+    try {
+      (void)spec_of(file, path, other);
+    } catch (const ConfigError& error) {
+      throw ConfigError({.what = "variant " + other + ": " + error.what()});
+    }
+  }
+  return wanted;
+}
+
+}  // namespace
+
+Spec parse_spec(const std::string& text, const std::filesystem::path& path, const std::string& scale) {
+  try {
+    return read_all_scales(parse_json(text), path, scale);
+  } catch (const ConfigError& error) {
+    throw ConfigError({.what = path.string() + ": " + error.what()});
+  }
+}
+
+Spec read_spec(const std::filesystem::path& path, const std::string& scale) {
+  std::ifstream file(path);
+  if (!file || std::filesystem::is_directory(path))
+    throw ConfigError({.what = "cannot read the sweep's file " + path.string(),
+                       .hint = "those that come along are in jobs/experiments/"});
+  return parse_spec({std::istreambuf_iterator<char>(file), {}}, path, scale);
+}
+
+std::vector<std::string> scales_of(const Spec& spec) { return scales_of_file(spec.text); }
+
+}  // namespace lockstep::sweep

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Top level of a sweep's file, and the merging of variants.
+#include "sweep/spec/spec_sections.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "core/json.hpp"
+#include "core/names.hpp"
+#include "sweep/spec/settings.hpp"
+#include "sweep/spec/sweep_name.hpp"
+
+namespace lockstep::sweep {
+namespace {
+
+struct Section {
+  std::string_view name;
+  std::string_view expected;
+  bool (*accepts)(const Json& value);
+};
+
+bool is_object(const Json& value) { return value.is_object(); }
+bool is_array(const Json& value) { return value.is_array(); }
+bool is_string(const Json& value) { return value.is_string(); }
+bool is_whole(const Json& value) { return value.is_number_integer(); }
+
+constexpr std::array table = {
+    Section{"name", "a text", is_string},
+    Section{"title", "a text", is_string},
+    Section{"fixed", "an object {setting: value, ...}", is_object},
+    Section{"matrix", "an object {setting: [value, ...], ...}", is_object},
+    Section{"zip", "a list of objects [{setting: [value, ...], ...}, ...]", is_array},
+    Section{"include", "a list of objects [{setting: value or list, ...}, ...]", is_array},
+    Section{"exclude", "a list of objects [{setting: value or list, ...}, ...]", is_array},
+    Section{"seeds", "a list of whole numbers", is_array},
+    Section{"repeats", "a whole number", is_whole},
+    Section{"scaling", "\"strong\" or \"weak\"", is_string},
+    Section{"learning_rate_scaling", "\"none\" or \"linear\"", is_string},
+    Section{"until", R"(an object {"metric": name, "ci": number, "at_most": number})", is_object},
+    Section{"time", "a text H:MM:SS", is_string},
+    Section{"variants", "an object {name: {section: ...}, ...}", is_object},
+};
+
+constexpr std::span<const Section> sections = table;
+
+// By value: keep it while looping over its items().
+Json variants_of(const Json& file) { return file.value("variants", Json::object()); }
+
+// A setting that stands at the top level is a frequent slip.
+ConfigError unknown_section(const std::string& key, const std::string& where) {
+  if (SettingsTable().knows(key))
+    return ConfigError({.what = "the setting '" + key + "' stands at the top level" + where,
+                        .hint = "put it in fixed, or its list in matrix"});
+  return unknown_name("key" + where, key, names_of(sections));
+}
+
+void check_level(const Json& level, const std::string& where, bool is_variant) {
+  for (const auto& [key, value] : level.items()) {
+    const auto row = std::ranges::find(sections, std::string_view(key), &Section::name);
+    if (row == sections.end()) throw unknown_section(key, where);
+    if (is_variant && (key == "name" || key == "variants"))
+      throw ConfigError({"a variant cannot change " + key + where, "sections other than name and variants",
+                         key, "its runs go to the folder NAME-VARIANT"});
+    if (is_variant && value.is_null()) continue;
+    if (!row->accepts(value))
+      throw ConfigError({"bad value for " + key + where, std::string(row->expected), value.dump()});
+  }
+}
+
+// Takes the key away from the sections that are named.
+void remove_setting(Json& file, const std::string& key, bool from_include) {
+  for (const char* section : {"fixed", "matrix"})
+    if (file.contains(section)) file[section].erase(key);
+  for (const char* section : {"zip", "include"}) {
+    if (!file.contains(section) || (section == std::string_view("include") && !from_include)) continue;
+    for (Json& group : file[section])
+      if (group.is_object()) group.erase(key);
+  }
+  if (!file.contains("zip")) return;
+  Json groups = Json::array();  // without those that have become empty
+  for (const Json& group : file["zip"])
+    if (!group.is_object() || !group.empty()) groups.push_back(group);
+  file["zip"] = groups;
+}
+
+void merge_settings(Json& merged, const std::string& section, const Json& values) {
+  for (const auto& [key, value] : values.items())
+    if (!value.is_null()) merged[section][key] = value;
+}
+
+}  // namespace
+
+void check_sections(const Json& file) {
+  if (!file.is_object())
+    throw ConfigError({"not a sweep", R"(an object {"name": ..., "matrix": {...}, ...})", file.dump()});
+  check_level(file, "", false);
+  const Json variants = variants_of(file);
+  for (const auto& [name, variant] : variants.items()) {
+    const std::string where = " in variant " + name;
+    check_folder_name("variant", name);
+    if (name == "full")
+      throw ConfigError({.what = "a variant is called full", .hint = "full is the file as it is"});
+    if (!variant.is_object())
+      throw ConfigError({"bad value for variant " + name, "an object {section: ...}", variant.dump()});
+    check_level(variant, where, true);
+  }
+}
+
+std::vector<std::string> scales_of_file(const Json& file) {
+  std::vector<std::string> scales = {"full"};
+  const Json variants = variants_of(file);
+  for (const auto& [name, variant] : variants.items()) scales.push_back(name);
+  return scales;
+}
+
+Json merge_variant(const Json& file, const std::string& scale) {
+  Json merged = file;
+  merged.erase("variants");
+  const std::vector<std::string> scales = scales_of_file(file);
+  if (std::ranges::find(scales, scale) == scales.end()) throw unknown_name("scale", scale, scales);
+  if (scale == "full") return merged;
+  const Json& variant = file.at("variants").at(scale);
+
+  // First everything that the variant speaks of goes, then its own is put in: a key that the variant itself
+  // gives twice is then still there twice, to be told.
+  const Json none = Json::object();
+  const auto own = [&](const char* section) -> const Json& {
+    return variant.contains(section) && variant.at(section).is_object() ? variant.at(section) : none;
+  };
+  for (const auto& [section, value] : variant.items()) {
+    const bool by_key = section == "fixed" || section == "matrix";
+    if (!by_key || value.is_null()) merged.erase(section);
+    if (section == "seeds" || section == "repeats") {
+      merged.erase("seeds");
+      merged.erase("repeats");
+    }
+  }
+  for (const auto& [key, value] : own("fixed").items()) remove_setting(merged, key, !value.is_null());
+  // A key of the file's matrix keeps its place there, and so the runs their order.
+  for (const auto& [key, value] : own("matrix").items()) {
+    const bool in_place = merged.value("matrix", none).contains(key) && !value.is_null();
+    if (in_place) merged["matrix"][key] = value;
+    if (!in_place) remove_setting(merged, key, false);
+  }
+  if (variant.contains("zip") && variant.at("zip").is_array())
+    for (const Json& group : variant.at("zip"))
+      for (const auto& [key, value] : group.items()) remove_setting(merged, key, false);
+  for (const auto& [section, value] : variant.items())
+    if (section != "fixed" && section != "matrix" && !value.is_null()) merged[section] = value;
+  merge_settings(merged, "fixed", own("fixed"));
+  merge_settings(merged, "matrix", own("matrix"));
+  return merged;
+}
+
+}  // namespace lockstep::sweep
