@@ -35,8 +35,6 @@ class Model {
 
   [[nodiscard]] std::size_t parameter_count() const { return graph_.parameter_count(); }
   [[nodiscard]] std::size_t state_count() const { return graph_.state_count(); }
-  /// One a layer that has parameters.
-  [[nodiscard]] std::vector<ParameterBlock> parameter_blocks() const;
   /// True if what a sample contributes in training depends on the other samples of its batch.
   [[nodiscard]] bool depends_on_batch() const;
 
