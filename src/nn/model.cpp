@@ -25,13 +25,6 @@ void for_pieces(const Node& node, std::size_t piece_floats, Visit visit) {
 
 Model::Model(const Json& description, const ModelSetup& setup) : graph_(build_graph(description, setup)) {}
 
-std::vector<ParameterBlock> Model::parameter_blocks() const {
-  std::vector<ParameterBlock> blocks;
-  for (const Node& node : graph_.nodes())
-    if (node.parameters.count > 0) blocks.push_back(node.parameters);
-  return blocks;
-}
-
 std::vector<ModelTensorPlace> Model::tensors() const {
   std::vector<ModelTensorPlace> all;
   for (const bool is_state : {false, true})

@@ -43,8 +43,6 @@ class Model {
 
   [[nodiscard]] std::size_t parameter_count() const { return graph_.parameter_count(); }
   [[nodiscard]] std::size_t state_count() const { return graph_.state_count(); }
-  /// One a layer that has parameters.
-  [[nodiscard]] std::vector<ParameterBlock> parameter_blocks() const;
   /// All tensors of all layers, parameters before state.
   [[nodiscard]] std::vector<ModelTensorPlace> tensors() const;
   /// True if what a sample contributes in training depends on the other samples of its batch.

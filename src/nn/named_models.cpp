@@ -102,8 +102,7 @@ constexpr std::string_view resnet8 = R"({
     {"type": "global_avg_pool2d"},
     {"type": "linear", "units": 10, "init": "xavier"}],
   "loss": "cross_entropy_logits",
-  "recipe": {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.0001, "learning_rate": 0.05, "schedule": "cosine",
-             "gradient": "mean"}
+  "recipe": {"optimizer": "adamw", "learning_rate": 0.01, "weight_decay": 0.01, "schedule": "cosine", "gradient": "mean"}
 })";
 
 struct NamedModel {

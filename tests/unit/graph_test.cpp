@@ -95,6 +95,17 @@ TEST(Graph, AddIsTheSumOfItsInputs) {
     ASSERT_NEAR(two.gradients[i], one.gradients[i % count], 1e-4) << i;
 }
 
+// x + max(x, 0) is twice x, or x where x < 0: what is read before an element-wise layer is not changed by it.
+TEST(Graph, AnElementwiseLayerLeavesAValueThatOthersReadAsItIs) {
+  const std::string linear = R"({"type": "flatten"}, {"type": "linear", "units": 10, "name": "x"}, )";
+  Trained one(model_of(linear + R"({"type": "relu", "name": "y"}, {"type": "add", "inputs": ["x", "y"]})"));
+  Trained other(model_of(linear + R"({"type": "leaky_relu", "slope": 0.5, "name": "y"},
+                                     {"type": "add", "inputs": ["y", "y"]})"));
+  EXPECT_NEAR(one.train(), other.train(), 1e-5);
+  for (std::size_t i = 0; i < one.gradients.size(); ++i)
+    ASSERT_NEAR(one.gradients[i], other.gradients[i], 1e-5) << i;
+}
+
 TEST(Graph, WithoutRowsTrainingLeavesZerosAndTellsOfEveryPiece) {
   Trained trained(model_of(tangled), 3, 1, {1, 4, 5});
   std::vector<std::pair<std::size_t, std::size_t>> with_rows, without;

@@ -24,7 +24,7 @@ def linear_layers(run: Run) -> list[tuple[int, int]]:
         if layer["type"] == "linear":
             layers.append((width, int(layer["units"])))
             width = int(layer["units"])
-        elif "conv" in layer["type"] or "pool" in layer["type"]:
+        elif any(part in layer["type"] for part in ("conv", "pool", "norm")) or "inputs" in layer:
             raise AnalysisError(f"the performance model knows fully connected layers, not {layer['type']}")
     return layers
 
