@@ -196,15 +196,15 @@ TEST(NodeShardedStep, SumsOverNodesToo) {
         rig.phases().restart();
         for (std::size_t step = 0; step < plan.steps(); ++step) {
           const data::Batch batch = plan.batch(step);
-          const Rows rows = shared.rows(plan, step);
-          shared.gather_others(context, plan, step);
+          const Rows rows = shared.rows(step);
+          shared.gather_others(step);
           const auto own_labels = std::span(labels).first(rows.own);
           data::gather(context.samples, batch.sample_ids,
                        {shared.pixels(rows), rows.own, context.samples.features}, own_labels);
-          shared.train(context, {.training = true, .epoch = epoch, .sample_ids = batch.sample_ids}, rows,
+          shared.train({.training = true, .epoch = epoch, .sample_ids = batch.sample_ids}, rows,
                        own_labels, context.options.gradient_scale(batch.gradient_samples), 0.05F);
         }
-        shared.synchronize_parameters(context);
+        shared.synchronize_parameters();
       }
       const Outcome serial = train(alone(), settings);
       EXPECT_LT(relative_distance(shared.parameters(), serial.parameters), rounding) << nodes << model.dump();

@@ -13,7 +13,6 @@ class NodeShardedExchange final : public Exchange {
  public:
   explicit NodeShardedExchange(const ExchangeSetup& setup)
       : context_(setup.context),
-        plan_(setup.plan),
         step_(setup.context, setup.plan, setup.context.ranks.node()),
         batch_(setup.context, setup.plan),
         traffic_(setup.context.ranks, setup.context.phases) {
@@ -22,14 +21,14 @@ class NodeShardedExchange final : public Exchange {
   }
 
   double train(const Step& step) override {
-    const Rows rows = step_.rows(plan_, step.index);
+    const Rows rows = step_.rows(step.index);
     const GatheredBatch batch = batch_.gather(step, step_.pixels(rows), step_.own_columns());
-    step_.gather_others(context_, plan_, step.index);
+    step_.gather_others(step.index);
     traffic_.add_sent(step_.sent_bytes(rows));
-    return step_.train(context_, batch.pass, rows, batch.labels,
+    return step_.train(batch.pass, rows, batch.labels,
                        context_.options.gradient_scale(step.batch.gradient_samples), step.learning_rate);
   }
-  void synchronize_parameters() override { step_.synchronize_parameters(context_); }
+  void synchronize_parameters() override { step_.synchronize_parameters(); }
   [[nodiscard]] StateLayout layout() const override { return {step_.distribution(), step_.distribution()}; }
   [[nodiscard]] comm::Traffic* traffic() override { return &traffic_; }
   void describe_state(State& state) override { step_.describe_state(state); }
@@ -37,7 +36,6 @@ class NodeShardedExchange final : public Exchange {
 
  private:
   const TrainingContext& context_;
-  const data::BatchPlan& plan_;
   NodeShardedStep step_;
   BatchBuffer batch_;
   comm::Traffic traffic_;

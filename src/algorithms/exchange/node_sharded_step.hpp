@@ -4,15 +4,13 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
+#include "algorithms/exchange/node_shards.hpp"
 #include "algorithms/exchange/sharded_forward.hpp"
 #include "algorithms/state.hpp"
 #include "algorithms/training_context.hpp"
 #include "algorithms/trial.hpp"
 #include "comm/node_barrier.hpp"
-#include "comm/shared_window.hpp"
-#include "core/aligned.hpp"
 #include "data/batches.hpp"
 #include "nn/sharded_model.hpp"
 
@@ -37,70 +35,50 @@ namespace lockstep::algorithms {
 /// rounding.
 class NodeShardedStep {
  public:
-  /// Collective over the ranks of `context`. Takes the parameters' present values. `node` holds the ranks
-  /// that count as one node; they must share memory, and all nodes have equally many.
+  /// Takes the parameters' present values. `node` holds the ranks that count as one node; they must share
+  /// memory, and all nodes have equally many. Context and plan outlive it. Collective over all ranks.
   NodeShardedStep(const TrainingContext& context, const data::BatchPlan& plan, comm::Communicator node);
 
   /// All parameters, in memory that the node's ranks share.
-  [[nodiscard]] std::span<float> parameters() const { return parameters_; }
+  [[nodiscard]] std::span<float> parameters() const { return memory_.parameters(); }
   [[nodiscard]] std::size_t nodes() const { return across_.size(); }
-
   /// The parts of the parameters that this rank owns.
-  [[nodiscard]] Distribution distribution() const;
+  [[nodiscard]] Distribution distribution() const { return own_.distribution(); }
   void describe_state(State& state) { streams_.describe_state(state, "streams_trial"); }
 
-  [[nodiscard]] Rows rows(const data::BatchPlan& plan, std::size_t step) const;
+  [[nodiscard]] Rows rows(std::size_t step) const { return samples_.rows(step); }
   /// [rows.own, features]: where this rank gathers its samples, and which columns of them it needs.
-  [[nodiscard]] float* pixels(const Rows& rows) { return pixels_.data() + rows.first * features_; }
-  [[nodiscard]] data::Range own_columns() const { return forward_ ? columns_ : data::Range{0, features_}; }
+  [[nodiscard]] float* pixels(const Rows& rows) { return samples_.own(rows); }
+  [[nodiscard]] data::Range own_columns() const;
   /// Gathers what the rank's parts need of the other ranks' samples.
-  void gather_others(const TrainingContext& context, const data::BatchPlan& plan, std::size_t step);
+  void gather_others(std::size_t step) { samples_.gather_others(step, own_.columns()); }
 
   /// Trains on the gathered samples and updates the parameters; returns the summed loss of the rank's
   /// samples. Until synchronize_parameters() or the next step only the rank's own parts are sure to be
   /// updated. Collective.
-  double train(const TrainingContext& context, const nn::ForwardContext& pass, const Rows& rows,
-               std::span<const std::uint8_t> labels, float gradient_scale, float learning_rate);
+  double train(const nn::ForwardContext& pass, const Rows& rows, std::span<const std::uint8_t> labels,
+               float gradient_scale, float learning_rate);
   /// Waits until all parameters are updated, if the last step did not. Collective.
-  void synchronize_parameters(const TrainingContext& context);
+  void synchronize_parameters();
   /// Bytes that this rank writes for others in such a step.
   [[nodiscard]] std::size_t sent_bytes(const Rows& rows) const;
 
  private:
-  /// What this rank owns of a layer's parameters.
-  struct Owned {
-    nn::ShardedBlock block;
-    Part part;
-    std::size_t place = 0;  // of its gradients among those of all parts
-  };
-
-  void wait(const TrainingContext& context);
-  void update_parts(const TrainingContext& context, const Rows& rows, float learning_rate,
-                    math::Stores stores);
+  void wait();
+  void update_parts(const Rows& rows, float learning_rate, math::Stores stores);
   void sum_own_gradients(const Part& part, std::span<float> sum) const;
 
+  const TrainingContext& context_;
   comm::Communicator node_;
-  comm::Communicator across_;         // the ranks of all nodes that own the same parts
-  std::vector<std::size_t> members_;  // of the node: their ranks in the job
-  std::size_t features_;
-  std::size_t largest_rows_;  // of a batch of the node
+  comm::Communicator across_;  // the ranks of all nodes that own the same parts
+  NodeSamples samples_;
   nn::ShardedModel model_;
-  std::vector<Owned> owned_;     // one a block
-  std::size_t owned_count_;      // of parameters
-  Part summed_;                  // from the first block whose gradients are summed over the ranks to the last
-  data::Range columns_;          // of the samples, that the parts depend on
-  std::size_t published_bytes_;  // a row
-  AlignedVector<float> pixels_;  // [largest_rows_, features]
+  Ownership own_;
+  NodeMemory memory_;
   comm::NodeBarrier barrier_;
   std::unique_ptr<comm::Allreduce> allreduce_;  // with several nodes
-  std::optional<ShardedForward> forward_;       // where the model divides it
+  std::optional<ShardedForward> forward_;       // where the model shards it
   Trial streams_;                               // the second way: streamed stores
-  // In the window, whose making sets them.
-  std::span<float> parameters_;
-  std::span<float> published_;      // activations
-  std::span<float> all_gradients_;  // [rank of the node, summed_]
-  std::span<float> own_gradients_;  // this rank's row of it
-  comm::SharedWindow window_;
 };
 
 /// True if a step can be shared: every node has as many ranks as the others. Collective.

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "algorithms/state.hpp"
+#include "algorithms/exchange/node_shards.hpp"
 #include "algorithms/training_context.hpp"
 #include "comm/shared_window.hpp"
 #include "core/aligned.hpp"
@@ -12,16 +12,6 @@
 #include "nn/sharded_model.hpp"
 
 namespace lockstep::algorithms {
-
-/// Parameters [begin, begin + count) of one layer that a rank owns.
-struct Part {
-  std::size_t begin = 0, count = 0;
-};
-
-/// Where a rank's samples of a step lie among those of its node.
-struct Rows {
-  std::size_t first = 0, own = 0, all = 0;
-};
 
 /// Each rank multiplies its part of the first layer's parameters by the inputs that belong to it, for all
 /// samples of the node, and receives for its own samples what the other parts contribute. So these
