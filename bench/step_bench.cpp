@@ -91,7 +91,7 @@ class TakenApart {
   }
 
   void add_gather() {
-    const data::Samples samples{source_, source_labels_, features};
+    const data::Samples samples{source_, source_labels_, features, 1.0F / 255.0F};
     parts_.push_back({"gather",
                       [this, samples] {
                         data::gather(samples, ids_, {activations_[0].data(), batch_, features}, labels_);

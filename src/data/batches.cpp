@@ -86,7 +86,7 @@ void gather_labels(const Samples& samples, std::span<const std::uint32_t> ids,
 void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, Range columns,
                     math::Matrix pixels) {
   assert(pixels.rows == ids.size() && pixels.cols == samples.features && columns.end <= pixels.cols);
-  constexpr float scale = 1.0F / 255.0F;
+  const float scale = samples.scale;
   constexpr std::size_t ahead = 4;  // of large batches prefetch() has asked too long ago
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (i + ahead < ids.size()) ask_for(samples, ids[i + ahead], columns);

@@ -65,7 +65,7 @@ class BatchPlan {
   std::vector<std::uint32_t> order_;
 };
 
-/// Row i of `pixels` becomes sample ids[i] scaled to [0, 1]; labels[i] its label.
+/// Row i of `pixels` becomes sample ids[i] times the set's scale; labels[i] its label.
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
             std::span<std::uint8_t> labels);
 

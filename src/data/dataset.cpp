@@ -66,6 +66,7 @@ Dataset view_dataset(const DatasetInfo& info, std::span<const std::uint8_t> bloc
     samples->pixels = take(count * features);
     samples->labels = take(count);
     samples->features = features;
+    samples->scale = info.scale;
   }
   return dataset;
 }

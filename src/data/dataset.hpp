@@ -19,6 +19,7 @@ struct DatasetInfo {
   std::size_t classes = 0;
   std::size_t train_count = 0;
   std::size_t test_count = 0;
+  float scale = 1.0F / 255.0F;  ///< a model's input is a pixel times this: grey levels become [0, 1]
 
   /// Bytes of the whole set: train pixels, train labels, test pixels, test labels, one after another.
   [[nodiscard]] std::size_t total_bytes() const { return (train_count + test_count) * (shape.size() + 1); }
@@ -29,6 +30,7 @@ struct Samples {
   std::span<const std::uint8_t> pixels;
   std::span<const std::uint8_t> labels;
   std::size_t features = 0;
+  float scale = DatasetInfo{}.scale;  ///< see there
 
   [[nodiscard]] std::size_t count() const { return labels.size(); }
 };

@@ -110,6 +110,10 @@ TEST_F(Folder, AnIdxDataSetIsLaidOutInOneBlock) {
   EXPECT_FLOAT_EQ(pixels[3], 1.0F);
   EXPECT_FLOAT_EQ(pixels[7], 3.0F / 255.0F);
   EXPECT_THAT(labels, ElementsAre(9, 7));
+  DatasetInfo as_they_are = info;  // scaling is the set's
+  as_they_are.scale = 1.0F;
+  gather(view_dataset(as_they_are, block).train, ids, {pixels.data(), 2, 4}, labels);
+  EXPECT_EQ(pixels[7], 3.0F);
 }
 
 TEST_F(Folder, FewerSamplesCanBeAskedForButNotMore) {
