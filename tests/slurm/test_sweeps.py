@@ -56,7 +56,7 @@ def test_a_sweep_is_complete_after_its_jobs_were_cut_off_requeued_and_killed(clu
     sweep = Sweep(cluster, tmp_path, "faults", fixed={**SMALL, "eval_acc": False}, time="0:00:20",
                   matrix={"algorithm": ["param_avg", "parallel_sgd", "w_param_avg"], "ranks": [2],
                           "batch_size": [8, 12, 16, 24, 32, 48, 64]},
-                  include=[{**LONG, "epochs": epochs_for(5), "algorithm": algorithm, "ranks": ranks}
+                  include=[{**LONG, "epochs": epochs_for(15), "algorithm": algorithm, "ranks": ranks}
                            for algorithm, ranks in (("param_avg", 1), ("param_avg", 3), ("w_param_avg", 4))])
     sweep.submit("spread", "--time", "0:01:00", "--split")
     limited = sweep.wait_for_epochs(1, ranks=1)
@@ -119,7 +119,7 @@ def kill_a_rank(cluster, sweep, run_id):
 
 
 def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster, tmp_path):
-    sweep = Sweep(cluster, tmp_path, "lost", fixed={**SMALL, **LONG, "epochs": epochs_for(5)},
+    sweep = Sweep(cluster, tmp_path, "lost", fixed={**SMALL, **LONG, "epochs": epochs_for(15)},
                   matrix={"algorithm": ["param_avg", "w_param_avg"], "ranks": [5]})
     sweep.submit("packed")
     first = sweep.wait_for_epochs(2, ranks=5)
@@ -145,7 +145,7 @@ def test_a_packed_sweep_survives_the_loss_of_a_node_and_its_cancellation(cluster
 def test_a_sweep_whose_node_is_lost_sight_of_goes_on_elsewhere_and_once(cluster, tmp_path):
     """A dead slurmd: its node's ranks go on, while Slurm starts the job again without it."""
     sweep = Sweep(cluster, tmp_path, "unseen", fixed={**SMALL, "algorithm": "param_avg"}, matrix={"ranks": [2]},
-                  include=[{"ranks": 3, **LONG, "epochs": epochs_for(8)}])
+                  include=[{"ranks": 3, **LONG, "epochs": epochs_for(20)}])
     sweep.submit("packed")
     run_id = sweep.wait_for_epochs(2, ranks=3)
     node = sweep.hosts(run_id)[0]
@@ -185,7 +185,7 @@ def goes_on_without(cluster, sweep, node, run_id):
 
 @pytest.mark.parametrize("launcher", ["srun", "mpirun"])
 def test_a_sweep_that_more_urgent_work_pushes_aside_goes_on_afterwards(cluster, tmp_path, launcher):
-    sweep = Sweep(cluster, tmp_path, "preempted", fixed={**SMALL, **LONG, "epochs": epochs_for(5)},
+    sweep = Sweep(cluster, tmp_path, "preempted", fixed={**SMALL, **LONG, "epochs": epochs_for(15)},
                   matrix={"algorithm": ["param_avg"], "ranks": [5]})
     sweep.submit("packed", launcher=launcher)
     run_id = sweep.wait_for_epochs(2, ranks=5)
