@@ -144,7 +144,7 @@ def torch_model(torch, description, file):
     return forward, lambda: [t for t in tensors.values() if t.requires_grad]
 
 
-@pytest.mark.slow
+@pytest.mark.long  # PyTorch is no part of what `make test` needs
 @pytest.mark.parametrize("model, rate", [("mlp:784-20-10", 0.1), ("lenet5", 0.005), ("resnet8", 0.05)])
 def test_pytorch_that_starts_from_it_has_the_same_losses(tmp_path, model, rate):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: make deps DEPS=peers")
