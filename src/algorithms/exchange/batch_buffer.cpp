@@ -4,10 +4,10 @@
 
 namespace lockstep::algorithms {
 
-BatchBuffer::BatchBuffer(const TrainingContext& context, const data::BatchPlan& plan)
+BatchBuffer::BatchBuffer(const TrainingContext& context, const data::BatchPlan& plan, Pixels pixels)
     : context_(context),
       plan_(plan),
-      pixels_(plan.largest_batch() * context.samples.features),
+      pixels_(pixels == Pixels::here ? plan.largest_batch() * context.samples.features : 0),
       labels_(plan.largest_batch()) {}
 
 GatheredBatch BatchBuffer::gather(const Step& step) {

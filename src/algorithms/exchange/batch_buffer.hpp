@@ -22,10 +22,12 @@ struct GatheredBatch {
 /// Gathers the samples of steps, and asks for those of the next step to be brought near.
 class BatchBuffer {
  public:
-  /// Both outlive it.
-  BatchBuffer(const TrainingContext& context, const data::BatchPlan& plan);
+  enum class Pixels { here, elsewhere };
 
-  /// This rank's samples of a step.
+  /// `pixels`: whether it has room for them. Context and plan outlive it.
+  BatchBuffer(const TrainingContext& context, const data::BatchPlan& plan, Pixels pixels = Pixels::here);
+
+  /// This rank's samples of a step, here.
   [[nodiscard]] GatheredBatch gather(const Step& step);
   /// The same, with `columns` of the images alone gathered into `pixels` [batch, features].
   [[nodiscard]] GatheredBatch gather(const Step& step, float* pixels, data::Range columns);
@@ -33,7 +35,7 @@ class BatchBuffer {
  private:
   const TrainingContext& context_;
   const data::BatchPlan& plan_;
-  AlignedVector<float> pixels_;       // [largest batch, features]; empty until it is used
+  AlignedVector<float> pixels_;       // [largest batch, features], or empty
   std::vector<std::uint8_t> labels_;  // [largest batch]
 };
 

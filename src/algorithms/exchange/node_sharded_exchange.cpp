@@ -14,7 +14,7 @@ class NodeShardedExchange final : public Exchange {
   explicit NodeShardedExchange(const ExchangeSetup& setup)
       : context_(setup.context),
         step_(setup.context, setup.plan, setup.context.ranks.node()),
-        batch_(setup.context, setup.plan),
+        batch_(setup.context, setup.plan, BatchBuffer::Pixels::elsewhere),
         traffic_(setup.context.ranks, setup.context.phases) {
     setup.context.parameters = step_.parameters();
     setup.context.model.bind(step_.parameters(), setup.context.model.layer_state());

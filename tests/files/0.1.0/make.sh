@@ -65,7 +65,10 @@ env -i PATH="$PATH" HOME="$HOME" build/bin/sweep run "$made/averaging.json" --re
 sweep=$!
 until ls "$made"/averaging/param_avg-*.h5 >/dev/null 2>&1; do sleep 0.02; done
 kill -TERM "$sweep"
-wait "$sweep" || true
+if wait "$sweep"; then
+  echo "$0: the sweep was complete before it could be stopped" >&2
+  exit 1
+fi
 rm -r "$made"/averaging/sweep/{lock,log}
 
 for folder in complete interrupted failed averaging; do
