@@ -51,7 +51,7 @@ $(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512
 # Nothing here is in a hurry at run time, and it is more than half of what there is to compile. What most of these
 # files include is compiled once for all of them, by GCC alone: Clang compiles them as they stand, and so finds the
 # file that forgets an include.
-unhurried_programs := src/core/arguments.cpp src/core/fields.cpp src/math/gemm_cache.cpp src/nn/named_models.cpp \
+unhurried_programs := src/core/arguments.cpp src/core/options.cpp src/math/gemm_cache.cpp src/nn/named_models.cpp \
   src/nn/graph_builder.cpp src/algorithms/algorithm.cpp $(wildcard src/data/idx*.cpp) \
   $(foreach folder,$(addprefix src/,record train $(filter sweep%,$(folders)) */programs),$(wildcard $(folder)/*.cpp))
 unhurried_tests := $(wildcard tests/unit/*.cpp tests/mpi/*.cpp)

@@ -2,8 +2,8 @@
 // The table of algorithms.
 #include "algorithms/algorithm.hpp"
 
-#include "core/fields.hpp"
 #include "core/names.hpp"
+#include "core/options.hpp"
 
 namespace lockstep::algorithms {
 
@@ -25,19 +25,19 @@ constexpr AlgorithmRow table[] = {
 
 }  // namespace
 
-void TrainingOptions::describe(Fields& fields) {
-  fields
+void TrainingOptions::describe(Options& options) {
+  options
       .add("batch_size", &batch_size,
            "samples a step: over all ranks for parallel_sgd, for each rank otherwise")
       .at_least(1)
       .at_most(1e9);
-  fields.add("epochs", &epochs, "passes over the training set").at_least(1).at_most(1e6);
-  fields.add("seed", &seed, "of weights, sample order, dropout and synthetic data");
-  fields
+  options.add("epochs", &epochs, "passes over the training set").at_least(1).at_most(1e6);
+  options.add("seed", &seed, "of weights, sample order, dropout and synthetic data");
+  options
       .add("gradient", &gradient,
            "mean over the batch, or sum (then the effective rate grows with the batch)")
       .one_of({"mean", "sum"});
-  fields
+  options
       .add("batch_norm", &batch_norm,
            "batch_norm layers: statistics of the rank's own samples, or of the whole batch of parallel_sgd")
       .one_of({"own", "sync"});

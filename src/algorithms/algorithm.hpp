@@ -12,7 +12,7 @@
 #include "algorithms/observation.hpp"
 #include "algorithms/state.hpp"
 #include "algorithms/training_context.hpp"
-#include "core/fields.hpp"
+#include "core/options.hpp"
 
 namespace lockstep::algorithms {
 
@@ -30,7 +30,7 @@ class Algorithm {
  public:
   virtual ~Algorithm() = default;
   /// Options of its own, before start().
-  virtual void describe(Fields& /*fields*/) {}
+  virtual void describe(Options& /*options*/) {}
   /// Throws ConfigError for options that cannot go together on several ranks; for one rank on behalf of all,
   /// before start().
   virtual void check(std::string_view /*allreduce_name*/) const {}

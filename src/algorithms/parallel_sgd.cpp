@@ -14,7 +14,7 @@ class ParallelSgd final : public StepwiseAlgorithm {
  public:
   ParallelSgd() : StepwiseAlgorithm(data::Division::batches) {}
 
-  void describe(Fields& fields) override { options_.describe(fields); }
+  void describe(Options& options) override { options_.describe(options); }
   void check(std::string_view allreduce_name) const override { options_.check(allreduce_name); }
 
   [[nodiscard]] Capabilities capabilities() const override {

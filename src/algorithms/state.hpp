@@ -49,7 +49,7 @@ struct StateNumber {
 };
 
 /// The places that hold a training's state. Whoever holds some lists it in describe_state(State&), as options
-/// are listed in describe(Fields&); the one list serves saving and restoring. The same names in the same
+/// are listed in describe(Options&); the one list serves saving and restoring. The same names in the same
 /// order on all ranks.
 class State {
  public:

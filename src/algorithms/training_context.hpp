@@ -11,7 +11,7 @@
 #include "comm/allreduce.hpp"
 #include "comm/communicator.hpp"
 #include "core/clock.hpp"
-#include "core/fields.hpp"
+#include "core/options.hpp"
 #include "data/dataset.hpp"
 #include "nn/model.hpp"
 #include "nn/optimizer.hpp"
@@ -26,7 +26,7 @@ struct TrainingOptions {
   std::string gradient = "sum";
   std::string batch_norm = "own";
 
-  void describe(Fields& fields);
+  void describe(Options& options);
   /// The factor on the summed gradient of a step whose gradient is taken over `samples` samples.
   [[nodiscard]] float gradient_scale(std::size_t samples) const;
 };

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "comm/allreduce_algorithms.hpp"
-#include "comm/node_sum.hpp"
+#include "comm/node_reduce.hpp"
 #include "comm/transfer.hpp"
 
 namespace lockstep::comm {
@@ -12,37 +12,37 @@ namespace {
 /// Hierarchical allreduce: sums `inout` over all ranks, in place. Collective.
 /// A node's ranks sum to their leader through shared memory, the M leaders sum among each other by
 /// Rabenseifner's algorithm, and each leader gives the result to its node through shared memory; so results
-/// are bitwise the same. Steps: those of NodeSum twice, 2 lg M between nodes, and 2 more where M is no power
-/// of two. Sent: 2(M-1)/M * bytes per leader between nodes (once more at most where M is no power of two);
-/// copied to memory that others read: bytes per rank, and bytes more per leader. Any P, any length, nodes of
-/// different sizes. Reference: Graham and Shipman, "MPI support for multi-core architectures: optimized
-/// shared memory collectives", 2008; Thakur, Rabenseifner and Gropp, 2005.
+/// are bitwise the same. Steps: those of NodeReduce twice, 2 lg M between nodes, and 2 more where M is no
+/// power of two. Sent: 2(M-1)/M * bytes per leader between nodes (once more at most where M is no power of
+/// two); copied to memory that others read: bytes per rank, and bytes more per leader. Any P, any length,
+/// nodes of different sizes. Reference: Graham and Shipman, "MPI support for multi-core architectures:
+/// optimized shared memory collectives", 2008; Thakur, Rabenseifner and Gropp, 2005.
 class HierarchicalAllreduce final : public Allreduce {
  public:
   HierarchicalAllreduce(const Communicator& comm, Communicator node, std::size_t max_length)
       : max_length_(max_length),
         node_(std::move(node)),
         leaders_(comm.split(node_.is_root() ? 0 : 1)),
-        node_sum_(node_, max_length),
+        node_reduce_(node_, max_length),
         between_nodes_(node_.is_root() ? make_rabenseifner_allreduce(leaders_, max_length) : nullptr) {}
 
   void sum(std::span<float> inout) override {
     check_length(inout.size(), max_length_);
-    node_sum_.sum(inout, NodeSum::Receivers::root);
+    node_reduce_.sum(inout, NodeReduce::Receivers::root);
     if (between_nodes_) between_nodes_->sum(inout);
-    node_sum_.broadcast(inout);
+    node_reduce_.broadcast(inout);
   }
 
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
-    return node_sum_.sum_bytes(length) + (between_nodes_ ? between_nodes_->sent_bytes(length) : 0) +
-           node_sum_.broadcast_bytes(length);
+    return node_reduce_.sum_bytes(length) + (between_nodes_ ? between_nodes_->sent_bytes(length) : 0) +
+           node_reduce_.broadcast_bytes(length);
   }
 
  private:
   std::size_t max_length_;
   Communicator node_;
   Communicator leaders_;  // on other ranks: those that lead nothing, unused
-  NodeSum node_sum_;
+  NodeReduce node_reduce_;
   std::unique_ptr<Allreduce> between_nodes_;  // leaders only
 };
 

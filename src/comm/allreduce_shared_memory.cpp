@@ -3,7 +3,7 @@
 #include <string>
 
 #include "comm/allreduce_algorithms.hpp"
-#include "comm/node_sum.hpp"
+#include "comm/node_reduce.hpp"
 #include "comm/transfer.hpp"
 #include "core/error.hpp"
 
@@ -12,25 +12,25 @@ namespace {
 
 /// Shared-memory allreduce: sums `inout` over all ranks, in place; all ranks are on one node. Collective.
 /// Steps: a wait for each chunk, and one more for long arrays of more than two ranks. Copied to memory that
-/// others read, per rank: bytes. Any P, any length. Reference: NodeSum; reduction by slices after
+/// others read, per rank: bytes. Any P, any length. Reference: NodeReduce; reduction by slices after
 /// Rabenseifner's reduce-scatter (Thakur, Rabenseifner and Gropp, 2005), with memory for messages.
 class SharedMemoryAllreduce final : public Allreduce {
  public:
   SharedMemoryAllreduce(const Communicator& comm, std::size_t max_length)
-      : max_length_(max_length), node_sum_(comm, max_length) {}
+      : max_length_(max_length), node_reduce_(comm, max_length) {}
 
   void sum(std::span<float> inout) override {
     check_length(inout.size(), max_length_);
-    node_sum_.sum(inout);
+    node_reduce_.sum(inout);
   }
 
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
-    return node_sum_.sum_bytes(length);
+    return node_reduce_.sum_bytes(length);
   }
 
  private:
   std::size_t max_length_;
-  NodeSum node_sum_;
+  NodeReduce node_reduce_;
 };
 
 }  // namespace

@@ -19,17 +19,17 @@ constexpr std::array table = {
 
 }  // namespace
 
-void DataOptions::describe(Fields& fields) {
-  fields.add("dataset", &dataset, "data set to train on")
+void DataOptions::describe(Options& options) {
+  options.add("dataset", &dataset, "data set to train on")
       .one_of(names_of(dataset_table()))
       .or_begins_with(std::string(idx_prefix), "idx:FOLDER");
-  fields.add("data_dir", &data_dir, "folder that holds one folder for each data set");
-  fields.add("train_samples", &train_samples, "use only the first N training samples; 0 = all");
-  fields.add("test_samples", &test_samples, "use only the first N test samples; 0 = all");
-  fields.add("synthetic_train", &synthetic_train, "training samples that `synthetic` generates")
+  options.add("data_dir", &data_dir, "folder that holds one folder for each data set");
+  options.add("train_samples", &train_samples, "use only the first N training samples; 0 = all");
+  options.add("test_samples", &test_samples, "use only the first N test samples; 0 = all");
+  options.add("synthetic_train", &synthetic_train, "training samples that `synthetic` generates")
       .at_least(1)
       .at_most(4e9);
-  fields.add("synthetic_test", &synthetic_test, "test samples that `synthetic` generates")
+  options.add("synthetic_test", &synthetic_test, "test samples that `synthetic` generates")
       .at_least(1)
       .at_most(4e9);
 }

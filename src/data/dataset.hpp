@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/fields.hpp"
+#include "core/options.hpp"
 #include "core/shape.hpp"
 
 namespace lockstep::data {
@@ -54,7 +54,7 @@ struct DataOptions {
   std::size_t synthetic_test = 10000;
   std::uint32_t seed = 1;  ///< of the synthetic set; not described: the run's seed serves
 
-  void describe(Fields& fields);
+  void describe(Options& options);
 };
 
 /// Where a data set comes from: tells its size without reading it, then fills a block with it.

@@ -71,13 +71,13 @@ void ElementwiseLayer::backward(const ForwardContext& /*context*/, ConstMatrix /
   for (std::size_t i = 0; i < d_out.size(); ++i) d_in.data[i] = d_out.data[i] * derivatives_[i];
 }
 
-void read_options(const Json& description, Fields& fields) {
+void read_options(const Json& description, Options& options) {
   const auto type = description.at("type").get<std::string>();
   for (const auto& [key, value] : description.items()) {
     if (key == "type" || key == "name" || key == "inputs") continue;
-    Field* field = fields.find(key);
-    if (field == nullptr) throw unknown_name("option of layer " + type, key, fields.keys());
-    field->set(value);
+    Option* option = options.find(key);
+    if (option == nullptr) throw unknown_name("option of layer " + type, key, options.keys());
+    option->set(value);
   }
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/aligned.hpp"
-#include "core/fields.hpp"
+#include "core/options.hpp"
 #include "core/random.hpp"
 #include "core/shape.hpp"
 #include "math/gemm.hpp"
@@ -175,9 +175,9 @@ struct LayerRow {
 /// The layer that {"type": NAME, ...} describes; throws ConfigError.
 [[nodiscard]] std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& description);
 
-/// Takes all keys of `description` into `fields`, but those that every layer has ("type", "name", "inputs");
+/// Takes all keys of `description` into `options`, but those that every layer has ("type", "name", "inputs");
 /// throws ConfigError for one that is not there.
-void read_options(const Json& description, Fields& fields);
+void read_options(const Json& description, Options& options);
 /// For error messages.
 [[nodiscard]] std::string to_text(const Json& description);
 

@@ -34,7 +34,7 @@ class Sgd final : public Optimizer {
   }
 
   [[nodiscard]] std::optional<PlainStep> plain_step(float rate) const override {
-    return PlainStep{.rate = rate, .keep = 1.0F - rate * weight_decay_};
+    return PlainStep{.rate = rate, .beta = 1.0F - rate * weight_decay_};
   }
 
  private:
@@ -151,14 +151,14 @@ constexpr std::array table = {
 
 }  // namespace
 
-void OptimizerOptions::describe(Fields& fields) {
-  fields.add("optimizer", &optimizer, "how gradients move parameters").one_of(names_of(optimizer_table()));
-  fields.add("momentum", &momentum, "sgd: share of the last move that is kept").at_least(0).below(1);
-  fields.add("nesterov", &nesterov, "sgd: look-ahead momentum");
-  fields.add("weight_decay", &weight_decay, "pull of the parameters towards zero").at_least(0);
-  fields.add("beta1", &beta1, "adam, adamw: decay of the first moment").at_least(0).below(1);
-  fields.add("beta2", &beta2, "adam, adamw: decay of the second moment").at_least(0).below(1);
-  fields.add("epsilon", &epsilon, "adam, adamw: added to the root of the second moment").above(0);
+void OptimizerOptions::describe(Options& options) {
+  options.add("optimizer", &optimizer, "how gradients move parameters").one_of(names_of(optimizer_table()));
+  options.add("momentum", &momentum, "sgd: share of the last move that is kept").at_least(0).below(1);
+  options.add("nesterov", &nesterov, "sgd: look-ahead momentum");
+  options.add("weight_decay", &weight_decay, "pull of the parameters towards zero").at_least(0);
+  options.add("beta1", &beta1, "adam, adamw: decay of the first moment").at_least(0).below(1);
+  options.add("beta2", &beta2, "adam, adamw: decay of the second moment").at_least(0).below(1);
+  options.add("epsilon", &epsilon, "adam, adamw: added to the root of the second moment").above(0);
 }
 
 std::span<const OptimizerRow> optimizer_table() { return table; }

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/fields.hpp"
+#include "core/options.hpp"
 
 namespace lockstep::nn {
 
@@ -23,12 +23,12 @@ struct OptimizerOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
 
-  void describe(Fields& fields);
+  void describe(Options& options);
 };
 
-/// A step that is no more than w = keep * w - rate * g. It can be made by whoever computes g.
+/// A step that is no more than w = beta * w - rate * g. It can be made by whoever computes g.
 struct PlainStep {
-  float rate = 0.0F, keep = 1.0F;
+  float rate = 0.0F, beta = 1.0F;
 };
 
 /// What an optimizer remembers from step to step.
@@ -76,7 +76,7 @@ struct ScheduleOptions {
   double decay_epochs = 10.0;
   double decay_factor = 0.1;
 
-  void describe(Fields& fields);
+  void describe(Options& options);
 };
 
 /// The rate at `epochs_done` (fractional) of `epochs`: linear warm-up from 0 over the first warmup_epochs,

@@ -31,13 +31,13 @@ constexpr std::array table = {
 
 }  // namespace
 
-void ScheduleOptions::describe(Fields& fields) {
-  fields.add("learning_rate", &learning_rate, "step size, before the schedule").above(0);
-  fields.add("schedule", &schedule, "the learning rate over time")
+void ScheduleOptions::describe(Options& options) {
+  options.add("learning_rate", &learning_rate, "step size, before the schedule").above(0);
+  options.add("schedule", &schedule, "the learning rate over time")
       .one_of(names_of(std::span<const Row>(table)));
-  fields.add("warmup_epochs", &warmup_epochs, "the rate rises from 0 over this many epochs").at_least(0);
-  fields.add("decay_epochs", &decay_epochs, "schedule step: epochs between decays").above(0);
-  fields.add("decay_factor", &decay_factor, "schedule step: factor of each decay").above(0).at_most(1);
+  options.add("warmup_epochs", &warmup_epochs, "the rate rises from 0 over this many epochs").at_least(0);
+  options.add("decay_epochs", &decay_epochs, "schedule step: epochs between decays").above(0);
+  options.add("decay_factor", &decay_factor, "schedule step: factor of each decay").above(0).at_most(1);
 }
 
 double learning_rate_at(const ScheduleOptions& options, double epochs_done, double epochs) {

@@ -26,22 +26,22 @@ std::optional<double> measured_s(const std::filesystem::path& path) {
 
 }  // namespace
 
-Outlook estimate_times(const Spec& spec, std::vector<Point>& points, const Site& site,
-                       const std::filesystem::path& folder) {
-  Outlook outlook{.complete = {}, .rate_gflops = site.gflops_per_core, .cores = 0};
+Forecast estimate_times(const Spec& spec, std::vector<Point>& points, const Site& site,
+                        const std::filesystem::path& folder) {
+  Forecast forecast{.complete = {}, .rate_gflops = site.gflops_per_core, .cores = 0};
   if (site.scheduler == "none")
-    outlook.cores = site.cores_per_node != 0 ? site.cores_per_node : usable_cores();
+    forecast.cores = site.cores_per_node != 0 ? site.cores_per_node : usable_cores();
   std::unordered_map<std::string, std::vector<double>> siblings;  // by what repeats have in common
   const bool any = std::filesystem::is_directory(folder);
   for (Point& point : points) {
     point.estimate_source = EstimateSource::work;
     point.estimate_s =
         start_s + (point.work.train_flop + point.work.test_flop) /
-                      (1e9 * site.gflops_per_core * static_cast<double>(outlook.cores_of(point)));
+                      (1e9 * site.gflops_per_core * static_cast<double>(forecast.cores_of(point)));
     if (!any) continue;
     const auto own_s = measured_s(folder / (point.run_id + ".h5"));
     if (!own_s) continue;
-    outlook.complete.insert(point.run_id);
+    forecast.complete.insert(point.run_id);
     siblings[repeat_group(point)].push_back(*own_s);
     point.estimate_source = EstimateSource::measured;
     point.estimate_s = *own_s;
@@ -57,7 +57,7 @@ Outlook estimate_times(const Spec& spec, std::vector<Point>& points, const Site&
       point.estimate_s = median(at->second);
     }
   }
-  return outlook;
+  return forecast;
 }
 
 }  // namespace lockstep::sweep

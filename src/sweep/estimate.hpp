@@ -15,7 +15,7 @@
 namespace lockstep::sweep {
 
 /// What is known of a sweep's runs before they are made.
-struct Outlook {
+struct Forecast {
   std::set<std::string> complete;  ///< run ids of those that are complete in the folder
   double rate_gflops = 0.0;        ///< of a core, that the work was divided by
   std::size_t cores = 0;           ///< that ranks share where there are more of them; 0: each has its own
@@ -33,7 +33,7 @@ struct Outlook {
 ///   work:     the floating-point operations of its matrix products, training and evaluation, over the
 ///             ranks at the site's rate for a core (without a scheduler, no more cores than this machine
 ///             has), and a second to start. What is exchanged, and waiting, is not counted.
-Outlook estimate_times(const Spec& spec, std::vector<Point>& points, const Site& site,
-                       const std::filesystem::path& folder);
+Forecast estimate_times(const Spec& spec, std::vector<Point>& points, const Site& site,
+                        const std::filesystem::path& folder);
 
 }  // namespace lockstep::sweep

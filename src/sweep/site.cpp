@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The lists, which plain fields do not hold.
+// The lists, which plain options do not hold.
 struct ListField {
   const char* key;
   std::vector<std::string> Site::*place;
@@ -46,15 +46,15 @@ void check_environment(const Json& environment) {
 }
 
 void take(Site& site, const Json& given) {
-  Fields fields;
-  site.describe(fields);
-  std::vector<std::string> known = fields.keys();
+  Options options;
+  site.describe(options);
+  std::vector<std::string> known = options.keys();
   for (const ListField& list : list_fields) known.emplace_back(list.key);
   for (const auto& [key, value] : given.items()) {
     const auto list =
         std::ranges::find(list_fields, key, [](const ListField& l) { return std::string(l.key); });
-    if (Field* field = fields.find(key)) {
-      field->set(value);
+    if (Option* option = options.find(key)) {
+      option->set(value);
     } else if (list != list_fields.end()) {
       site.*(list->place) = texts(key, value);
     } else {
@@ -91,21 +91,21 @@ std::string siblings_of(std::size_t cpu) {
 
 }  // namespace
 
-void Site::describe(Fields& fields) {
-  fields.add("title", &title, "what site this is");
-  fields.add("scheduler", &scheduler, "who gives out the nodes").one_of({"none", "slurm"});
-  fields.add("launcher", &launcher, "what starts the ranks").one_of({"mpirun", "srun"});
-  fields.add("environment", &environment, "variables of every run");
-  fields.add("partition", &partition, "default of sbatch --partition");
-  fields.add("account", &account, "default of sbatch --account");
-  fields.add("qos", &qos, "default of sbatch --qos");
-  fields.add("constraint", &constraint, "default of sbatch --constraint");
-  fields.add("binding", &binding, "what each rank is bound to").one_of({"core", "none"});
-  fields.add("cores_per_node", &cores_per_node, "physical cores of a node; 0: of the machine that is asked");
-  fields.add("nodes", &nodes, "nodes that a job can have; 0: as many as Slurm says");
-  fields.add("oversubscribe", &oversubscribe, "more ranks than cores may share them");
-  fields.add("time_limit", &time_limit, "the longest time that a job may ask for");
-  fields.add("gflops_per_core", &gflops_per_core, "for estimates: what training reaches").above(0);
+void Site::describe(Options& options) {
+  options.add("title", &title, "what site this is");
+  options.add("scheduler", &scheduler, "who gives out the nodes").one_of({"none", "slurm"});
+  options.add("launcher", &launcher, "what starts the ranks").one_of({"mpirun", "srun"});
+  options.add("environment", &environment, "variables of every run");
+  options.add("partition", &partition, "default of sbatch --partition");
+  options.add("account", &account, "default of sbatch --account");
+  options.add("qos", &qos, "default of sbatch --qos");
+  options.add("constraint", &constraint, "default of sbatch --constraint");
+  options.add("binding", &binding, "what each rank is bound to").one_of({"core", "none"});
+  options.add("cores_per_node", &cores_per_node, "physical cores of a node; 0: of the machine that is asked");
+  options.add("nodes", &nodes, "nodes that a job can have; 0: as many as Slurm says");
+  options.add("oversubscribe", &oversubscribe, "more ranks than cores may share them");
+  options.add("time_limit", &time_limit, "the longest time that a job may ask for");
+  options.add("gflops_per_core", &gflops_per_core, "for estimates: what training reaches").above(0);
 }
 
 Site read_site(const std::string& name_or_path) {

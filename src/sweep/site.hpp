@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/fields.hpp"
 #include "core/json.hpp"
+#include "core/options.hpp"
 
 namespace lockstep::sweep {
 
@@ -32,7 +32,7 @@ struct Site {
   std::string time_limit = "24:00:00";   ///< the longest that a job may ask for, H:MM:SS
   double gflops_per_core = 30.0;         ///< for estimates: single precision, what training reaches
 
-  void describe(Fields& fields);
+  void describe(Options& options);
 };
 
 /// Reads jobs/sites/NAME.json, or a path that ends in .json. Throws ConfigError for unknown keys and wrong

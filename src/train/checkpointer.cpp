@@ -16,13 +16,13 @@
 namespace lockstep::train {
 
 Checkpointer::Checkpointer(const CheckpointSubject& subject, const RunSettings& settings)
-    : subject_(subject), settings_(settings), check_in_(subject.ranks) {}
+    : subject_(subject), settings_(settings), stop_agreement_(subject.ranks) {}
 
 // The time for a checkpoint is told by rank 0's clock alone.
 bool Checkpointer::pauses_here() {
-  if (!check_in_.due()) return false;
+  if (!stop_agreement_.due()) return false;
   const double period_s = 60.0 * settings_.launch.checkpoint_minutes;
-  agreed_ = check_in_.exchange(
+  agreed_ = stop_agreement_.exchange(
       {.stop = stop_signal() != nullptr,
        .checkpoint = subject_.ranks.is_root() && period_s > 0.0 && now_s() - last_s_ >= period_s},
       subject_.clock.phases());

@@ -6,8 +6,8 @@
 
 #include "algorithms/algorithm.hpp"
 #include "algorithms/training_parts.hpp"
-#include "comm/check_in.hpp"
 #include "comm/communicator.hpp"
+#include "comm/stop_agreement.hpp"
 #include "core/json.hpp"
 #include "train/run_recorder.hpp"
 #include "train/training_clock.hpp"
@@ -57,7 +57,7 @@ class Checkpointer {
 
   CheckpointSubject subject_;
   const RunSettings& settings_;
-  comm::CheckIn check_in_;
+  comm::StopAgreement stop_agreement_;
   comm::Request agreed_;  // at the last check-in
   Json machine_;
   double last_s_ = 0.0;     // when the last checkpoint was written

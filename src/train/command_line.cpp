@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The words are collected first; then the described fields check and convert them.
+// The words are collected first; then the described options check and convert them.
 #include "train/command_line.hpp"
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 
 #include "core/arguments.hpp"
 #include "core/build_info.hpp"
-#include "core/fields.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
+#include "core/options.hpp"
 #include "record/run_file.hpp"
 #include "train/run_config.hpp"
 
@@ -55,22 +55,22 @@ Json read_config(const std::string& path) {
   return config;
 }
 
-std::string default_text(const Field& field) {
-  const Json value = field.value();
+std::string default_text(const Option& option) {
+  const Json value = option.value();
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-// An option for a field; its words are kept as typed until the whole line is known.
-void add_option(Arguments& arguments, const Field& field, const std::string& help, const std::string& group,
+// Adds one option; its words are kept as typed until the whole line is known.
+void add_option(Arguments& arguments, const Option& option, const std::string& help, const std::string& group,
                 std::map<std::string, std::vector<std::string>>& typed) {
-  const std::string names = option_name(field.key()) + (field.key() == "epochs" ? ",--n-epochs" : "");
-  Argument option = arguments.option(names, typed[field.key()], help);
-  option.value_name(field.names().empty() ? field.value_name() : join(field.names(), "|")).last_counts();
-  if (!group.empty()) option.group(group);
-  if (field.is_switch())
-    option.optional_value();  // without a value: on
-  else if (const std::string text = default_text(field); !text.empty())
-    option.shows_default(text);
+  const std::string names = option_name(option.key()) + (option.key() == "epochs" ? ",--n-epochs" : "");
+  Argument argument = arguments.option(names, typed[option.key()], help);
+  argument.value_name(option.names().empty() ? option.value_name() : join(option.names(), "|")).last_counts();
+  if (!group.empty()) argument.group(group);
+  if (option.is_switch())
+    argument.optional_value();  // without a value: on
+  else if (const std::string text = default_text(option); !text.empty())
+    argument.shows_default(text);
 }
 
 }  // namespace
@@ -125,19 +125,19 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
       .each_counts();
   arguments.flag("--print-config", line.print_config, "print the resolved configuration as JSON and stop");
   std::map<std::string, std::vector<std::string>> typed;
-  Fields launch;
+  Options launch;
   line.launch.describe(launch);
-  for (const Field& field : launch.all()) add_option(arguments, field, field.help(), "", typed);
+  for (const Option& option : launch.all()) add_option(arguments, option, option.help(), "", typed);
 
   RunConfig defaults;
-  Fields fields;
-  defaults.describe(fields);
-  for (const Field& field : fields.all())
-    if (field.key() != "algorithm" || program.algorithm.empty())
-      add_option(arguments, field, field.help(), "Configuration", typed);
+  Options options;
+  defaults.describe(options);
+  for (const Option& option : options.all())
+    if (option.key() != "algorithm" || program.algorithm.empty())
+      add_option(arguments, option, option.help(), "Configuration", typed);
   std::vector<AlgorithmOption> own = algorithm_options();
   for (const AlgorithmOption& option : own)
-    add_option(arguments, option.field, option.field.help() + " [" + join(option.algorithms) + "]",
+    add_option(arguments, option.described, option.described.help() + " [" + join(option.algorithms) + "]",
                "Options of algorithms", typed);
 
   (void)arguments.parse(modern_spelling(words));
@@ -155,17 +155,17 @@ CommandLine parse_command_line(const Program& program, const std::vector<std::st
   }
 
   for (const std::string& file : config_files) line.given.update(read_config(file));
-  const auto take_into = [&](Json& given, const Field& field) {
-    if (arguments.count(option_name(field.key())) == 0) return;
-    const auto& values = typed.at(field.key());
-    given[field.key()] = field.parse(values.empty() || values.back().empty() ? "true" : values.back());
+  const auto take_into = [&](Json& given, const Option& option) {
+    if (arguments.count(option_name(option.key())) == 0) return;
+    const auto& values = typed.at(option.key());
+    given[option.key()] = option.parse(values.empty() || values.back().empty() ? "true" : values.back());
   };
   Json launched = Json::object();
-  for (const Field& field : launch.all()) take_into(launched, field);
+  for (const Option& option : launch.all()) take_into(launched, option);
   for (const auto& [key, value] : launched.items()) launch.find(key)->set(value);
-  const auto take = [&](const Field& field) { take_into(line.given, field); };
-  for (const Field& field : fields.all()) take(field);
-  for (const AlgorithmOption& option : own) take(option.field);
+  const auto take = [&](const Option& option) { take_into(line.given, option); };
+  for (const Option& option : options.all()) take(option);
+  for (const AlgorithmOption& option : own) take(option.described);
   if (!program.algorithm.empty()) line.given["algorithm"] = program.algorithm;
   return line;
 }

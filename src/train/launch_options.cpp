@@ -4,26 +4,27 @@
 
 namespace lockstep::train {
 
-void LaunchOptions::describe(Fields& fields) {
-  fields.add("results", &results, "folder for run files").value_name("DIR");
-  fields.add("run_id", &run_id, "name of the run file; made up when absent").value_name("NAME");
-  fields.add("resume", &resume,
-             "go on with the run of this --run-id: from its checkpoint, or anew if it has none that is good; "
-             "a run that is complete is left as it is");
-  fields
+void LaunchOptions::describe(Options& options) {
+  options.add("results", &results, "folder for run files").value_name("DIR");
+  options.add("run_id", &run_id, "name of the run file; made up when absent").value_name("NAME");
+  options.add(
+      "resume", &resume,
+      "go on with the run of this --run-id: from its checkpoint, or anew if it has none that is good; "
+      "a run that is complete is left as it is");
+  options
       .add("checkpoint_epochs", &checkpoint_epochs,
            "a checkpoint after every so many epochs; 0: none at epochs' ends")
       .value_name("N");
-  fields
+  options
       .add("checkpoint_minutes", &checkpoint_minutes,
            "a checkpoint about every so many minutes, in the middle of epochs too; 0: none by time")
       .at_least(0)
       .value_name("X");
-  fields
+  options
       .add("save_model", &save_model,
            "write the trained model to this HDF5 file when the run is complete (docs/models.md)")
       .value_name("FILE.h5");
-  fields.add("progress", &progress, "live line, plain lines, or none")
+  options.add("progress", &progress, "live line, plain lines, or none")
       .one_of({"auto", "live", "plain", "off"});
 }
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string>
 
-#include "core/fields.hpp"
+#include "core/options.hpp"
 
 namespace lockstep::train {
 
@@ -18,7 +18,7 @@ struct LaunchOptions {
   std::string progress = "auto";
   std::string save_model;  ///< "" = nowhere
 
-  void describe(Fields& fields);
+  void describe(Options& options);
 };
 
 }  // namespace lockstep::train

@@ -96,7 +96,7 @@ StartupDecision read_for_all(const Program& program, const std::vector<std::stri
                              const comm::Communicator& ranks) {
   StartupDecision decision;
   if (ranks.is_root()) decision = read_on_root(program, arguments, ranks.size());
-  Fields launch;
+  Options launch;
   decision.settings.launch.describe(launch);
   std::string message;
   if (ranks.is_root())

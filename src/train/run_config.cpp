@@ -13,16 +13,16 @@
 namespace lockstep::train {
 namespace {
 
-void apply(const Json& values, Fields& fields) {
+void apply(const Json& values, Options& options) {
   for (const auto& [key, value] : values.items())
-    if (Field* field = fields.find(key)) field->set(value);
+    if (Option* option = options.find(key)) option->set(value);
 }
 
 // Keys that no part of the program knows are errors; those that another algorithm knows are worth a note.
-std::vector<std::string> check_keys(const Json& given, Fields& known, const std::string& algorithm) {
+std::vector<std::string> check_keys(const Json& given, Options& known, const std::string& algorithm) {
   std::vector<std::string> all = known.keys();
   std::vector<std::string> of_others;
-  for (const AlgorithmOption& option : algorithm_options()) of_others.push_back(option.field.key());
+  for (const AlgorithmOption& option : algorithm_options()) of_others.push_back(option.described.key());
   all.insert(all.end(), of_others.begin(), of_others.end());
   std::vector<std::string> notes;
   for (const auto& [key, value] : given.items()) {
@@ -36,68 +36,69 @@ std::vector<std::string> check_keys(const Json& given, Fields& known, const std:
 
 }  // namespace
 
-void RunConfig::describe(Fields& fields) {
-  fields.add("algorithm", &algorithm, "how the ranks share the work")
+void RunConfig::describe(Options& options) {
+  options.add("algorithm", &algorithm, "how the ranks share the work")
       .one_of(names_of(algorithms::algorithm_table()));
-  fields.add("model", &model, "what is trained: " + nn::model_names());
-  fields
+  options.add("model", &model, "what is trained: " + nn::model_names());
+  options
       .add("init_from", &init_from,
            "start from the parameters of a file that --save-model wrote; else from the seed's")
       .value_name("FILE.h5");
-  data.describe(fields);
-  training.describe(fields);
-  optimizer.describe(fields);
-  schedule.describe(fields);
-  fields.add("allreduce", &allreduce, "how arrays are summed over the ranks")
+  data.describe(options);
+  training.describe(options);
+  optimizer.describe(options);
+  schedule.describe(options);
+  options.add("allreduce", &allreduce, "how arrays are summed over the ranks")
       .one_of(names_of(comm::allreduce_table()));
-  fields.add("gemm", &gemm, "matrix product backend").one_of(math::gemm_names());
-  fields.add("eval_acc", &eval_acc, "evaluate the test set after every epoch, off the training clock");
-  fields.add("eval_ranks", &eval_ranks,
-             "also evaluate each rank's own model after every epoch, before an average that ends it");
-  fields.add("experiment", &experiment, "name of the group of runs: a folder of the results");
+  options.add("gemm", &gemm, "matrix product backend").one_of(math::gemm_names());
+  options.add("eval_acc", &eval_acc, "evaluate the test set after every epoch, off the training clock");
+  options.add("eval_ranks", &eval_ranks,
+              "also evaluate each rank's own model after every epoch, before an average that ends it");
+  options.add("experiment", &experiment, "name of the group of runs: a folder of the results");
 }
 
 ResolvedConfig resolve_config(const Json& given) {
   ResolvedConfig resolved;
-  Fields fields;
-  resolved.run.describe(fields);
+  Options options;
+  resolved.run.describe(options);
 
   // The model and the algorithm first: they bring defaults and options of their own.
   for (const char* key : {"algorithm", "model"})
-    if (given.contains(key)) fields.find(key)->set(given[key]);
+    if (given.contains(key)) options.find(key)->set(given[key]);
   resolved.algorithm = algorithms::find_algorithm(resolved.run.algorithm).make();
-  resolved.algorithm->describe(fields);
+  resolved.algorithm->describe(options);
   resolved.model_description = nn::describe_model(resolved.run.model);
   if (resolved.run.model.is_string() && resolved.run.model.get<std::string>().ends_with(".json"))
     resolved.run.model = resolved.model_description;  // so that the run file stands by itself
 
-  resolved.notes = check_keys(given, fields, resolved.run.algorithm);
+  resolved.notes = check_keys(given, options, resolved.run.algorithm);
   const Json recipe = resolved.model_description.value("recipe", Json::object());
-  check_keys(recipe, fields, resolved.run.algorithm);
-  apply(recipe, fields);
+  check_keys(recipe, options, resolved.run.algorithm);
+  apply(recipe, options);
   const Json model = resolved.run.model;
-  apply(given, fields);
+  apply(given, options);
   resolved.run.model = model;
   resolved.run.data.seed = resolved.run.training.seed;
-  resolved.values = fields.values();
+  resolved.values = options.values();
   return resolved;
 }
 
 std::vector<AlgorithmOption> algorithm_options() {
-  std::vector<AlgorithmOption> options;
+  std::vector<AlgorithmOption> found;
   for (const algorithms::AlgorithmRow& row : algorithms::algorithm_table()) {
-    Fields fields;
+    Options options;
     const std::shared_ptr<algorithms::Algorithm> algorithm = row.make();
-    algorithm->describe(fields);
-    for (const Field& field : fields.all()) {
-      const auto same = std::ranges::find(options, field.key(), [](const auto& o) { return o.field.key(); });
-      if (same == options.end())
-        options.push_back({field, {std::string(row.name)}, algorithm});
+    algorithm->describe(options);
+    for (const Option& option : options.all()) {
+      const auto same =
+          std::ranges::find(found, option.key(), [](const auto& o) { return o.described.key(); });
+      if (same == found.end())
+        found.push_back({option, {std::string(row.name)}, algorithm});
       else
         same->algorithms.emplace_back(row.name);
     }
   }
-  return options;
+  return found;
 }
 
 }  // namespace lockstep::train

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "algorithms/algorithm.hpp"
-#include "core/fields.hpp"
 #include "core/json.hpp"
+#include "core/options.hpp"
 #include "data/dataset.hpp"
 #include "nn/optimizer.hpp"
 
@@ -29,7 +29,7 @@ struct RunConfig {
   bool eval_ranks = false;
   std::string experiment = "runs";
 
-  void describe(Fields& fields);
+  void describe(Options& options);
 };
 
 /// A configuration with its algorithm made and its algorithm's options set.
@@ -47,9 +47,9 @@ struct ResolvedConfig {
 
 /// An option that belongs to one or more algorithms.
 struct AlgorithmOption {
-  Field field;
+  Option described;
   std::vector<std::string> algorithms;
-  std::shared_ptr<algorithms::Algorithm> owner;  ///< keeps the field's place alive
+  std::shared_ptr<algorithms::Algorithm> owner;  ///< keeps the option's place alive
 };
 /// The options of all algorithms, each key once.
 [[nodiscard]] std::vector<AlgorithmOption> algorithm_options();

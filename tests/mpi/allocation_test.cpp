@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "../support/counted_new.hpp"
-#include "comm/check_in.hpp"
+#include "comm/stop_agreement.hpp"
 #include "core/json.hpp"
 #include "outcome.hpp"
 
@@ -14,13 +14,13 @@ namespace {
 std::size_t allocations_in_an_epoch(const comm::Communicator& ranks, const Settings& settings) {
   Rig rig(ranks, settings);
   const auto algorithm = find_algorithm(settings.algorithm).make();
-  Fields fields;
-  algorithm->describe(fields);
-  for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
-  comm::CheckIn check_in(ranks);
+  Options options;
+  algorithm->describe(options);
+  for (const auto& [key, value] : settings.options.items()) options.find(key)->set(value);
+  comm::StopAgreement stop_agreement(ranks);
   TrainingContext context = rig.context();
   context.on_step = [&](const StepReport&) {
-    return check_in.due() && check_in.exchange({}, rig.phases()).any();
+    return stop_agreement.due() && stop_agreement.exchange({}, rig.phases()).any();
   };
   algorithm->start(context);
   rig.phases().restart();

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "comm/check_in.hpp"
+#include "comm/stop_agreement.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "outcome.hpp"
@@ -49,9 +49,9 @@ class Trainee {
  public:
   Trainee(const comm::Communicator& ranks, const Settings& settings)
       : settings_(settings), rig_(ranks, settings), algorithm_(find_algorithm(settings.algorithm).make()) {
-    Fields fields;
-    algorithm_->describe(fields);
-    for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
+    Options options;
+    algorithm_->describe(options);
+    for (const auto& [key, value] : settings.options.items()) options.find(key)->set(value);
     TrainingContext context = rig_.context();
     context.on_step = [this](const StepReport&) { return ++steps_ == pause_at_; };
     algorithm_->start(context);
@@ -251,18 +251,18 @@ TEST(Checkpoint, AnAllreduceChosenBeforeIsMadeAgainWithoutMeasuring) {
   EXPECT_EQ(comm::make_chosen_allreduce({}, world(), length), nullptr);
 }
 
-TEST(CheckIn, AllRanksLearnOfARequestAtTheSameStepWhoeverMadeIt) {
+TEST(StopAgreement, AllRanksLearnOfARequestAtTheSameStepWhoeverMadeIt) {
   PhaseTimer phases;
   phases.restart();
   for (std::size_t asking = 0; asking < world().size(); ++asking)
     for (const bool stop : {true, false}) {
-      comm::CheckIn check_in(world());
+      comm::StopAgreement stop_agreement(world());
       std::size_t agreed_at = 0;
       comm::Request agreed;
       for (std::size_t step = 1; step <= 100000 && agreed_at == 0; ++step) {
-        if (!check_in.due()) continue;
+        if (!stop_agreement.due()) continue;
         const bool mine = world().rank() == asking && step > 10;
-        agreed = check_in.exchange({.stop = mine && stop, .checkpoint = mine && !stop}, phases);
+        agreed = stop_agreement.exchange({.stop = mine && stop, .checkpoint = mine && !stop}, phases);
         if (agreed.any()) agreed_at = step;
       }
       EXPECT_EQ(agreed.stop, stop);
@@ -273,17 +273,18 @@ TEST(CheckIn, AllRanksLearnOfARequestAtTheSameStepWhoeverMadeIt) {
     }
 }
 
-TEST(CheckIn, ComesAboutTenTimesASecondAndNeverLessThanEveryStep) {
+TEST(StopAgreement, ComesAboutTenTimesASecondAndNeverLessThanEveryStep) {
   PhaseTimer phases;
   phases.restart();
-  comm::CheckIn check_in(world());
+  comm::StopAgreement stop_agreement(world());
   for (int step = 0; step < 40; ++step) {  // of 5 ms: 20 steps between check-ins, of whom the first are apart
     ::usleep(5000);
-    if (check_in.due()) (void)check_in.exchange({}, phases);
+    if (stop_agreement.due()) (void)stop_agreement.exchange({}, phases);
   }
-  EXPECT_GE(check_in.interval(), 1U);
-  EXPECT_LE(check_in.interval(), 20U);
-  EXPECT_EQ(world().max(static_cast<double>(check_in.interval())), static_cast<double>(check_in.interval()));
+  EXPECT_GE(stop_agreement.interval(), 1U);
+  EXPECT_LE(stop_agreement.interval(), 20U);
+  EXPECT_EQ(world().max(static_cast<double>(stop_agreement.interval())),
+            static_cast<double>(stop_agreement.interval()));
 }
 
 }  // namespace

@@ -29,9 +29,9 @@ struct Outcome {
 
 inline std::unique_ptr<Algorithm> start(Rig& rig, const Settings& settings) {
   auto algorithm = find_algorithm(settings.algorithm).make();
-  Fields fields;
-  algorithm->describe(fields);
-  for (const auto& [key, value] : settings.options.items()) fields.find(key)->set(value);
+  Options options;
+  algorithm->describe(options);
+  for (const auto& [key, value] : settings.options.items()) options.find(key)->set(value);
   algorithm->start(rig.context());
   return algorithm;
 }
@@ -109,12 +109,12 @@ inline double distance(const Outcome& a, const Outcome& b) {
 // Those that average do so at the end of the training alone: being looked at comes between averages.
 inline Settings averaging_at_the_end(std::string_view algorithm) {
   Settings settings{.algorithm = std::string(algorithm)};
-  Fields fields;
+  Options options;
   const auto made = find_algorithm(algorithm).make();
-  made->describe(fields);
+  made->describe(options);
   const Json seldom = {{"avg_freq", 0}, {"drift_threshold", 1.0}, {"check_steps", 2}};
   for (const auto& [key, value] : seldom.items())
-    if (fields.find(key) != nullptr) settings.options[key] = value;
+    if (options.find(key) != nullptr) settings.options[key] = value;
   return settings;
 }
 

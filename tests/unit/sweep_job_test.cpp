@@ -23,7 +23,7 @@ TEST(SweepJob, ASignalIsHandedOnAsUsr1) {
     if (!told) std::raise(SIGTERM);  // a second one would end it at once
     told = true;
   });
-  EXPECT_EQ(end.told, SIGTERM);
+  EXPECT_EQ(end.stop_signal, SIGTERM);
   EXPECT_EQ(end.status, interrupted_status);
 }
 
@@ -33,7 +33,7 @@ TEST(SweepJob, ASignalThatComesAsTheProgramEndsCounts) {
     usleep(500'000);
     std::raise(SIGUSR1);
   });
-  EXPECT_EQ(end.told, SIGUSR1);
+  EXPECT_EQ(end.stop_signal, SIGUSR1);
   EXPECT_EQ(end.status, 0);
 }
 

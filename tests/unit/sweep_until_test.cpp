@@ -194,8 +194,8 @@ TEST_F(SweepFolder, TellsTheTimeOfRunsByThoseThatAreComplete) {
   site.gflops_per_core = 10.0;
   site.cores_per_node = 2;
   std::vector<Point> points = expand(spec);
-  Outlook outlook = estimate_times(spec, points, site, folder_);
-  EXPECT_THAT(outlook.complete, IsEmpty());
+  Forecast forecast = estimate_times(spec, points, site, folder_);
+  EXPECT_THAT(forecast.complete, IsEmpty());
   const double work_s = (20 * 54.3 + 20 * 4.35) / 10.0;
   for (const Point& point : points) {
     EXPECT_EQ(point.estimate_source, EstimateSource::work);
@@ -204,8 +204,8 @@ TEST_F(SweepFolder, TellsTheTimeOfRunsByThoseThatAreComplete) {
 
   write(points[0], {4.0, 5.0});  // one rank, the first seed
   write(points[3], {7.0}, "interrupted");
-  outlook = estimate_times(spec, points, site, folder_);
-  EXPECT_THAT(outlook.complete, ElementsAre(points[0].run_id));
+  forecast = estimate_times(spec, points, site, folder_);
+  EXPECT_THAT(forecast.complete, ElementsAre(points[0].run_id));
   for (const Point& point : points)
     EXPECT_EQ(point.estimate_source, point.ranks == 1 ? EstimateSource::measured : EstimateSource::work);
   EXPECT_EQ(points[0].estimate_s, 10.0);

@@ -9,11 +9,11 @@ namespace {
 
 class DriftTrigger final : public Trigger {
  public:
-  void describe(Fields& fields) override {
-    fields.add("drift_threshold", &threshold_, "average when a rank's drift exceeds this")
+  void describe(Options& options) override {
+    options.add("drift_threshold", &threshold_, "average when a rank's drift exceeds this")
         .at_least(0)
         .at_most(1);
-    fields.add("check_steps", &check_steps_, "steps between checks of the drift").at_least(1);
+    options.add("check_steps", &check_steps_, "steps between checks of the drift").at_least(1);
   }
   void describe_state(State& state) override {
     state.add("steps_since_check", &steps_);

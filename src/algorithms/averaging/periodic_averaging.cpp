@@ -9,9 +9,9 @@ namespace lockstep::algorithms {
 PeriodicAveraging::PeriodicAveraging(const AveragingPreset& preset)
     : StepwiseAlgorithm(data::Division::samples), trigger_(preset.trigger()), weight_(preset.weight()) {}
 
-void PeriodicAveraging::describe(Fields& fields) {
-  trigger_->describe(fields);
-  weight_->describe(fields);
+void PeriodicAveraging::describe(Options& options) {
+  trigger_->describe(options);
+  weight_->describe(options);
 }
 
 std::unique_ptr<Exchange> PeriodicAveraging::prepare() {

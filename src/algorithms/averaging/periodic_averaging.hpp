@@ -28,7 +28,7 @@ class PeriodicAveraging final : public StepwiseAlgorithm {
  public:
   explicit PeriodicAveraging(const AveragingPreset& preset);
 
-  void describe(Fields& fields) override;
+  void describe(Options& options) override;
   /// The average of the ranks' parameters at this moment; training goes on from where each rank is.
   void export_model(std::span<float> out) override;
   [[nodiscard]] std::vector<Observation> observations() const override;

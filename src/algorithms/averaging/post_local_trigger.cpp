@@ -7,9 +7,9 @@ namespace {
 
 class PostLocalTrigger final : public Trigger {
  public:
-  void describe(Fields& fields) override {
-    fields.add("switch_epochs", &switch_epochs_, "epochs with an average after every step");
-    fields.add("local_steps", &local_steps_, "steps between averages after that").at_least(1);
+  void describe(Options& options) override {
+    options.add("switch_epochs", &switch_epochs_, "epochs with an average after every step");
+    options.add("local_steps", &local_steps_, "steps between averages after that").at_least(1);
   }
   void describe_state(State& state) override {
     state.add("epochs_begun", &epochs_begun_);

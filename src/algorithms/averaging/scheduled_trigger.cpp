@@ -8,9 +8,9 @@ namespace {
 /// The old interface's -avg_freq is avg_freq.
 class ScheduledTrigger final : public Trigger {
  public:
-  void describe(Fields& fields) override {
-    fields.add("avg_freq", &avg_freq_, "average every k epochs; 0 = only once, at the end of training");
-    fields.add("avg_steps", &avg_steps_, "average every H steps instead; 0 = by avg_freq");
+  void describe(Options& options) override {
+    options.add("avg_freq", &avg_freq_, "average every k epochs; 0 = only once, at the end of training");
+    options.add("avg_steps", &avg_steps_, "average every H steps instead; 0 = by avg_freq");
   }
   void describe_state(State& state) override { state.add("steps_since_average", &steps_); }
 

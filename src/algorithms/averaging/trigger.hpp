@@ -24,7 +24,7 @@ struct TriggerView {
 class Trigger {
  public:
   virtual ~Trigger() = default;
-  virtual void describe(Fields& /*fields*/) {}
+  virtual void describe(Options& /*options*/) {}
   virtual void describe_state(State& /*state*/) {}
   /// `parameters` is the model that all ranks start from.
   virtual void start(std::span<const float> /*parameters*/) {}

@@ -14,7 +14,7 @@ namespace lockstep::algorithms {
 class Weight {
  public:
   virtual ~Weight() = default;
-  virtual void describe(Fields& /*fields*/) {}
+  virtual void describe(Options& /*options*/) {}
   virtual void describe_state(State& /*state*/) {}
   /// `parameters` is the model that all ranks start from.
   virtual void start(std::span<const float> /*parameters*/) {}

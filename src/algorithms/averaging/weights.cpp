@@ -11,8 +11,8 @@ namespace {
 
 class DriftWeight final : public Weight {
  public:
-  void describe(Fields& fields) override {
-    fields.add("lambda", &lambda_, "how strongly drift weighs a rank down (the old -lambda N is N / 100)")
+  void describe(Options& options) override {
+    options.add("lambda", &lambda_, "how strongly drift weighs a rank down (the old -lambda N is N / 100)")
         .at_least(0)
         .at_most(1e4);
   }

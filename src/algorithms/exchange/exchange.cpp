@@ -30,16 +30,16 @@ constexpr std::string_view chosen = "auto";
 
 std::span<const ExchangeRow> exchange_table() { return table; }
 
-void ExchangeOptions::describe(Fields& fields) {
+void ExchangeOptions::describe(Options& options) {
   auto names = names_of(exchange_table());
   names.insert(names.begin(), std::string(chosen));
-  fields
+  options
       .add("exchange", &exchange, "an allreduce of gradients, parameters that a node's ranks share, or zero1")
       .one_of(names);
-  fields.add("overlap", &overlap, "exchange gradients during the backward pass (with --allreduce mpi)")
+  options.add("overlap", &overlap, "exchange gradients during the backward pass (with --allreduce mpi)")
       .one_of({"off", "on", "auto"});
-  fields.add("bucket_floats", &bucket_floats, "overlap: gradients that are exchanged together").at_least(1);
-  fields.add("compress", &compress, "how gradients are written on the wire; sums stay floats")
+  options.add("bucket_floats", &bucket_floats, "overlap: gradients that are exchanged together").at_least(1);
+  options.add("compress", &compress, "how gradients are written on the wire; sums stay floats")
       .one_of(names_of(comm::codec_table()));
 }
 

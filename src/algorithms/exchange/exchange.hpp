@@ -56,7 +56,7 @@ struct ExchangeOptions {
   std::size_t bucket_floats = 32768;
   std::string compress = "none";
 
-  void describe(Fields& fields);
+  void describe(Options& options);
   /// Throws ConfigError for options that cannot go together.
   void check(std::string_view allreduce_name) const;
 };

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <span>
 
-#include "comm/pending_sums.hpp"
+#include "comm/nonblocking_allreduce.hpp"
 #include "nn/model.hpp"
 
 namespace lockstep::algorithms {
@@ -26,7 +26,7 @@ class GradientBuckets {
   double finish();
 
  private:
-  comm::PendingSums sums_;
+  comm::NonblockingAllreduce sums_;
   std::size_t parameter_count_;
   std::size_t bucket_floats_;
   std::size_t bucket_end_;  // of what is ready and not yet started

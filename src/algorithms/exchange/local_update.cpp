@@ -21,7 +21,7 @@ class LocalUpdate final : public Exchange {
     const GatheredBatch batch = batch_.gather(step);
     c.phases.enter(Phase::compute);
     const nn::GradientTarget target =
-        plain ? nn::GradientTarget{.values = c.parameters, .scale = -plain->rate, .beta = plain->keep}
+        plain ? nn::GradientTarget{.values = c.parameters, .scale = -plain->rate, .beta = plain->beta}
               : nn::GradientTarget{.values = c.gradients};
     const double loss_sum = c.model.train(batch.pass, batch.pixels, batch.labels,
                                           c.options.gradient_scale(step.batch.gradient_samples), target);

@@ -101,7 +101,7 @@ void NodeShardedStep::update_parts(const Rows& rows, float learning_rate, math::
         at_once(owned) ? nn::GradientTarget{.first = owned.part.begin,
                                             .values = parameters_of(owned),
                                             .scale = -plain->rate,
-                                            .beta = plain->keep,
+                                            .beta = plain->beta,
                                             .stores = stores}
                        : nn::GradientTarget{.first = owned.part.begin, .values = gradients_of(owned)};
     model_.add_sharded_gradients(samples_.all(rows), memory_.activations(), samples_.most_rows(), target);

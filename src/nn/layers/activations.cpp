@@ -79,7 +79,7 @@ class Softmax final : public Layer {
 
 template <class Function>
 std::unique_ptr<Layer> make_plain(const LayerSetup& setup, const Json& description) {
-  Fields none;
+  Options none;
   read_options(description, none);
   return std::make_unique<Activation<Function>>(setup, Function{});
 }
@@ -92,9 +92,9 @@ std::unique_ptr<Layer> make_relu(const LayerSetup& setup, const Json& descriptio
 
 std::unique_ptr<Layer> make_leaky_relu(const LayerSetup& setup, const Json& description) {
   double slope = LeakyRelu{}.slope;
-  Fields fields;
-  fields.add("slope", &slope, "factor for negative inputs").above(0.0).at_most(1.0);
-  read_options(description, fields);
+  Options options;
+  options.add("slope", &slope, "factor for negative inputs").above(0.0).at_most(1.0);
+  read_options(description, options);
   return std::make_unique<Activation<LeakyRelu>>(setup, LeakyRelu{static_cast<float>(slope)});
 }
 
@@ -107,7 +107,7 @@ std::unique_ptr<Layer> make_tanh(const LayerSetup& setup, const Json& descriptio
 }
 
 std::unique_ptr<Layer> make_softmax(const LayerSetup& setup, const Json& description) {
-  Fields none;
+  Options none;
   read_options(description, none);
   return std::make_unique<Softmax>(setup);
 }

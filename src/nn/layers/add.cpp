@@ -32,7 +32,7 @@ class Add final : public MergeLayer {
 }  // namespace
 
 std::unique_ptr<Layer> make_add(const LayerSetup& setup, const Json& description) {
-  Fields none;
+  Options none;
   read_options(description, none);
   if (setup.inputs.size() < 2)
     throw ConfigError(

@@ -206,10 +206,10 @@ class BatchNorm final : public Layer {
 std::unique_ptr<Layer> make_batch_norm(const LayerSetup& setup, const Json& description) {
   double momentum = 0.1;
   double epsilon = 1e-5;
-  Fields fields;
-  fields.add("momentum", &momentum, "how far a batch moves the running statistics").above(0.0).at_most(1.0);
-  fields.add("epsilon", &epsilon, "added to the variance").above(0.0);
-  read_options(description, fields);
+  Options options;
+  options.add("momentum", &momentum, "how far a batch moves the running statistics").above(0.0).at_most(1.0);
+  options.add("epsilon", &epsilon, "added to the variance").above(0.0);
+  read_options(description, options);
   return std::make_unique<BatchNorm>(setup, momentum, epsilon);
 }
 

@@ -34,27 +34,26 @@ void Conv2d::list_gemms(std::size_t batch, bool needs_d_in, std::vector<math::Ge
 }
 
 std::unique_ptr<Layer> make_conv2d(const LayerSetup& setup, const Json& description) {
-  Conv2d::Options options;
-  Fields fields;
-  fields.add("channels", &options.channels, "output channels").at_least(1).at_most(1e6);
-  fields.add("kernel", &options.kernel, "height and width of the kernel").at_least(1).at_most(1e4);
-  fields.add("stride", &options.stride, "step of the kernel").at_least(1).at_most(1e4);
-  fields.add("padding", &options.padding, "zeros around the image").at_most(1e4);
-  fields.add("init", &options.init, "initial weights").one_of(initializer_names());
-  read_options(description, fields);
-  if (options.channels == 0 || options.kernel == 0)
+  Conv2dOptions chosen;
+  Options options;
+  options.add("channels", &chosen.channels, "output channels").at_least(1).at_most(1e6);
+  options.add("kernel", &chosen.kernel, "height and width of the kernel").at_least(1).at_most(1e4);
+  options.add("stride", &chosen.stride, "step of the kernel").at_least(1).at_most(1e4);
+  options.add("padding", &chosen.padding, "zeros around the image").at_most(1e4);
+  options.add("init", &chosen.init, "initial weights").one_of(initializer_names());
+  read_options(description, options);
+  if (chosen.channels == 0 || chosen.kernel == 0)
     throw ConfigError({"a conv2d layer needs its channels and kernel", R"("channels": 6, "kernel": 5)",
                        to_text(description)});
-  const std::size_t height = setup.in.height + 2 * options.padding;
-  const std::size_t width = setup.in.width + 2 * options.padding;
-  if (options.kernel > height || options.kernel > width)
+  const std::size_t height = setup.in.height + 2 * chosen.padding;
+  const std::size_t width = setup.in.width + 2 * chosen.padding;
+  if (chosen.kernel > height || chosen.kernel > width)
     throw ConfigError({"a conv2d kernel is larger than its padded input",
-                       fmt::format("at most {}", std::min(height, width)),
-                       fmt::format("{}", options.kernel)});
-  const SampleShape out{options.channels, (height - options.kernel) / options.stride + 1,
-                        (width - options.kernel) / options.stride + 1};
-  return options.stride == 1 ? make_sliding_conv2d(setup, out, options)
-                             : make_conv2d_of_columns(setup, out, options);
+                       fmt::format("at most {}", std::min(height, width)), fmt::format("{}", chosen.kernel)});
+  const SampleShape out{chosen.channels, (height - chosen.kernel) / chosen.stride + 1,
+                        (width - chosen.kernel) / chosen.stride + 1};
+  return chosen.stride == 1 ? make_implicit_gemm_conv2d(setup, out, chosen)
+                            : make_im2col_conv2d(setup, out, chosen);
 }
 
 }  // namespace lockstep::nn

@@ -68,9 +68,9 @@ class Dropout final : public ElementwiseLayer {
 template <class Noise>
 std::unique_ptr<Layer> make(const LayerSetup& setup, const Json& description) {
   double rate = 0.5;
-  Fields fields;
-  fields.add("rate", &rate, "share of units dropped, or strength of the noise").at_least(0.0).below(1.0);
-  read_options(description, fields);
+  Options options;
+  options.add("rate", &rate, "share of units dropped, or strength of the noise").at_least(0.0).below(1.0);
+  read_options(description, options);
   return std::make_unique<Dropout<Noise>>(setup, Noise{static_cast<float>(rate)});
 }
 

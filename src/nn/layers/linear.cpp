@@ -117,10 +117,10 @@ class Linear final : public Layer, public ShardableLayer {
 std::unique_ptr<Layer> make_linear(const LayerSetup& setup, const Json& description) {
   std::size_t units = 0;
   std::string init = "xavier";
-  Fields fields;
-  fields.add("units", &units, "outputs").at_least(1).at_most(1e9);
-  fields.add("init", &init, "initial weights").one_of(initializer_names());
-  read_options(description, fields);
+  Options options;
+  options.add("units", &units, "outputs").at_least(1).at_most(1e9);
+  options.add("init", &init, "initial weights").one_of(initializer_names());
+  read_options(description, options);
   if (units == 0)
     throw ConfigError({"a linear layer needs its units", R"("units": 256)", to_text(description)});
   if (!setup.in.is_flat())

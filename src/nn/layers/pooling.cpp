@@ -157,10 +157,10 @@ class Flatten final : public Layer {
 std::unique_ptr<Layer> make_max_pool2d(const LayerSetup& setup, const Json& description) {
   std::size_t kernel = 2;
   std::size_t stride = 0;
-  Fields fields;
-  fields.add("kernel", &kernel, "height and width of a window").at_least(1).at_most(1e4);
-  fields.add("stride", &stride, "distance of windows; 0 = the kernel").at_most(1e4);
-  read_options(description, fields);
+  Options options;
+  options.add("kernel", &kernel, "height and width of a window").at_least(1).at_most(1e4);
+  options.add("stride", &stride, "distance of windows; 0 = the kernel").at_most(1e4);
+  read_options(description, options);
   if (stride == 0) stride = kernel;
   if (kernel > setup.in.height || kernel > setup.in.width)
     throw ConfigError({"a max_pool2d window is larger than its input", "at most " + to_string(setup.in),
@@ -171,16 +171,16 @@ std::unique_ptr<Layer> make_max_pool2d(const LayerSetup& setup, const Json& desc
 }
 
 std::unique_ptr<Layer> make_global_avg_pool2d(const LayerSetup& setup, const Json& description) {
-  Fields none;
+  Options none;
   read_options(description, none);
   return std::make_unique<GlobalAvgPool2d>(setup);
 }
 
 std::unique_ptr<Layer> make_flatten(const LayerSetup& setup, const Json& description) {
   std::size_t size = 0;
-  Fields fields;
-  fields.add("size", &size, "the size that the vector must have; 0 = any");
-  read_options(description, fields);
+  Options options;
+  options.add("size", &size, "the size that the vector must have; 0 = any");
+  read_options(description, options);
   if (size != 0 && size != setup.in.size())
     throw ConfigError({"the model's input does not fit the data set",
                        std::to_string(size) + " numbers a sample",

@@ -26,11 +26,11 @@ int expand_command(const Options& options) {
   const Spec spec = read_spec(options.spec, options.scale);
   Expansion expansion = expand_with_notes(spec);
   const std::filesystem::path folder = std::filesystem::path(options.results) / spec.name;
-  const Outlook outlook = estimate_times(spec, expansion.points, read_site(options.site), folder);
+  const Forecast forecast = estimate_times(spec, expansion.points, read_site(options.site), folder);
   if (options.json)
-    fmt::print("{}\n", expand_json(expansion, outlook).dump(1));
+    fmt::print("{}\n", expand_json(expansion, forecast).dump(1));
   else
-    fmt::print("{}", expand_report(spec, expansion, outlook, folder, options.limit));
+    fmt::print("{}", expand_report(spec, expansion, forecast, folder, options.limit));
   return 0;
 }
 

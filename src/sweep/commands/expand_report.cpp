@@ -41,15 +41,15 @@ std::string plural(std::size_t count, std::string_view noun) {
 
 class Report {
  public:
-  Report(const Spec& spec, const Expansion& expansion, const Outlook& outlook)
-      : spec_(spec), expansion_(expansion), outlook_(outlook) {
+  Report(const Spec& spec, const Expansion& expansion, const Forecast& forecast)
+      : spec_(spec), expansion_(expansion), forecast_(forecast) {
     std::unordered_map<std::string, std::size_t> places;
     for (const Point& point : expansion.points) {
       const auto [at, is_new] = places.emplace(repeat_group(point), rows_.size());
       if (is_new) rows_.push_back({.first = &point});
       Row& row = rows_[at->second];
       ++row.runs;
-      row.complete += outlook.complete.contains(point.run_id) ? 1 : 0;
+      row.complete += forecast.complete.contains(point.run_id) ? 1 : 0;
     }
     sort_keys();
   }
@@ -62,10 +62,10 @@ class Report {
     out += "\n" + totals(folder);
     const std::size_t most_ranks =
         std::ranges::max(rows_, {}, [](const Row& row) { return row.first->ranks; }).first->ranks;
-    if (outlook_.cores != 0 && most_ranks > outlook_.cores)
+    if (forecast_.cores != 0 && most_ranks > forecast_.cores)
       out += wrapped("note",
                      {fmt::format("up to {} ranks share the {} here: their times tell nothing of scaling",
-                                  most_ranks, plural(outlook_.cores, "core"))});
+                                  most_ranks, plural(forecast_.cores, "core"))});
     for (const std::string& note : expansion_.notes) out += wrapped("note", {note});
     return out;
   }
@@ -117,7 +117,7 @@ class Report {
   std::string table(std::size_t limit) const {
     TextTable table;
     std::vector<std::string> head = varying_;
-    const bool any_complete = !outlook_.complete.empty();
+    const bool any_complete = !forecast_.complete.empty();
     head.emplace_back("runs");
     if (any_complete) head.emplace_back("complete");
     head.insert(head.end(), {"time each", ""});
@@ -160,8 +160,8 @@ class Report {
     const Point* longest = &expansion_.points[0];
     for (const Point& point : expansion_.points) {
       all_s += point.estimate_s;
-      core_s += point.estimate_s * static_cast<double>(outlook_.cores_of(point));
-      if (!outlook_.complete.contains(point.run_id)) open_s += point.estimate_s;
+      core_s += point.estimate_s * static_cast<double>(forecast_.cores_of(point));
+      if (!forecast_.complete.contains(point.run_id)) open_s += point.estimate_s;
       shapes.emplace(point.ranks, point.nodes);
       ++sources[static_cast<std::size_t>(point.estimate_source)];
       if (point.estimate_s > longest->estimate_s) longest = &point;
@@ -170,7 +170,7 @@ class Report {
     std::vector<std::string> origin;
     if (const auto n = sources[0])
       origin.push_back(
-          fmt::format("{} from their matrix products at {:g} GFLOP/s a core", n, outlook_.rate_gflops));
+          fmt::format("{} from their matrix products at {:g} GFLOP/s a core", n, forecast_.rate_gflops));
     if (const auto n = sources[1]) origin.push_back(fmt::format("{} from complete runs", n));
     if (const auto n = sources[2]) origin.push_back(fmt::format("{} given as \"time\"", n));
 
@@ -184,7 +184,7 @@ class Report {
                                             : fmt::format("{:.1f} core-hours", core_s / 3600.0),
                             fmt::format("longest run {}", readable_time(longest->estimate_s))});
     out += wrapped("estimates", origin);
-    const std::size_t done = outlook_.complete.size();
+    const std::size_t done = forecast_.complete.size();
     out += wrapped("complete", {done == 0      ? fmt::format("none yet in {}", folder.string())
                                 : done == runs ? fmt::format("all in {}", folder.string())
                                                : fmt::format("{} of {} in {}; {} to go", done, runs,
@@ -194,19 +194,19 @@ class Report {
 
   const Spec& spec_;
   const Expansion& expansion_;
-  const Outlook& outlook_;
+  const Forecast& forecast_;
   std::vector<Row> rows_;
   std::vector<std::string> varying_, fixed_;
 };
 
 }  // namespace
 
-std::string expand_report(const Spec& spec, const Expansion& expansion, const Outlook& outlook,
+std::string expand_report(const Spec& spec, const Expansion& expansion, const Forecast& forecast,
                           const std::filesystem::path& folder, std::size_t limit) {
-  return Report(spec, expansion, outlook).text(folder, limit);
+  return Report(spec, expansion, forecast).text(folder, limit);
 }
 
-Json expand_json(const Expansion& expansion, const Outlook& outlook) {
+Json expand_json(const Expansion& expansion, const Forecast& forecast) {
   Json runs = Json::array();
   for (const Point& point : expansion.points)
     runs.push_back({{"run_id", point.run_id},
@@ -216,7 +216,7 @@ Json expand_json(const Expansion& expansion, const Outlook& outlook) {
                     {"settings", point.settings},
                     {"estimate_s", point.estimate_s},
                     {"estimate_source", source_names[static_cast<std::size_t>(point.estimate_source)]},
-                    {"complete", outlook.complete.contains(point.run_id)}});
+                    {"complete", forecast.complete.contains(point.run_id)}});
   return runs;
 }
 

@@ -42,7 +42,7 @@ int launch(const Options& options) {
     return 0;
   }
   const JobEnd end = run_watched(line, {}, signals);
-  if (options.requeue && end.status == interrupted_status && end.told == SIGUSR1)
+  if (options.requeue && end.status == interrupted_status && end.stop_signal == SIGUSR1)
     requeue_this_job(allocation);
   return end.status;
 }

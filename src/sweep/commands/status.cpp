@@ -24,8 +24,9 @@ struct Options {
 constexpr unsigned redraw_s = 2;
 
 bool under_way(const std::vector<RunView>& views) {
-  return std::ranges::any_of(
-      views, [](const RunView& v) { return v.stand == Stand::running || v.stand == Stand::waiting; });
+  return std::ranges::any_of(views, [](const RunView& v) {
+    return v.standing == RunStanding::running || v.standing == RunStanding::waiting;
+  });
 }
 
 int status(const Options& options) {

@@ -52,21 +52,21 @@ std::map<std::string, Given> jobs_of_runs(const SweepFolder& folder) {
   return runs;
 }
 
-Stand stand_of(const RunStatus& run, bool active, bool job_runs) {
+RunStanding standing_of(const RunStatus& run, bool active, bool job_runs) {
   switch (run.state) {
     case RunState::complete:
-      return Stand::complete;
+      return RunStanding::complete;
     case RunState::failed:
     case RunState::foreign:
-      return Stand::failed;
+      return RunStanding::failed;
     case RunState::interrupted:
-      return active ? Stand::waiting : Stand::interrupted;
+      return active ? RunStanding::waiting : RunStanding::interrupted;
     case RunState::started:
-      return job_runs ? Stand::running : active ? Stand::waiting : Stand::broken;
+      return job_runs ? RunStanding::running : active ? RunStanding::waiting : RunStanding::broken;
     case RunState::waiting:
       break;
   }
-  return active ? Stand::waiting : Stand::missing;
+  return active ? RunStanding::waiting : RunStanding::missing;
 }
 
 // Why a run that no job is about to make is not there.
@@ -85,12 +85,12 @@ std::string reason_of(const SweepFolder& folder, const RunView& view, const Give
 }
 
 std::string line_of(const RunView& view, std::size_t width) {
-  std::string line = fmt::format("  {:<11}  {:<{}}", stand_names[static_cast<std::size_t>(view.stand)],
+  std::string line = fmt::format("  {:<11}  {:<{}}", standing_names[static_cast<std::size_t>(view.standing)],
                                  view.point.run_id, width);
   if (view.run.epochs > 0) line += fmt::format("  {:>3}/{:<3}", view.run.epochs_done, view.run.epochs);
   if (!std::isnan(view.run.accuracy)) line += fmt::format("  {:6.2f} %", 100.0 * view.run.accuracy);
   if (!std::isnan(view.run.epoch_s)) line += fmt::format("  {:.3f} s/epoch", view.run.epoch_s);
-  if (view.stand == Stand::running && !std::isnan(view.run.left_s))
+  if (view.standing == RunStanding::running && !std::isnan(view.run.left_s))
     line += "  left " + record::clock_text(view.run.left_s);
   if (!view.job.empty()) line += "  job " + view.job;
   if (!view.why.empty()) line += "\n               " + view.why;
@@ -104,16 +104,19 @@ std::vector<RunView> view_of(const Plan& plan) {
   const bool here = lock_holder(plan.folder).has_value();  // by sweep run or resume on this machine
   std::vector<RunView> views;
   for (const Point& point : points_so_far(plan)) {
-    RunView view{
-        .point = point, .run = status_of(plan.folder, point), .stand = Stand::missing, .job = "", .why = ""};
+    RunView view{.point = point,
+                 .run = status_of(plan.folder, point),
+                 .standing = RunStanding::missing,
+                 .job = "",
+                 .why = ""};
     const auto job = jobs.find(point.run_id);
     const Given* given = job == jobs.end() ? nullptr : &job->second;
     if (given != nullptr) view.job = name_of(*given);
-    view.stand = stand_of(view.run, here || (given != nullptr && given->active),
-                          here || (given != nullptr && given->job_runs));
-    if (view.stand == Stand::waiting && given != nullptr) view.why = given->reason;
-    if (view.stand == Stand::failed || view.stand == Stand::broken ||
-        (view.stand == Stand::missing && given != nullptr))
+    view.standing = standing_of(view.run, here || (given != nullptr && given->active),
+                                here || (given != nullptr && given->job_runs));
+    if (view.standing == RunStanding::waiting && given != nullptr) view.why = given->reason;
+    if (view.standing == RunStanding::failed || view.standing == RunStanding::broken ||
+        (view.standing == RunStanding::missing && given != nullptr))
       view.why = reason_of(plan.folder, view, given);
     views.push_back(std::move(view));
   }
@@ -131,21 +134,21 @@ std::vector<Point> not_under_way(const Plan& plan, const std::vector<Point>& poi
 }
 
 std::string text_of(const Plan& plan, const std::vector<RunView>& views, bool all) {
-  std::array<std::size_t, stand_names.size()> counts{};
+  std::array<std::size_t, standing_names.size()> counts{};
   std::size_t width = 0;
   for (const RunView& view : views) {
-    ++counts[static_cast<std::size_t>(view.stand)];
+    ++counts[static_cast<std::size_t>(view.standing)];
     width = std::max(width, view.point.run_id.size());
   }
   std::string text = fmt::format("{}: {} runs", plan.manifest.name, views.size());
   for (std::size_t i = 0; i < counts.size(); ++i)
     if (counts[i] > 0)
       text +=
-          fmt::format("{} {} {}", i == 0 || text.ends_with("runs") ? ":" : ",", counts[i], stand_names[i]);
+          fmt::format("{} {} {}", i == 0 || text.ends_with("runs") ? ":" : ",", counts[i], standing_names[i]);
   text += "\n";
   for (const RunView& view : views)
-    if (all ||
-        (view.stand != Stand::complete && view.stand != Stand::waiting && view.stand != Stand::missing))
+    if (all || (view.standing != RunStanding::complete && view.standing != RunStanding::waiting &&
+                view.standing != RunStanding::missing))
       text += line_of(view, width) + "\n";
   return text;
 }
@@ -154,7 +157,7 @@ Json json_of(const std::vector<RunView>& views) {
   Json all = Json::array();
   for (const RunView& view : views)
     all.push_back({{"run_id", view.point.run_id},
-                   {"state", stand_names[static_cast<std::size_t>(view.stand)]},
+                   {"state", standing_names[static_cast<std::size_t>(view.standing)]},
                    {"ranks", view.point.ranks},
                    {"epochs_done", view.run.epochs_done},
                    {"epochs", view.run.epochs},

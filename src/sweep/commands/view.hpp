@@ -14,14 +14,14 @@ namespace lockstep::sweep {
 
 /// waiting: in Slurm's queue, or behind others of its job. broken: its file says that it runs, and nothing
 /// runs it. missing: nobody is about to make it.
-enum class Stand { complete, running, waiting, interrupted, failed, broken, missing };
-inline constexpr std::array<std::string_view, 7> stand_names = {
+enum class RunStanding { complete, running, waiting, interrupted, failed, broken, missing };
+inline constexpr std::array<std::string_view, 7> standing_names = {
     "complete", "running", "waiting", "interrupted", "failed", "broken", "missing"};
 
 struct RunView {
   Point point;
   RunStatus run;
-  Stand stand = Stand::missing;
+  RunStanding standing = RunStanding::missing;
   std::string job;  ///< that makes it or made it last; "" for none
   std::string why;  ///< it waits or failed, one line
 };
@@ -31,8 +31,8 @@ struct RunView {
 /// Without those that a job is about to make or is making.
 [[nodiscard]] std::vector<Point> not_under_way(const Plan& plan, const std::vector<Point>& points);
 
-/// The sweep in lines of text: a count of each stand, then the runs; those that are complete or waiting only
-/// if `all`.
+/// The sweep in lines of text: a count of each standing, then the runs; those that are complete or waiting
+/// only if `all`.
 [[nodiscard]] std::string text_of(const Plan& plan, const std::vector<RunView>& views, bool all);
 [[nodiscard]] Json json_of(const std::vector<RunView>& views);
 

@@ -55,7 +55,7 @@ int work(const Options& options) {
   const std::vector<Point> points = points_of_task(plan, options);
   const Outcome outcome = make_runs({site, allocation, plan.folder, plan.spec}, points, signals);
   // USR1 comes ahead of the time limit; who cancels a job sends TERM and does not want it again.
-  if (outcome.told == SIGUSR1 && outcome.open > 0) requeue_this_job(allocation);
+  if (outcome.stop_signal == SIGUSR1 && outcome.open > 0) requeue_this_job(allocation);
   return exit_status(outcome);
 }
 

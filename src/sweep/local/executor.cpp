@@ -112,12 +112,12 @@ bool Runner::run(std::size_t number, const Point& point) {
     std::ofstream(place_.folder.log(point.run_id), std::ios::app) << "error: " << error.what() << '\n';
     end.status = 2;
   }
-  if (end.told != 0) outcome_.told = end.told;
+  if (end.stop_signal != 0) outcome_.stop_signal = end.stop_signal;
   const bool kept = end.status == interrupted_status;
   // Before train could take signals; whatever the launcher says of that, nothing is known against the run.
   const bool too_early =
       end.status == 128 + SIGUSR1 || status_of(place_.folder, point).state == RunState::waiting;
-  if (end.told != 0 && (kept || too_early)) {
+  if (end.stop_signal != 0 && (kept || too_early)) {
     ++outcome_.open;
     tell(title, kept ? "  interrupted, to be resumed" : "  stopped before it began");
     return false;
@@ -131,13 +131,13 @@ bool Runner::run(std::size_t number, const Point& point) {
   if (end.status == 0 && after.state == RunState::complete) {
     ++outcome_.complete;
     tell(title, fmt::format("{}  {}", result_text(after), record::clock_text(now_s() - start_s)));
-    return end.told == 0;
+    return end.stop_signal == 0;
   }
   ++outcome_.failed;
   const std::string reason = reason_in(place_.folder.log(point.run_id));
   tell(title, fmt::format("  FAILED with status {}: {}\n  log: {}", end.status,
                           reason.empty() ? "see the log" : reason, place_.folder.log(point.run_id).string()));
-  return end.told == 0;
+  return end.stop_signal == 0;
 }
 
 }  // namespace
@@ -169,7 +169,7 @@ Outcome make_runs(const Workplace& place, std::vector<Point> points, SignalWatch
 }
 
 int exit_status(const Outcome& outcome) {
-  if (outcome.told != 0) return interrupted_status;
+  if (outcome.stop_signal != 0) return interrupted_status;
   return outcome.failed == 0 ? 0 : 1;
 }
 

@@ -21,7 +21,7 @@ struct Outcome {
   std::size_t before = 0;    ///< were complete already
   std::size_t failed = 0;
   std::size_t open = 0;  ///< were interrupted, or not begun
-  int told = 0;          ///< the signal that ended it early, or 0
+  int stop_signal = 0;   ///< the signal that ended it early, or 0
 };
 
 /// What runs need beside their list.

@@ -40,10 +40,11 @@ JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, Sig
   for (;;) {
     const int number = signals.next(look_s);
     const bool is_told = number == SIGINT || number == SIGTERM || number == SIGUSR1;
-    if (is_told && end.told == 0) end.told = number;  // also by a signal that comes as the program ends
+    if (is_told && end.stop_signal == 0)
+      end.stop_signal = number;  // also by a signal that comes as the program ends
     if (const auto status = child.ended()) {
       end.status = *status;
-      if (end.status != 0 && end.told == 0 && is_preempted()) return {interrupted_status, SIGUSR1};
+      if (end.status != 0 && end.stop_signal == 0 && is_preempted()) return {interrupted_status, SIGUSR1};
       return end;
     }
     if (is_told) {

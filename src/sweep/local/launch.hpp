@@ -17,8 +17,8 @@ inline constexpr int taken_over_status = 4;
 
 /// How a launch ended.
 struct JobEnd {
-  int status = 0;  ///< exit status of the launcher
-  int told = 0;    ///< the first signal that told us to stop, or 0
+  int status = 0;       ///< exit status of the launcher
+  int stop_signal = 0;  ///< the first signal that told us to stop, or 0
 };
 
 /// Starts the line and waits for its end. SIGINT, SIGTERM and SIGUSR1 that come meanwhile are handed on to

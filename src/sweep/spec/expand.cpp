@@ -217,7 +217,7 @@ class Expander {
 
   static std::string who_knows(const std::string& key) {
     for (const train::AlgorithmOption& option : train::algorithm_options())
-      if (option.field.key() == key) return "algorithm " + join(option.algorithms, " or ");
+      if (option.described.key() == key) return "algorithm " + join(option.algorithms, " or ");
     return "an algorithm that knows it";
   }
 

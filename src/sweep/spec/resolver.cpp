@@ -16,11 +16,11 @@ namespace {
 // All values of a configuration that nobody has said anything about, the algorithm's options included.
 Json default_values(const std::string& algorithm) {
   train::RunConfig config;
-  Fields fields;
-  config.describe(fields);
+  Options options;
+  config.describe(options);
   const auto made = algorithms::find_algorithm(algorithm).make();
-  made->describe(fields);
-  return fields.values();
+  made->describe(options);
+  return options.values();
 }
 
 Work work_of(const train::RunConfig& run, const std::vector<math::GemmShape>& products,

@@ -16,12 +16,12 @@ constexpr std::string_view experiment_key = "experiment";
 
 }  // namespace
 
-SettingsTable::SettingsTable() : options_(train::algorithm_options()) {
-  fields_.add("ranks", &ranks_, "MPI ranks").at_least(1).at_most(1e6);
-  fields_.add("nodes", &nodes_, "nodes that the ranks are on; 0: as few as hold them").at_most(1e6);
-  config_.describe(fields_);
-  for (const train::AlgorithmOption& option : options_) fields_.all().push_back(option.field);
-  for (const std::string& key : fields_.keys())
+SettingsTable::SettingsTable() : of_algorithms_(train::algorithm_options()) {
+  options_.add("ranks", &ranks_, "MPI ranks").at_least(1).at_most(1e6);
+  options_.add("nodes", &nodes_, "nodes that the ranks are on; 0: as few as hold them").at_most(1e6);
+  config_.describe(options_);
+  for (const train::AlgorithmOption& option : of_algorithms_) options_.all().push_back(option.described);
+  for (const std::string& key : options_.keys())
     if (key != seed_key && key != experiment_key) keys_.push_back(key);
 }
 
@@ -38,13 +38,13 @@ Json SettingsTable::check(std::string_view where, const std::string& key, const 
     throw ConfigError({.what = "experiment stands in " + std::string(where),
                        .hint = "the sweep's own name is that of the experiment: \"name\": \"...\""});
   if (!knows(key)) throw unknown_name("setting in " + std::string(where), key, keys_);
-  Field& field = *fields_.find(key);
+  Option& option = *options_.find(key);
   try {
-    field.set(value);
+    option.set(value);
   } catch (const ConfigError& error) {
     throw ConfigError({.what = std::string(where) + ": " + error.what()});
   }
-  return field.value();
+  return option.value();
 }
 
 }  // namespace lockstep::sweep

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/fields.hpp"
+#include "core/options.hpp"
 #include "train/run_config.hpp"
 
 namespace lockstep::sweep {
@@ -27,9 +27,9 @@ class SettingsTable {
 
  private:
   train::RunConfig config_;
-  std::vector<train::AlgorithmOption> options_;
+  std::vector<train::AlgorithmOption> of_algorithms_;
   std::size_t ranks_ = 1, nodes_ = 0;
-  Fields fields_;
+  Options options_;
   std::vector<std::string> keys_;
 };
 

@@ -135,9 +135,9 @@ class SpecReader {
                          R"("repeats": 3 is short for "seeds": [1, 2, 3])"});
     if (merged_.contains("seeds")) {
       std::uint32_t seed = 0;
-      Field field("seeds", &seed, "");
+      Option option("seeds", &seed, "");
       for (const Json& value : merged_.at("seeds")) {
-        field.set(value);
+        option.set(value);
         if (std::ranges::find(spec_.seeds, seed) != spec_.seeds.end())
           throw ConfigError({"a seed is given twice", "different seeds", merged_.at("seeds").dump()});
         spec_.seeds.push_back(seed);
@@ -146,9 +146,9 @@ class SpecReader {
     } else {
       // With until there is no interval before there are enough values for one.
       spec_.repeats = merged_.contains("until") ? fewest_for_interval : 1;
-      Field field("repeats", &spec_.repeats, "");
-      field.at_least(1).at_most(10000);
-      if (merged_.contains("repeats")) field.set(merged_.at("repeats"));
+      Option option("repeats", &spec_.repeats, "");
+      option.at_least(1).at_most(10000);
+      if (merged_.contains("repeats")) option.set(merged_.at("repeats"));
       for (std::size_t i = 1; i <= spec_.repeats; ++i) spec_.seeds.push_back(static_cast<std::uint32_t>(i));
     }
     spec_.repeats = spec_.seeds.size();
@@ -157,11 +157,11 @@ class SpecReader {
   void read_scaling() {
     std::string scaling = "strong";
     std::string rate = "none";
-    Fields fields;
-    fields.add("scaling", &scaling, "").one_of({"strong", "weak"});
-    fields.add("learning_rate_scaling", &rate, "").one_of({"none", "linear"});
-    for (Field& field : fields.all())
-      if (merged_.contains(field.key())) field.set(merged_.at(field.key()));
+    Options options;
+    options.add("scaling", &scaling, "").one_of({"strong", "weak"});
+    options.add("learning_rate_scaling", &rate, "").one_of({"none", "linear"});
+    for (Option& option : options.all())
+      if (merged_.contains(option.key())) option.set(merged_.at(option.key()));
     spec_.weak = scaling == "weak";
     spec_.linear_learning_rate = rate == "linear";
     if (spec_.linear_learning_rate && !spec_.weak)
@@ -172,15 +172,15 @@ class SpecReader {
   void read_until() {
     if (!merged_.contains("until")) return;
     Until& until = spec_.until;
-    Fields fields;
-    fields.add("metric", &until.metric, "").one_of(names_of(metrics()));
-    fields.add("ci", &until.ci, "").above(0).below(1);
-    fields.add("at_most", &until.at_most, "")
+    Options options;
+    options.add("metric", &until.metric, "").one_of(names_of(metrics()));
+    options.add("ci", &until.ci, "").above(0).below(1);
+    options.add("at_most", &until.at_most, "")
         .at_least(static_cast<double>(fewest_for_interval))
         .at_most(10000);
     for (const auto& [key, value] : merged_.at("until").items()) {
-      if (fields.find(key) == nullptr) throw unknown_name("key in until", key, fields.keys());
-      fields.find(key)->set(value);
+      if (options.find(key) == nullptr) throw unknown_name("key in until", key, options.keys());
+      options.find(key)->set(value);
     }
     if (until.metric.empty())
       throw ConfigError(

@@ -25,14 +25,14 @@ struct Request {
 /// the same everywhere and check-ins come about every 0.1 s (or every step, where steps take longer). A
 /// request is agreed on after two check-ins at most.
 /// Bytes sent per rank and check-in: three numbers, lg P steps. Nothing is allocated after the first.
-class CheckIn {
+class StopAgreement {
  public:
   /// On a communicator of its own. Collective.
-  explicit CheckIn(const Communicator& ranks);
+  explicit StopAgreement(const Communicator& ranks);
   /// Waits for what was started. Collective.
-  ~CheckIn();
-  CheckIn(const CheckIn&) = delete;
-  CheckIn& operator=(const CheckIn&) = delete;
+  ~StopAgreement();
+  StopAgreement(const StopAgreement&) = delete;
+  StopAgreement& operator=(const StopAgreement&) = delete;
 
   /// To be called after every step. True if exchange() is to be called now; the same on all ranks.
   [[nodiscard]] bool due();

@@ -15,23 +15,23 @@
 namespace lockstep {
 
 /// One option: a key, the variable that holds its value (and, before it is set, its default), and its limits.
-class Field {
+class Option {
  public:
   using Place = std::variant<bool*, std::size_t*, std::uint32_t*, double*, std::string*, Json*>;
 
-  Field(std::string key, Place place, std::string help);
+  Option(std::string key, Place place, std::string help);
 
   /// Limits; a value outside is a ConfigError that names the key.
-  Field& at_least(double low);
-  Field& above(double low);
-  Field& at_most(double high);
-  Field& below(double high);
+  Option& at_least(double low);
+  Option& above(double low);
+  Option& at_most(double high);
+  Option& below(double high);
   /// The value must be one of these names.
-  Field& one_of(std::vector<std::string> names);
+  Option& one_of(std::vector<std::string> names);
   /// What --help calls the value, where it is none of some names: "FILE".
-  Field& value_name(std::string name);
+  Option& value_name(std::string name);
   /// Or a text that begins so and goes on; `shown` stands for it among the names, e.g. "idx:FOLDER".
-  Field& or_begins_with(std::string prefix, std::string shown);
+  Option& or_begins_with(std::string prefix, std::string shown);
 
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] const std::string& help() const { return help_; }
@@ -43,7 +43,7 @@ class Field {
   [[nodiscard]] Json value() const;
   /// True for options that are on or off.
   [[nodiscard]] bool is_switch() const { return std::holds_alternative<bool*>(place_); }
-  /// Takes a JSON value of the field's own type; throws ConfigError.
+  /// Takes a JSON value of the option's own type; throws ConfigError.
   void set(const Json& value);
   /// Takes a value as typed on a command line; throws ConfigError.
   [[nodiscard]] Json parse(std::string_view text) const;
@@ -62,17 +62,17 @@ class Field {
 };
 
 /// The options that something understands, in the order in which they are shown.
-class Fields {
+class Options {
  public:
-  Field& add(std::string key, Field::Place place, std::string help);
+  Option& add(std::string key, Option::Place place, std::string help);
 
-  [[nodiscard]] Field* find(std::string_view key);
-  [[nodiscard]] std::vector<Field>& all() { return fields_; }
+  [[nodiscard]] Option* find(std::string_view key);
+  [[nodiscard]] std::vector<Option>& all() { return options_; }
   [[nodiscard]] std::vector<std::string> keys() const;
   [[nodiscard]] Json values() const;
 
  private:
-  std::vector<Field> fields_;
+  std::vector<Option> options_;
 };
 
 }  // namespace lockstep

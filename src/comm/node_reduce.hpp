@@ -24,12 +24,12 @@ namespace lockstep::comm {
 /// one more. Copied in per rank: bytes. Read of what others wrote, per rank: (P-1) * bytes, and by slices
 /// 2(P-1)/P * bytes. Any P, any length. Between two ranks the chunk is chosen by timing when this is made: a
 /// few milliseconds.
-class NodeSum {
+class NodeReduce {
  public:
   enum class Receivers { all, root };
 
   /// Collective over `node`, whose ranks must share memory and which must outlive the result.
-  NodeSum(const Communicator& node, std::size_t max_length);
+  NodeReduce(const Communicator& node, std::size_t max_length);
 
   /// `inout` becomes the sum over the node's ranks; where `receivers` is root, on its rank 0 alone (elsewhere
   /// it is undefined then). Collective over the node.

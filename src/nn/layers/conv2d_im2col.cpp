@@ -14,9 +14,9 @@ using math::Op;
 /// For each sample: out [C_out, H_out W_out] = W [C_out, C_in K K] columns [C_in K K, H_out W_out] + b, where
 /// row (c, u, v) of `columns` is the input channel c shifted by (u, v). Backward: dW = sum over samples of
 /// d_out columns^T; the columns' gradient W^T d_out is added back where the columns came from.
-class ColumnsConv2d final : public Conv2d {
+class Im2colConv2d final : public Conv2d {
  public:
-  ColumnsConv2d(const LayerSetup& setup, SampleShape out, Options options)
+  Im2colConv2d(const LayerSetup& setup, SampleShape out, Conv2dOptions options)
       : Conv2d(setup, out, std::move(options)) {}
 
   void reserve(std::size_t /*max_batch*/) override { columns_.resize(depth() * positions()); }
@@ -112,9 +112,9 @@ class ColumnsConv2d final : public Conv2d {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_conv2d_of_columns(const LayerSetup& setup, SampleShape out,
-                                              const Conv2d::Options& options) {
-  return std::make_unique<ColumnsConv2d>(setup, out, options);
+std::unique_ptr<Layer> make_im2col_conv2d(const LayerSetup& setup, SampleShape out,
+                                          const Conv2dOptions& options) {
+  return std::make_unique<Im2colConv2d>(setup, out, options);
 }
 
 }  // namespace lockstep::nn

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Shared-memory reduction: the copies, the waits, and the loop that adds.
-#include "comm/node_sum.hpp"
+#include "comm/node_reduce.hpp"
 
 #include <algorithm>
 #include <array>
@@ -60,7 +60,7 @@ std::size_t chunk_for(std::size_t ranks, std::size_t max_length) {
 
 }  // namespace
 
-NodeSum::NodeSum(const Communicator& node, std::size_t max_length)
+NodeReduce::NodeReduce(const Communicator& node, std::size_t max_length)
     : rank_(node.rank()),
       ranks_(node.size()),
       stride_(chunk_for(ranks_, max_length)),
@@ -78,7 +78,7 @@ NodeSum::NodeSum(const Communicator& node, std::size_t max_length)
 }
 
 // By timing. Sums of two are the same bits whatever the chunk.
-void NodeSum::choose_chunk(const Communicator& node, std::size_t max_length) {
+void NodeReduce::choose_chunk(const Communicator& node, std::size_t max_length) {
   constexpr std::size_t sample_floats = std::size_t{1} << 18, rounds = 8;
   std::vector<float> sample(std::min(max_length, sample_floats));
   std::array<double, chunks_of_two.size()> fastest_s{};
@@ -95,11 +95,11 @@ void NodeSum::choose_chunk(const Communicator& node, std::size_t max_length) {
   chunk_ = std::min(chunks_of_two[fastest_s[1] < fastest_s[0] ? 1 : 0], stride_);
 }
 
-float* NodeSum::contribution(std::size_t half, std::size_t rank) const {
+float* NodeReduce::contribution(std::size_t half, std::size_t rank) const {
   return reinterpret_cast<float*>(window_.bytes().data()) + (half * (ranks_ + 1) + rank) * stride_;
 }
 
-void NodeSum::sum(std::span<float> inout, Receivers receivers) {
+void NodeReduce::sum(std::span<float> inout, Receivers receivers) {
   if (ranks_ == 1 || inout.empty()) return;
   const bool receives = receivers == Receivers::all || rank_ == 0;
   // Slices spare a rank the parts of others that it does not sum; of two ranks either way reads one array.
@@ -109,7 +109,7 @@ void NodeSum::sum(std::span<float> inout, Receivers receivers) {
     sum_at_once(inout.subspan(begin, std::min(chunk_, inout.size() - begin)), receives);
 }
 
-void NodeSum::sum_at_once(std::span<float> chunk, bool receives) {
+void NodeReduce::sum_at_once(std::span<float> chunk, bool receives) {
   const std::size_t half = coming_half();
   copy(chunk.data(), chunk.size(), contribution(half, rank_));
   barrier_.wait();
@@ -120,7 +120,7 @@ void NodeSum::sum_at_once(std::span<float> chunk, bool receives) {
     add_all(chunk.data(), chunk.size(), ranks_, [&](std::size_t r) { return contribution(half, r); });
 }
 
-void NodeSum::sum_by_slices(std::span<float> inout, bool receives) {
+void NodeReduce::sum_by_slices(std::span<float> inout, bool receives) {
   const std::size_t chunks = (inout.size() + chunk_ - 1) / chunk_;
   const auto chunk_at = [&](std::size_t index) {
     const std::size_t begin = std::min(inout.size(), index * chunk_);
@@ -144,7 +144,7 @@ void NodeSum::sum_by_slices(std::span<float> inout, bool receives) {
   }
 }
 
-void NodeSum::copy_others(const float* from, std::size_t length, float* to) const {
+void NodeReduce::copy_others(const float* from, std::size_t length, float* to) const {
   const std::size_t begin = slice_begin(length, ranks_, rank_);
   const std::size_t end = slice_begin(length, ranks_, rank_ + 1);
   copy(from, begin, to);
@@ -153,7 +153,7 @@ void NodeSum::copy_others(const float* from, std::size_t length, float* to) cons
 
 // Sums in private memory and copies the sum to the window. Measured: a loop that stores to lines which
 // another core has read takes twice as long as the C library's copy.
-void NodeSum::sum_slice(std::span<float> chunk, std::size_t half) {
+void NodeReduce::sum_slice(std::span<float> chunk, std::size_t half) {
   const std::size_t end = slice_begin(chunk.size(), ranks_, rank_ + 1);
   for (std::size_t begin = slice_begin(chunk.size(), ranks_, rank_); begin < end; begin += block) {
     const std::size_t count = std::min(block, end - begin);
@@ -164,7 +164,7 @@ void NodeSum::sum_slice(std::span<float> chunk, std::size_t half) {
   }
 }
 
-void NodeSum::broadcast(std::span<float> inout) {
+void NodeReduce::broadcast(std::span<float> inout) {
   if (ranks_ == 1) return;
   for (std::size_t begin = 0; begin < inout.size(); begin += chunk_) {
     const std::span<float> chunk = inout.subspan(begin, std::min(chunk_, inout.size() - begin));
@@ -175,9 +175,11 @@ void NodeSum::broadcast(std::span<float> inout) {
   }
 }
 
-std::size_t NodeSum::sum_bytes(std::size_t length) const { return ranks_ == 1 ? 0 : length * sizeof(float); }
+std::size_t NodeReduce::sum_bytes(std::size_t length) const {
+  return ranks_ == 1 ? 0 : length * sizeof(float);
+}
 
-std::size_t NodeSum::broadcast_bytes(std::size_t length) const {
+std::size_t NodeReduce::broadcast_bytes(std::size_t length) const {
   return ranks_ == 1 || rank_ != 0 ? 0 : length * sizeof(float);
 }
 

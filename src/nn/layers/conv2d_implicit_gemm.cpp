@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/aligned.hpp"
-#include "math/sliding.hpp"
+#include "math/implicit_gemm.hpp"
 #include "nn/layers/conv2d.hpp"
 
 namespace lockstep::nn {
@@ -17,9 +17,9 @@ namespace {
 /// there. The K - 1 positions at the end of each row of outputs are computed in vain, or hold zero gradients;
 /// nothing is copied together. Backward: d_in is the same kind of product, of the padded output gradients
 /// with the weights turned around.
-class SlidingConv2d final : public Conv2d {
+class ImplicitGemmConv2d final : public Conv2d {
  public:
-  SlidingConv2d(const LayerSetup& setup, SampleShape out, Options options)
+  ImplicitGemmConv2d(const LayerSetup& setup, SampleShape out, Conv2dOptions options)
       : Conv2d(setup, out, std::move(options)),
         image_width_(in().width + 2 * this->options().padding),
         image_height_(in().height + 2 * this->options().padding),
@@ -54,7 +54,7 @@ class SlidingConv2d final : public Conv2d {
     for (std::size_t i = 0; i < in.rows; ++i) {
       float* const image = images_.data() + i * image_floats();
       pad(in.row(i).data(), image);
-      math::sliding_product(weights(), {image, offsets_, wide_count_}, {scratch_.data(), channels(), stride});
+      math::implicit_gemm(weights(), {image, offsets_, wide_count_}, {scratch_.data(), channels(), stride});
       float* to = out.row(i).data();
       for (std::size_t c = 0; c < channels(); ++c) {
         const float bias = this->bias()[c];
@@ -75,8 +75,8 @@ class SlidingConv2d final : public Conv2d {
       widen(d_out.row(i).data(), wide_.data());
       // Position 0 of d_in is (padding, padding) of the padded image.
       const float* const from = wide_.data() + padding * image_width_ + padding;
-      math::sliding_product({turned_weights_.data(), in().channels, turned_offsets_.size()},
-                            {from, turned_offsets_, image_count_}, {scratch_.data(), in().channels, stride});
+      math::implicit_gemm({turned_weights_.data(), in().channels, turned_offsets_.size()},
+                          {from, turned_offsets_, image_count_}, {scratch_.data(), in().channels, stride});
       float* to = d_in.row(i).data();
       for (std::size_t d = 0; d < in().channels; ++d)
         for (std::size_t y = 0; y < in().height; ++y, to += in().width)
@@ -92,13 +92,13 @@ class SlidingConv2d final : public Conv2d {
       const std::size_t samples = std::min(group, in.rows - begin);
       for (std::size_t i = 0; i < samples; ++i)
         widen(d_out.row(begin + i).data(), wide_.data() + i * sample_floats());
-      const math::SlidingSums terms{
+      const math::TransposedTerms terms{
           .rows = {wide_.data() + reach(), channels(), wide_count_, wide_stride_},
           .rows_step = sample_floats(),
-          .sliding = {images_.data() + begin * image_floats(), offsets_, wide_count_},
+          .windows = {images_.data() + begin * image_floats(), offsets_, wide_count_},
           .from_step = image_floats(),
           .repeats = samples};
-      math::add_sliding_sums(terms, target.scale, beta, d_weights);
+      math::add_implicit_gemm_transposed(terms, target.scale, beta, d_weights);
       beta = 1.0F;
     }
     add_bias_gradient(d_out, target);
@@ -179,9 +179,9 @@ class SlidingConv2d final : public Conv2d {
 
 }  // namespace
 
-std::unique_ptr<Layer> make_sliding_conv2d(const LayerSetup& setup, SampleShape out,
-                                           const Conv2d::Options& options) {
-  return std::make_unique<SlidingConv2d>(setup, out, options);
+std::unique_ptr<Layer> make_implicit_gemm_conv2d(const LayerSetup& setup, SampleShape out,
+                                                 const Conv2dOptions& options) {
+  return std::make_unique<ImplicitGemmConv2d>(setup, out, options);
 }
 
 }  // namespace lockstep::nn

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One pending MPI_Iallreduce.
-#include "comm/check_in.hpp"
+#include "comm/stop_agreement.hpp"
 
 #include <algorithm>
 #include <exception>
 
 namespace lockstep::comm {
 
-CheckIn::CheckIn(const Communicator& ranks) : ranks_(ranks.split(0)), last_s_(now_s()) {}
+StopAgreement::StopAgreement(const Communicator& ranks) : ranks_(ranks.split(0)), last_s_(now_s()) {}
 
-CheckIn::~CheckIn() {
+StopAgreement::~StopAgreement() {
   if (started_ && std::uncaught_exceptions() == 0) MPI_Wait(&pending_, MPI_STATUS_IGNORE);
 }
 
-bool CheckIn::due() {
+bool StopAgreement::due() {
   if (++steps_ >= interval_) return true;
   if (started_ && pending_ != MPI_REQUEST_NULL && steps_ % (interval_ / tests_between + 1) == 0) {
     int done = 0;
@@ -22,7 +22,7 @@ bool CheckIn::due() {
   return false;
 }
 
-void CheckIn::start(const Request& mine) {
+void StopAgreement::start(const Request& mine) {
   const double now = now_s();
   exchanged_ = {mine.stop ? 1.0 : 0.0, mine.checkpoint ? 1.0 : 0.0,
                 (now - last_s_) / static_cast<double>(steps_)};
@@ -33,7 +33,7 @@ void CheckIn::start(const Request& mine) {
   started_ = true;
 }
 
-Request CheckIn::exchange(const Request& mine, PhaseTimer& phases) {
+Request StopAgreement::exchange(const Request& mine, PhaseTimer& phases) {
   Request agreed;
   if (started_) {
     phases.enter(Phase::wait);

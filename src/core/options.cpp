@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reading, checking and printing of described options.
-#include "core/fields.hpp"
+#include "core/options.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -14,50 +14,50 @@
 
 namespace lockstep {
 
-Field::Field(std::string key, Place place, std::string help)
+Option::Option(std::string key, Place place, std::string help)
     : key_(std::move(key)), help_(std::move(help)), place_(place) {}
 
-Field& Field::at_least(double low) {
+Option& Option::at_least(double low) {
   low_ = low;
   low_open_ = false;
   return *this;
 }
 
-Field& Field::above(double low) {
+Option& Option::above(double low) {
   low_ = low;
   low_open_ = true;
   return *this;
 }
 
-Field& Field::at_most(double high) {
+Option& Option::at_most(double high) {
   high_ = high;
   high_open_ = false;
   return *this;
 }
 
-Field& Field::below(double high) {
+Option& Option::below(double high) {
   high_ = high;
   high_open_ = true;
   return *this;
 }
 
-Field& Field::one_of(std::vector<std::string> names) {
+Option& Option::one_of(std::vector<std::string> names) {
   names_ = std::move(names);
   return *this;
 }
 
-Field& Field::value_name(std::string name) {
+Option& Option::value_name(std::string name) {
   value_name_ = std::move(name);
   return *this;
 }
 
-Field& Field::or_begins_with(std::string prefix, std::string shown) {
+Option& Option::or_begins_with(std::string prefix, std::string shown) {
   prefix_ = std::move(prefix);
   names_.push_back(std::move(shown));
   return *this;
 }
 
-std::string Field::expected() const {
+std::string Option::expected() const {
   if (!names_.empty()) return "one of " + join(names_);
   if (std::holds_alternative<bool*>(place_)) return "true or false";
   if (std::holds_alternative<std::string*>(place_)) return "a text";
@@ -68,17 +68,17 @@ std::string Field::expected() const {
   return text;
 }
 
-Json Field::value() const {
+Json Option::value() const {
   return std::visit([](const auto* place) { return Json(*place); }, place_);
 }
 
-bool Field::within_limits(double value) const {
+bool Option::within_limits(double value) const {
   if (!std::isfinite(value)) return false;
   if (low_ && (low_open_ ? value <= *low_ : value < *low_)) return false;
   return !high_ || (high_open_ ? value < *high_ : value <= *high_);
 }
 
-void Field::set(const Json& value) {
+void Option::set(const Json& value) {
   if (auto* const* place = std::get_if<bool*>(&place_)) {
     if (!value.is_boolean()) throw ConfigError({"bad value for " + key_, expected(), value.dump()});
     **place = value.get<bool>();
@@ -93,7 +93,7 @@ void Field::set(const Json& value) {
   }
 }
 
-void Field::set_text(const Json& value) {
+void Option::set_text(const Json& value) {
   if (!value.is_string()) throw ConfigError({"bad value for " + key_, expected(), value.dump()});
   const auto text = value.get<std::string>();
   const bool begins_so = !prefix_.empty() && text.size() > prefix_.size() && text.starts_with(prefix_);
@@ -102,7 +102,7 @@ void Field::set_text(const Json& value) {
   *std::get<std::string*>(place_) = text;
 }
 
-void Field::set_number(const Json& value) {
+void Option::set_number(const Json& value) {
   const ConfigError wrong({"bad value for " + key_, expected(), value.dump()});
   if (!value.is_number()) throw wrong;
   if (auto* const* place = std::get_if<double*>(&place_)) {
@@ -122,7 +122,7 @@ void Field::set_number(const Json& value) {
   }
 }
 
-Json Field::parse(std::string_view text) const {
+Json Option::parse(std::string_view text) const {
   if (std::holds_alternative<std::string*>(place_) || std::holds_alternative<Json*>(place_))
     return Json(std::string(text));
   if (std::holds_alternative<bool*>(place_)) {
@@ -143,25 +143,25 @@ Json Field::parse(std::string_view text) const {
   return number;
 }
 
-Field& Fields::add(std::string key, Field::Place place, std::string help) {
-  return fields_.emplace_back(std::move(key), place, std::move(help));
+Option& Options::add(std::string key, Option::Place place, std::string help) {
+  return options_.emplace_back(std::move(key), place, std::move(help));
 }
 
-Field* Fields::find(std::string_view key) {
+Option* Options::find(std::string_view key) {
   const auto at =
-      std::find_if(fields_.begin(), fields_.end(), [&](const Field& f) { return f.key() == key; });
-  return at == fields_.end() ? nullptr : &*at;
+      std::find_if(options_.begin(), options_.end(), [&](const Option& f) { return f.key() == key; });
+  return at == options_.end() ? nullptr : &*at;
 }
 
-std::vector<std::string> Fields::keys() const {
+std::vector<std::string> Options::keys() const {
   std::vector<std::string> keys;
-  for (const Field& field : fields_) keys.push_back(field.key());
+  for (const Option& option : options_) keys.push_back(option.key());
   return keys;
 }
 
-Json Fields::values() const {
+Json Options::values() const {
   Json values = Json::object();
-  for (const Field& field : fields_) values[field.key()] = field.value();
+  for (const Option& option : options_) values[option.key()] = option.value();
   return values;
 }
 

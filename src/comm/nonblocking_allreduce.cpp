@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Non-blocking allreduces through MPI.
-#include "comm/pending_sums.hpp"
+#include "comm/nonblocking_allreduce.hpp"
 
 #include <exception>
 
@@ -8,15 +8,15 @@
 
 namespace lockstep::comm {
 
-PendingSums::PendingSums(const Communicator& comm, std::size_t most)
+NonblockingAllreduce::NonblockingAllreduce(const Communicator& comm, std::size_t most)
     : comm_(comm), requests_(most, MPI_REQUEST_NULL), lengths_(most) {}
 
-PendingSums::~PendingSums() {
+NonblockingAllreduce::~NonblockingAllreduce() {
   if (started_ == 0 || std::uncaught_exceptions() > 0) return;
   MPI_Waitall(static_cast<int>(started_), requests_.data(), MPI_STATUSES_IGNORE);
 }
 
-void PendingSums::start(std::span<float> inout) {
+void NonblockingAllreduce::start(std::span<float> inout) {
   if (started_ == requests_.size())
     throw Error({.what = "more sums started than there is room for",
                  .expected = "at most " + std::to_string(requests_.size()),
@@ -27,7 +27,7 @@ void PendingSums::start(std::span<float> inout) {
   lengths_[started_++] = inout.size();
 }
 
-std::size_t PendingSums::progress() {
+std::size_t NonblockingAllreduce::progress() {
   std::size_t done_floats = 0;
   for (std::size_t i = 0; i < started_; ++i) {
     int done = 1;
@@ -38,7 +38,7 @@ std::size_t PendingSums::progress() {
   return done_floats;
 }
 
-void PendingSums::finish() {
+void NonblockingAllreduce::finish() {
   check(MPI_Waitall(to_mpi_int(started_, "requests"), requests_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
   started_ = 0;
 }

@@ -13,13 +13,13 @@ namespace lockstep::comm {
 /// Sums of arrays over all ranks in the background (MPI_Iallreduce). All ranks start the same lengths in the
 /// same order. An MPI library without a progress thread moves data only inside its calls, so progress() wants
 /// to be called now and then.
-class PendingSums {
+class NonblockingAllreduce {
  public:
   /// Room for `most` sums at once; `comm` must outlive the result.
-  PendingSums(const Communicator& comm, std::size_t most);
-  ~PendingSums();
-  PendingSums(const PendingSums&) = delete;
-  PendingSums& operator=(const PendingSums&) = delete;
+  NonblockingAllreduce(const Communicator& comm, std::size_t most);
+  ~NonblockingAllreduce();
+  NonblockingAllreduce(const NonblockingAllreduce&) = delete;
+  NonblockingAllreduce& operator=(const NonblockingAllreduce&) = delete;
 
   /// Starts summing `inout` in place; it must not be touched before finish(). Collective.
   void start(std::span<float> inout);
