@@ -188,7 +188,7 @@ class TakenApart {
   std::size_t batch_;
   std::unique_ptr<math::Gemm> gemm_;
   std::vector<std::uint32_t> ids_;
-  std::vector<std::uint8_t> labels_;
+  std::vector<std::int32_t> labels_;
   std::vector<std::uint8_t> source_, source_labels_;
   std::vector<std::unique_ptr<nn::Layer>> layers_;
   std::unique_ptr<nn::Optimizer> optimizer_;

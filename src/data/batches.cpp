@@ -72,13 +72,13 @@ std::size_t BatchPlan::largest_batch() const {
 }
 
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
-            std::span<std::uint8_t> labels) {
+            std::span<std::int32_t> labels) {
   gather_columns(samples, ids, {0, samples.features}, pixels);
   gather_labels(samples, ids, labels);
 }
 
 void gather_labels(const Samples& samples, std::span<const std::uint32_t> ids,
-                   std::span<std::uint8_t> labels) {
+                   std::span<std::int32_t> labels) {
   assert(labels.size() >= ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) labels[i] = samples.labels[ids[i]];
 }

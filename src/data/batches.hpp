@@ -67,11 +67,11 @@ class BatchPlan {
 
 /// Row i of `pixels` becomes sample ids[i] times the set's scale; labels[i] its label.
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
-            std::span<std::uint8_t> labels);
+            std::span<std::int32_t> labels);
 
 /// The two apart; of the pixels the columns `columns` alone, the others are left as they are.
 void gather_labels(const Samples& samples, std::span<const std::uint32_t> ids,
-                   std::span<std::uint8_t> labels);
+                   std::span<std::int32_t> labels);
 void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, Range columns,
                     math::Matrix pixels);
 

@@ -73,9 +73,9 @@ void Graph::apply_elementwise(Node& node, const ForwardContext& context, Matrix 
   }
 }
 
-double Graph::differentiate_loss(std::size_t rows, std::span<const std::uint8_t> labels,
-                                 float gradient_scale) {
-  return loss_(output(rows), labels, gradient_scale, gradients(output_, rows));
+double Graph::differentiate_loss(std::span<const std::int32_t> targets, float gradient_scale) {
+  const std::size_t rows = targets.size();
+  return loss_(output(rows), targets, gradient_scale, gradients(output_, rows));
 }
 
 void Graph::apply_derivatives(const Node& node, std::size_t rows) {

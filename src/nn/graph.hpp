@@ -77,8 +77,8 @@ class Graph {
   /// With `partials` the first node's output is their sum, and `in` is not read. Without rows only layers
   /// that depend on the whole batch are called.
   void forward(const ForwardContext& context, ConstMatrix in, std::span<const ConstMatrix> partials = {});
-  /// Of the output; returns the summed loss.
-  double differentiate_loss(std::size_t rows, std::span<const std::uint8_t> labels, float gradient_scale);
+  /// Of the output, one row a target; returns the summed loss.
+  double differentiate_loss(std::span<const std::int32_t> targets, float gradient_scale);
   /// From the loss's derivative to the values'. Calls take(node, in, d_out) for each node with parameters,
   /// from the last to the first, when the gradient of its inputs is there.
   template <class Take>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Losses over class labels, and their table.
+// Examples, the losses over their targets, and the table of losses.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,15 @@
 
 namespace lockstep::nn {
 
-/// Sum over the rows of `out` [B, classes] of the sample losses against `labels` [B]. Unless d_out is empty,
+/// Samples as a model takes them.
+struct Examples {
+  math::ConstMatrix inputs;               ///< [batch, input]
+  std::span<const std::int32_t> targets;  ///< [batch]: the index of each sample's class
+};
+
+/// Sum over the rows of `out` [B, classes] of the sample losses against `targets` [B]. Unless d_out is empty,
 /// it becomes scale * d(sum)/d(out).
-using LossFunction = double(math::ConstMatrix out, std::span<const std::uint8_t> labels, float scale,
+using LossFunction = double(math::ConstMatrix out, std::span<const std::int32_t> targets, float scale,
                             math::Matrix d_out);
 
 struct LossRow {
@@ -23,8 +29,8 @@ struct LossRow {
 
 [[nodiscard]] std::span<const LossRow> loss_table();
 
-/// How many rows of `out` [B, classes] have their largest element at the label. A row with a NaN counts as
+/// How many rows of `out` [B, classes] have their largest element at the target. A row with a NaN counts as
 /// wrong.
-[[nodiscard]] std::size_t count_correct(math::ConstMatrix out, std::span<const std::uint8_t> labels);
+[[nodiscard]] std::size_t count_correct(math::ConstMatrix out, std::span<const std::int32_t> targets);
 
 }  // namespace lockstep::nn

@@ -60,12 +60,12 @@ void Model::initialize() {
     if (node.layer) node.layer->initialize();
 }
 
-double Model::train(const ForwardContext& context, ConstMatrix in, std::span<const std::uint8_t> labels,
-                    float gradient_scale, const GradientTarget& target, const GradientReady* ready) {
+double Model::train(const ForwardContext& context, const Examples& examples, float gradient_scale,
+                    const GradientTarget& target, const GradientReady* ready) {
   assert(target.values.size() == parameter_count());
-  graph_.forward(context, in);
-  const double loss_sum = graph_.differentiate_loss(in.rows, labels, gradient_scale);
-  graph_.backward(context, in, [&](const Node& node, ConstMatrix node_in, ConstMatrix d_out) {
+  graph_.forward(context, examples.inputs);
+  const double loss_sum = graph_.differentiate_loss(examples.targets, gradient_scale);
+  graph_.backward(context, examples.inputs, [&](const Node& node, ConstMatrix node_in, ConstMatrix d_out) {
     if (ready == nullptr) return add_gradient(node, node_in, d_out, target);
     for_pieces(node, ready->piece_floats, [&](std::size_t first, std::size_t count) {
       GradientTarget part = target;
@@ -78,10 +78,11 @@ double Model::train(const ForwardContext& context, ConstMatrix in, std::span<con
   return loss_sum;
 }
 
-Evaluation Model::evaluate(ConstMatrix in, std::span<const std::uint8_t> labels) {
-  graph_.forward({}, in);
-  const ConstMatrix out = graph_.output(in.rows);
-  return {.loss_sum = graph_.loss()(out, labels, 1.0F, {}), .correct = count_correct(out, labels)};
+Evaluation Model::evaluate(const Examples& examples) {
+  graph_.forward({}, examples.inputs);
+  const ConstMatrix out = graph_.output(examples.inputs.rows);
+  return {.loss_sum = graph_.loss()(out, examples.targets, 1.0F, {}),
+          .correct = count_correct(out, examples.targets)};
 }
 
 std::vector<math::GemmShape> Model::gemms(std::size_t batch) const {

@@ -55,15 +55,14 @@ class Model {
   /// Writes the initial parameters of the seed and the initial state, the same on every rank.
   void initialize();
 
-  /// Forward and backward: adds gradient_scale times the gradient of the summed loss of the batch in [B,
-  /// input] with labels [B] to `target`, which is as long as the parameters, and returns that sum. Each
-  /// layer's gradient is written after its input's gradient was computed, so the target may be the parameters
-  /// themselves. With no rows it does all that others expect of one who has none: calls
-  /// context.sum_over_ranks and `ready` as often as they do, with zeros.
-  double train(const ForwardContext& context, ConstMatrix in, std::span<const std::uint8_t> labels,
-               float gradient_scale, const GradientTarget& target, const GradientReady* ready = nullptr);
+  /// Forward and backward: adds gradient_scale times the gradient of the summed loss of the examples to
+  /// `target`, which is as long as the parameters, and returns that sum. Each layer's gradient is written
+  /// after its input's gradient was computed, so the target may be the parameters themselves. Without
+  /// examples it still calls context.sum_over_ranks and `ready` as often as other ranks do, with zeros.
+  double train(const ForwardContext& context, const Examples& examples, float gradient_scale,
+               const GradientTarget& target, const GradientReady* ready = nullptr);
   /// Forward without dropout, by the running statistics.
-  [[nodiscard]] Evaluation evaluate(ConstMatrix in, std::span<const std::uint8_t> labels);
+  [[nodiscard]] Evaluation evaluate(const Examples& examples);
 
   /// The matrix products of one training step.
   [[nodiscard]] std::vector<math::GemmShape> gemms(std::size_t batch) const;

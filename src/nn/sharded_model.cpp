@@ -82,12 +82,12 @@ void ShardedModel::forward_partial(ConstMatrix in, std::size_t first, std::size_
   node.shardable->forward_partial(in, shard.begin, shard.count, partial);
 }
 
-double ShardedModel::backpropagate(const ForwardContext& context, ConstMatrix in,
-                                   std::span<const std::uint8_t> labels, float gradient_scale,
-                                   const GradientTarget& target, std::span<const ConstMatrix> partials) {
-  graph_.forward(context, in, partials);
-  const double loss_sum = graph_.differentiate_loss(in.rows, labels, gradient_scale);
-  graph_.backward(context, in, [&](const Node& node, ConstMatrix node_in, ConstMatrix d_out) {
+double ShardedModel::backpropagate(const ForwardContext& context, const Examples& examples,
+                                   float gradient_scale, const GradientTarget& target,
+                                   std::span<const ConstMatrix> partials) {
+  graph_.forward(context, examples.inputs, partials);
+  const double loss_sum = graph_.differentiate_loss(examples.targets, gradient_scale);
+  graph_.backward(context, examples.inputs, [&](const Node& node, ConstMatrix node_in, ConstMatrix d_out) {
     if (!is_sharded(node)) add_gradient(node, node_in, d_out, target);
   });
   return loss_sum;

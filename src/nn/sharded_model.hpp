@@ -38,16 +38,15 @@ class ShardedModel {
   /// partial_width()] of `in`'s rows, of which only the columns input_columns() are read.
   void forward_partial(ConstMatrix in, std::size_t first, std::size_t count, Matrix partial) const;
   /// As Model::train, but the target, any part of the parameters, receives the gradients of those layers
-  /// alone that are not sharded. With `partials` of all shards, one row a sample, `in` is not read.
-  double backpropagate(const ForwardContext& context, ConstMatrix in, std::span<const std::uint8_t> labels,
-                       float gradient_scale, const GradientTarget& target,
-                       std::span<const ConstMatrix> partials = {});
+  /// alone that are not sharded. With `partials` of all shards, one row a sample, the inputs are not read.
+  double backpropagate(const ForwardContext& context, const Examples& examples, float gradient_scale,
+                       const GradientTarget& target, std::span<const ConstMatrix> partials = {});
 
   /// Floats that share_activations() needs for `rows` samples.
   [[nodiscard]] std::size_t shared_floats(std::size_t rows) const;
   /// Copies what the sharded gradients of the `own` samples just backpropagated depend on, inputs apart, to
   /// their place from first_row on in `memory`, which has room for `rows` samples and is read by others next.
-  /// After streamed stores, simd::fence_streams() must come before they are told.
+  /// After streamed stores, simd::fence_streams() must come before the others may read.
   void share_activations(std::span<float> memory, std::size_t rows, std::size_t first_row, std::size_t own,
                          math::Stores stores) const;
   /// Adds the gradients of the sharded layers, over the samples whose inputs are `in` and whose activations

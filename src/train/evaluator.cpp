@@ -52,7 +52,7 @@ TestResult Evaluator::evaluate(const comm::Communicator& ranks) {
     const math::Matrix pixels(pixels_.data(), count, test_.features);
     const auto labels = std::span(labels_).first(count);
     data::gather(test_, ids, pixels, labels);
-    const nn::Evaluation found = model_.evaluate(pixels, labels);
+    const nn::Evaluation found = model_.evaluate({pixels, labels});
     loss_and_correct[0] += found.loss_sum;
     loss_and_correct[1] += static_cast<double>(found.correct);
   }

@@ -48,7 +48,7 @@ class Evaluator {
   nn::Model& model_;
   std::vector<std::uint32_t> ids_;    // [max_batch]
   AlignedVector<float> pixels_;       // [max_batch, features]
-  std::vector<std::uint8_t> labels_;  // [max_batch]
+  std::vector<std::int32_t> labels_;  // [max_batch]
   AlignedVector<float> exported_;
   std::optional<comm::Communicator> alone_;
   std::optional<double> own_accuracy_;

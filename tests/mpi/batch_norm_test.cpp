@@ -57,21 +57,22 @@ struct Trained {
     model.initialize();
     RandomRows(2, Purpose::synthetic_data).normal(0, 0, 0, images);
     std::iota(ids.begin(), ids.end(), 0U);
-    std::iota(labels.begin(), labels.end(), std::uint8_t{0});
+    std::iota(labels.begin(), labels.end(), 0);
   }
   ConstMatrix rows(std::size_t first, std::size_t count) const {
     return {images.data() + first * shape.size(), count, shape.size()};
   }
   double train(std::size_t first, std::size_t count, const SumOverRanks* sum) {
-    return model.train(context(first, count, sum), rows(first, count),
-                       std::span(labels).subspan(first, count), 1.0F, {.first = 0, .values = gradients});
+    return model.train(context(first, count, sum),
+                       {rows(first, count), std::span(labels).subspan(first, count)}, 1.0F,
+                       {.first = 0, .values = gradients});
   }
   ForwardContext context(std::size_t first, std::size_t count, const SumOverRanks* sum) const {
     return {.training = true, .sample_ids = std::span(ids).subspan(first, count), .sum_over_ranks = sum};
   }
   Model model;
   std::vector<float> parameters, gradients, state, images;
-  std::vector<std::uint8_t> labels;
+  std::vector<std::int32_t> labels;
   std::vector<std::uint32_t> ids;
 };
 
@@ -116,8 +117,9 @@ TEST(BatchNorm, OverRanksIsThatOfTheWholeBatchInAShardedModelToo) {
   const auto [begin, end] = own_rows();
   ShardedModel sharded(part.model, samples, world().size());
   const double own_loss = sharded.backpropagate(
-      part.context(begin, end - begin, &sum), part.rows(begin, end - begin),
-      std::span(part.labels).subspan(begin, end - begin), 1.0F, {.first = 0, .values = part.gradients});
+      part.context(begin, end - begin, &sum),
+      {part.rows(begin, end - begin), std::span(part.labels).subspan(begin, end - begin)}, 1.0F,
+      {.first = 0, .values = part.gradients});
   EXPECT_NEAR(summed(own_loss), loss, 1e-4);
   // Everybody's activations, as shared memory would have them.
   std::vector<float> shared(sharded.shared_floats(samples));

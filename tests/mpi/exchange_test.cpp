@@ -190,7 +190,7 @@ TEST(NodeShardedStep, SumsOverNodesToo) {
       EXPECT_EQ(shared.nodes(), nodes);
       context.model.bind(shared.parameters());
       context.optimizer.allocate(shared.distribution().held(context.parameters.size()));
-      std::vector<std::uint8_t> labels(settings.batch_size);
+      std::vector<std::int32_t> labels(settings.batch_size);
       for (std::uint32_t epoch = 0; epoch < settings.epochs; ++epoch) {
         plan.start_epoch(epoch);
         rig.phases().restart();

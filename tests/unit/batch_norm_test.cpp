@@ -189,8 +189,7 @@ TEST(BatchNorm, SeveralRanksTrainABatchAsOneDoes) {
       losses[rank] = all[rank]->model.train({.training = true,
                                              .sample_ids = std::span(whole.ids).subspan(first, count),
                                              .sum_over_ranks = &sum},
-                                            {whole.in.data() + first * whole.features, count, whole.features},
-                                            std::span(whole.labels).subspan(first, count), 1.0F,
+                                            whole.examples(first, count), 1.0F,
                                             {.first = 0, .values = all[rank]->gradients});
     });
   for (std::thread& thread : threads) thread.join();
@@ -236,15 +235,14 @@ TEST(BatchNorm, GradientsOfAResidualModelAgreeWithFiniteDifferences) {
 
 TEST(BatchNorm, EvaluationOfAModelDependsOnItsState) {
   Trained trained(small_resnet(), 4, 1, {1, 6, 6});
-  const ConstMatrix in(trained.in.data(), 4, trained.features);
-  const double before = trained.model.evaluate(in, trained.labels).loss_sum;
+  const double before = trained.model.evaluate(trained.examples()).loss_sum;
   const auto initial = trained.state;
   trained.train();
   EXPECT_NE(trained.state, initial);
-  EXPECT_NE(trained.model.evaluate(in, trained.labels).loss_sum, before);
+  EXPECT_NE(trained.model.evaluate(trained.examples()).loss_sum, before);
   auto other = initial;
   trained.model.bind(trained.parameters, other);
-  EXPECT_EQ(trained.model.evaluate(in, trained.labels).loss_sum, before);
+  EXPECT_EQ(trained.model.evaluate(trained.examples()).loss_sum, before);
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ TEST_F(Folder, AnIdxDataSetIsLaidOutInOneBlock) {
   EXPECT_EQ(dataset.train.pixels[11], 255);
   EXPECT_THAT(dataset.test.pixels, ElementsAre(9, 9, 9, 9));
   std::vector<float> pixels(8);
-  std::vector<std::uint8_t> labels(2);
+  std::vector<std::int32_t> labels(2);
   const std::vector<std::uint32_t> ids = {2, 0};
   gather(dataset.train, ids, {pixels.data(), 2, 4}, labels);
   EXPECT_FLOAT_EQ(pixels[3], 1.0F);

@@ -115,8 +115,7 @@ TEST(Graph, WithoutRowsTrainingLeavesZerosAndTellsOfEveryPiece) {
                             }};
   const auto train = [&](std::size_t rows, float beta) {
     return trained.model.train({.training = true, .sample_ids = std::span(trained.ids).first(rows)},
-                               {trained.in.data(), rows, trained.features},
-                               std::span(trained.labels).first(rows), 1.0F,
+                               trained.examples(0, rows), 1.0F,
                                {.first = 0, .values = trained.gradients, .beta = beta}, &ready);
   };
   (void)train(3, 0.0F);

@@ -271,7 +271,7 @@ TEST(Dropout, DependsOnTheSampleNotOnItsPlaceInTheBatch) {
 }
 
 TEST(Losses, DerivativesAgreeWithFiniteDifferences) {
-  const std::vector<std::uint8_t> labels = {2, 0, 3};
+  const std::vector<std::int32_t> labels = {2, 0, 3};
   for (const LossRow& row : loss_table()) {
     SCOPED_TRACE(row.name);
     auto out = numbers(6, batch * 4);
@@ -294,7 +294,7 @@ TEST(Losses, DerivativesAgreeWithFiniteDifferences) {
 TEST(CountCorrect, TakesTiesAndNanAsWrong) {
   const float nan = std::nanf("");
   const std::vector<float> out = {0, 1, 0, /**/ 1, 1, 0, /**/ nan, nan, nan, /**/ 5, 1, 2};
-  const std::vector<std::uint8_t> labels = {1, 0, 0, 0};
+  const std::vector<std::int32_t> labels = {1, 0, 0, 0};
   EXPECT_EQ(count_correct({out.data(), 4, 3}, labels), 2U);
 }
 

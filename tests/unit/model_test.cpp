@@ -83,9 +83,8 @@ TEST(Model, TrainingIntoTheParametersIsAStepOfDescent) {
     Trained apart(name);
     apart.train(0.25F);
     Trained together(name);
-    together.model.train({.training = true, .epoch = 0, .sample_ids = together.ids},
-                         {together.in.data(), together.ids.size(), together.features}, together.labels, 0.25F,
-                         {.first = 0, .values = together.parameters, .scale = -0.1F, .beta = 0.9F});
+    together.model.train({.training = true, .epoch = 0, .sample_ids = together.ids}, together.examples(),
+                         0.25F, {.first = 0, .values = together.parameters, .scale = -0.1F, .beta = 0.9F});
     for (std::size_t i = 0; i < apart.parameters.size(); ++i)
       ASSERT_NEAR(together.parameters[i], 0.9F * apart.parameters[i] - 0.1F * apart.gradients[i], 1e-5) << i;
   }

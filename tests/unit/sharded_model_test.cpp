@@ -35,8 +35,7 @@ TEST(ShardedModel, GradientsOfShardsAreTogetherTheGradientOfAllRows) {
       gradients.resize(whole.gradients.size());
       loss_of_both += sharded.backpropagate(
           {.training = true, .epoch = 0, .sample_ids = std::span(whole.ids).subspan(begin_row, count)},
-          {whole.in.data() + begin_row * whole.features, count, whole.features},
-          std::span(whole.labels).subspan(begin_row, count), 1.0F, {.first = 0, .values = gradients});
+          whole.examples(begin_row, count), 1.0F, {.first = 0, .values = gradients});
       sharded.share_activations(shared, rows, begin_row, count,
                                 is_a ? math::Stores::streamed : math::Stores::cached);
       begin_row += count;
@@ -62,7 +61,7 @@ TEST(ShardedModel, StoresGradientsAsTheirTargetSays) {
   ShardedModel sharded(rank.model, rows, 1);
   std::vector<float> shared(sharded.shared_floats(rows));
   const ConstMatrix in(rank.in.data(), rows, rank.features);
-  sharded.backpropagate({.training = true, .epoch = 0, .sample_ids = rank.ids}, in, rank.labels, 1.0F,
+  sharded.backpropagate({.training = true, .epoch = 0, .sample_ids = rank.ids}, rank.examples(), 1.0F,
                         {.first = 0, .values = rank.gradients});
   sharded.share_activations(shared, rows, 0, rows, math::Stores::cached);
   for (const math::Stores stores : {math::Stores::streamed, math::Stores::cached}) {
@@ -93,7 +92,7 @@ TEST(ShardedModel, PartialResultsAreTogetherTheForwardPass) {
                                          {second.data(), rows, width}};
   const std::vector<float> unread(whole.in.size(), NAN);
   EXPECT_NEAR(sharded.backpropagate({.training = true, .epoch = 0, .sample_ids = whole.ids},
-                                    {unread.data(), rows, whole.features}, whole.labels, 1.0F,
+                                    {{unread.data(), rows, whole.features}, whole.labels}, 1.0F,
                                     {.first = 0, .values = gradients}, parts),
               loss, 1e-4);
   // What is sharded is what goes between ranks in fewer floats so.

@@ -32,14 +32,18 @@ struct Trained {
     RandomRows(2, Purpose::synthetic_data).uniform(0, 0, 0, in);
     std::iota(ids.begin(), ids.end(), 0U);
   }
+  Examples examples(std::size_t first, std::size_t count) const {
+    return {{in.data() + first * features, count, features}, std::span(labels).subspan(first, count)};
+  }
+  Examples examples() const { return examples(0, ids.size()); }
   double train(float scale = 1.0F) {
-    return model.train({.training = true, .epoch = 0, .sample_ids = ids}, {in.data(), ids.size(), features},
-                       labels, scale, {.first = 0, .values = gradients});
+    return model.train({.training = true, .epoch = 0, .sample_ids = ids}, examples(), scale,
+                       {.first = 0, .values = gradients});
   }
   std::size_t features;
   Model model;
   std::vector<float> parameters, gradients, state, in;
-  std::vector<std::uint8_t> labels;
+  std::vector<std::int32_t> labels;
   std::vector<std::uint32_t> ids;
 };
 

@@ -22,12 +22,11 @@ GatheredBatch BatchBuffer::gather(const Step& step, float* pixels, data::Range c
   data::gather_labels(context_.samples, ids, labels);
   if (step.index + 1 < plan_.steps())
     data::prefetch(context_.samples, plan_.batch(step.index + 1).sample_ids, columns);
-  return {.pass = {.training = true,
-                   .epoch = step.epoch,
-                   .sample_ids = ids,
-                   .sum_over_ranks = context_.sum_over_ranks ? &context_.sum_over_ranks : nullptr},
-          .pixels = images,
-          .labels = labels};
+  return {.context = {.training = true,
+                      .epoch = step.epoch,
+                      .sample_ids = ids,
+                      .sum_over_ranks = context_.sum_over_ranks ? &context_.sum_over_ranks : nullptr},
+          .examples = {images, labels}};
 }
 
 }  // namespace lockstep::algorithms

@@ -14,9 +14,8 @@ namespace lockstep::algorithms {
 
 /// What a model is given of a step. Valid until the next one is gathered.
 struct GatheredBatch {
-  nn::ForwardContext pass;
-  math::ConstMatrix pixels;  ///< [batch, features]
-  std::span<const std::uint8_t> labels;
+  nn::ForwardContext context;
+  nn::Examples examples;
 };
 
 /// Gathers the samples of steps, and asks for those of the next step to be brought near.
@@ -36,7 +35,7 @@ class BatchBuffer {
   const TrainingContext& context_;
   const data::BatchPlan& plan_;
   AlignedVector<float> pixels_;       // [largest batch, features], or empty
-  std::vector<std::uint8_t> labels_;  // [largest batch]
+  std::vector<std::int32_t> labels_;  // [largest batch]
 };
 
 }  // namespace lockstep::algorithms

@@ -17,9 +17,9 @@ double GradientExchange::train(const Step& step) {
   const nn::GradientReady* const on_ready = ready();
   const GatheredBatch batch = batch_.gather(step);  // of no samples: the gradients become zero
   c.phases.enter(Phase::compute);
-  const double loss_sum = c.model.train(batch.pass, batch.pixels, batch.labels,
-                                        c.options.gradient_scale(step.batch.gradient_samples),
-                                        {.first = 0, .values = c.gradients}, on_ready);
+  const double loss_sum =
+      c.model.train(batch.context, batch.examples, c.options.gradient_scale(step.batch.gradient_samples),
+                    {.first = 0, .values = c.gradients}, on_ready);
   sum_gradients(traffic_);
   c.phases.enter(Phase::update);
   const auto [begin, end] = updated();

@@ -23,7 +23,7 @@ class LocalUpdate final : public Exchange {
     const nn::GradientTarget target =
         plain ? nn::GradientTarget{.values = c.parameters, .scale = -plain->rate, .beta = plain->beta}
               : nn::GradientTarget{.values = c.gradients};
-    const double loss_sum = c.model.train(batch.pass, batch.pixels, batch.labels,
+    const double loss_sum = c.model.train(batch.context, batch.examples,
                                           c.options.gradient_scale(step.batch.gradient_samples), target);
     c.phases.enter(Phase::update);
     if (!plain) {

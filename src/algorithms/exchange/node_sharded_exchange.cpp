@@ -25,7 +25,7 @@ class NodeShardedExchange final : public Exchange {
     const GatheredBatch batch = batch_.gather(step, step_.pixels(rows), step_.own_columns());
     step_.gather_others(step.index);
     traffic_.add_sent(step_.sent_bytes(rows));
-    return step_.train(batch.pass, rows, batch.labels,
+    return step_.train(batch.context, rows, batch.examples.targets,
                        context_.options.gradient_scale(step.batch.gradient_samples), step.learning_rate);
   }
   void synchronize_parameters() override { step_.synchronize_parameters(); }

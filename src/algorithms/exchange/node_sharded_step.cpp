@@ -50,7 +50,7 @@ void NodeShardedStep::wait() {
 }
 
 double NodeShardedStep::train(const nn::ForwardContext& pass, const Rows& rows,
-                              std::span<const std::uint8_t> labels, float gradient_scale,
+                              std::span<const std::int32_t> targets, float gradient_scale,
                               float learning_rate) {
   const double start_s = now_s();
   const math::Stores stores = streams_.second_way() ? math::Stores::streamed : math::Stores::cached;
@@ -63,7 +63,7 @@ double NodeShardedStep::train(const nn::ForwardContext& pass, const Rows& rows,
   double loss_sum = 0.0;
   if (rows.own > 0 || pass.sum_over_ranks != nullptr) {
     loss_sum =
-        model_.backpropagate(pass, std::as_const(samples_).own(rows), labels, gradient_scale,
+        model_.backpropagate(pass, {std::as_const(samples_).own(rows), targets}, gradient_scale,
                              {.first = own_.summed().begin, .values = gradients},
                              forward_ ? forward_->contributions(rows) : std::span<const math::ConstMatrix>());
     context_.phases.enter(Phase::exchange);

@@ -56,7 +56,7 @@ class NodeShardedStep {
   /// Trains on the gathered samples and updates the parameters; returns the summed loss of the rank's
   /// samples. Until synchronize_parameters() or the next step only the rank's own parts are sure to be
   /// updated. Collective.
-  double train(const nn::ForwardContext& pass, const Rows& rows, std::span<const std::uint8_t> labels,
+  double train(const nn::ForwardContext& pass, const Rows& rows, std::span<const std::int32_t> targets,
                float gradient_scale, float learning_rate);
   /// Waits until all parameters are updated, if the last step did not. Collective.
   void synchronize_parameters();
