@@ -4,7 +4,7 @@
 quiet = $(if $(V),,@echo "  $(1)"; )
 # For targets that build on the way to something else, unless the user has said -j.
 all_cores = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
-folders := core math comm data nn nn/layers algorithms algorithms/averaging algorithms/exchange record train \
+folders := core math comm data nn nn/layers algorithms algorithms/averaging algorithms/exchange record watch train \
   sweep $(addprefix sweep/,spec local slurm commands)
 sources := $(filter-out $(absent_sources),$(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp)))
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
@@ -53,7 +53,7 @@ $(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512
 # file that forgets an include.
 unhurried_programs := src/core/arguments.cpp src/core/options.cpp src/math/gemm_cache.cpp src/nn/named_models.cpp \
   src/nn/graph_builder.cpp src/algorithms/algorithm.cpp $(wildcard src/data/idx*.cpp) \
-  $(foreach folder,$(addprefix src/,record train $(filter sweep%,$(folders)) */programs),$(wildcard $(folder)/*.cpp))
+  $(foreach folder,$(addprefix src/,record watch train $(filter sweep%,$(folders)) */programs),$(wildcard $(folder)/*.cpp))
 unhurried_tests := $(wildcard tests/unit/*.cpp tests/mpi/*.cpp)
 $(call object,$(unhurried_programs) $(unhurried_tests)): private ALL_CXXFLAGS += -Og
 

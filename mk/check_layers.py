@@ -17,7 +17,8 @@ ALLOWED = {
     "nn": ["core", "math"],
     "algorithms": ["core", "math", "comm", "data", "nn"],
     "record": ["core"],
-    "train": ["core", "math", "comm", "data", "nn", "algorithms", "record"],
+    "watch": ["core", "comm"],
+    "train": ["core", "math", "comm", "data", "nn", "algorithms", "record", "watch"],
     "sweep": ["core", "math", "data", "algorithms", "record", "train"],  # train: what a configuration is
 }
 # The folders of a layer that has several, and what each may use of the others: from the lowest to the highest, too.

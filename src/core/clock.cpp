@@ -23,6 +23,14 @@ void PhaseTimer::enter(Phase phase) {
   seconds_[static_cast<std::size_t>(current_)] += now - entered_s_;
   current_ = phase;
   entered_s_ = now;
+  if (published_ == nullptr) return;
+  // This thread alone writes these, so that a load and a store make an increment.
+  const auto increment = [](std::atomic<std::uint64_t>& count) {
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  };
+  published_->phase.store(static_cast<std::uint32_t>(phase), std::memory_order_relaxed);
+  if (phase == Phase::wait) increment(published_->waits);
+  increment(published_->changes);
 }
 
 const PhaseSeconds& PhaseTimer::stop() {

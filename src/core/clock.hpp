@@ -3,8 +3,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+
+#include "core/aligned.hpp"
 
 namespace lockstep {
 
@@ -27,6 +31,14 @@ using PhaseSeconds = std::array<double, phase_count>;
   return phase != Phase::evaluate && phase != Phase::checkpoint;
 }
 
+/// What a rank does, published for other threads and for processes that share its memory.
+struct alignas(cache_line_bytes) PublishedProgress {
+  std::atomic<std::uint64_t> changes{0};  ///< of the phase so far
+  std::atomic<std::uint64_t> waits{0};    ///< of these, into Phase::wait: the exchanges begun
+  std::atomic<std::uint32_t> phase{0};
+  std::atomic<std::uint32_t> epoch{0}, step{0};
+};
+
 /// Splits a thread's time into phases: enter() charges the time since the last call to the phase left behind.
 /// One clock reading for each change of phase; nothing is allocated.
 class PhaseTimer {
@@ -36,6 +48,8 @@ class PhaseTimer {
   /// The same in an epoch that goes on: the phases have `so_far` already.
   void restart(Phase phase, const PhaseSeconds& so_far);
   void enter(Phase phase);
+  /// From now on each change of phase is published there, too. nullptr: nowhere.
+  void publish_to(PublishedProgress* place) { published_ = place; }
   /// Charges the running phase and returns all phases since restart().
   [[nodiscard]] const PhaseSeconds& stop();
 
@@ -43,6 +57,7 @@ class PhaseTimer {
   PhaseSeconds seconds_{};
   Phase current_ = Phase::data;
   double entered_s_ = 0.0;
+  PublishedProgress* published_ = nullptr;
 };
 
 }  // namespace lockstep

@@ -11,10 +11,11 @@
 namespace lockstep::train {
 
 Evaluator::Evaluator(const comm::Communicator& ranks, const data::Samples& test, std::size_t max_batch,
-                     nn::Model& model)
+                     nn::Model& model, PhaseTimer& phases)
     : ranks_(ranks),
       test_(test),
       model_(model),
+      phases_(phases),
       ids_(max_batch),
       pixels_(max_batch * test.features),
       labels_(max_batch),
@@ -34,18 +35,18 @@ TestResult Evaluator::evaluate(algorithms::Algorithm& algorithm) {
   return result;
 }
 
-void Evaluator::evaluate_own(PhaseTimer& phases) {
+void Evaluator::evaluate_own() {
   if (!alone_) return;
-  phases.enter(Phase::evaluate);
   own_accuracy_ = evaluate(*alone_).accuracy;
   ranks_.barrier();
-  phases.enter(Phase::update);
+  phases_.enter(Phase::update);
 }
 
 TestResult Evaluator::evaluate(const comm::Communicator& ranks) {
   const data::Range mine = data::share(test_.count(), ranks.rank(), ranks.size());
   std::array<double, 2> loss_and_correct{};
   for (std::size_t at = mine.begin; at < mine.end; at += ids_.size()) {
+    phases_.enter(Phase::evaluate);  // each batch is a sign of progress
     const std::size_t count = std::min(ids_.size(), mine.end - at);
     const auto ids = std::span(ids_).first(count);
     std::iota(ids.begin(), ids.end(), static_cast<std::uint32_t>(at));

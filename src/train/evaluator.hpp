@@ -25,7 +25,7 @@ class Evaluator {
  public:
   /// At most `max_batch` samples at once; `model` takes as many. All outlive it.
   Evaluator(const comm::Communicator& ranks, const data::Samples& test, std::size_t max_batch,
-            nn::Model& model);
+            nn::Model& model, PhaseTimer& phases);
 
   /// What the algorithm exports now; the same result on every rank.
   [[nodiscard]] TestResult evaluate(algorithms::Algorithm& algorithm);
@@ -36,7 +36,7 @@ class Evaluator {
   void prepare_own() { alone_.emplace(ranks_.split(ranks_.rank())); }
   /// Each rank's own model on the whole test set. The ranks leave it together, so that slow evaluation is not
   /// charged to training.
-  void evaluate_own(PhaseTimer& phases);
+  void evaluate_own();
   /// What that found last; none without prepare_own().
   [[nodiscard]] const std::optional<double>& own_accuracy() const { return own_accuracy_; }
 
@@ -46,6 +46,7 @@ class Evaluator {
   const comm::Communicator& ranks_;
   const data::Samples& test_;
   nn::Model& model_;
+  PhaseTimer& phases_;
   std::vector<std::uint32_t> ids_;    // [max_batch]
   AlignedVector<float> pixels_;       // [max_batch, features]
   std::vector<std::int32_t> labels_;  // [max_batch]

@@ -24,6 +24,12 @@ void LaunchOptions::describe(Options& options) {
       .add("save_model", &save_model,
            "write the trained model to this HDF5 file when the run is complete (docs/models.md)")
       .value_name("FILE.h5");
+  options
+      .add("stall_seconds", &stall_seconds,
+           "end the job, naming the ranks that the others wait for, when no rank makes progress for so long; "
+           "0: never")
+      .at_least(0)
+      .value_name("X");
   options.add("progress", &progress, "live line, plain lines, or none")
       .one_of({"auto", "live", "plain", "off"});
 }

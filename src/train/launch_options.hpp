@@ -15,6 +15,7 @@ struct LaunchOptions {
   bool resume = false;
   std::size_t checkpoint_epochs = 0;
   double checkpoint_minutes = 10.0;
+  double stall_seconds = 600.0;
   std::string progress = "auto";
   std::string save_model;  ///< "" = nowhere
 

@@ -27,6 +27,7 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       node_(ranks.node()),
       config_(config),
       settings_(std::move(settings)),
+      watchdog_(ranks_, node_, settings_.launch.stall_seconds),
       data_(ranks_, node_, config.run.data),
       parts_(ranks_, data_.dataset(),
              {.model_description = config.model_description,
@@ -37,12 +38,14 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
               .allreduce = config.run.allreduce,
               .max_batch = max_batch()},
              [this](std::size_t length) { return make_allreduce(length); }),
-      evaluator_(ranks_, data_.dataset().test, std::min(evaluation_batch, max_batch()), parts_.model()),
+      evaluator_(ranks_, data_.dataset().test, std::min(evaluation_batch, max_batch()), parts_.model(),
+                 parts_.phases()),
       clock_(parts_.phases()),
       position_{.epoch = static_cast<std::uint32_t>(settings_.resume_point.epochs_done),
                 .step = settings_.resume_point.epoch_steps},
       recorder_(ranks_, config_, settings_),
       checkpointer_({ranks_, *config_.algorithm, parts_, clock_, position_, recorder_}, settings_) {
+  parts_.phases().publish_to(watchdog_.progress());
   start_algorithm();
   choose_gemms();
   if (goes_on()) {
@@ -67,7 +70,7 @@ void Training::check_same_data(const Json& provenance) const {
 void Training::start_algorithm() {
   algorithms::TrainingContext context = parts_.context();
   context.on_step = [this](const algorithms::StepReport& step) { return step_done(step); };
-  context.on_last_step = [this] { evaluator_.evaluate_own(parts_.phases()); };
+  context.on_last_step = [this] { evaluator_.evaluate_own(); };
   if (const std::string& from = config_.run.init_from; !from.empty() && !goes_on())
     load_model(ranks_, parts_.model(), from);
   config_.algorithm->start(context);

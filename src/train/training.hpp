@@ -11,6 +11,7 @@
 #include "train/shared_dataset.hpp"
 #include "train/trainer.hpp"
 #include "train/training_clock.hpp"
+#include "watch/watchdog.hpp"
 
 namespace lockstep::train {
 
@@ -44,6 +45,7 @@ class Training {
   comm::Communicator node_;
   ResolvedConfig& config_;
   RunSettings settings_;
+  watch::Watchdog watchdog_;
   SharedDataset data_;
   algorithms::TrainingParts parts_;
   Evaluator evaluator_;

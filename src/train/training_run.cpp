@@ -24,6 +24,7 @@ constexpr int interrupted = 75;  // EX_TEMPFAIL: try again later
 bool Training::step_done(const algorithms::StepReport& step) {
   position_.step = step.step;
   position_.steps = step.steps;
+  watchdog_.publish(position_.epoch, position_.step);
   recorder_.show(position_, step);
   return checkpointer_.pauses_here();
 }
@@ -41,6 +42,7 @@ EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
   mine.wall_clock_s = clock_.wall_clock_s();
   ++position_.epoch;
   position_.step = 0;
+  watchdog_.publish(position_.epoch, 0);
   return recorder_.append(position_, mine);
 }
 
