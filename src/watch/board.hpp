@@ -24,8 +24,8 @@ class Board {
     PublishedProgress progress;
     alignas(cache_line_bytes) std::atomic<std::int32_t> process{0};
     std::atomic<std::uint64_t> process_namespace{0};  ///< in which that number is valid
-    std::atomic<std::uint64_t> looks{0};     ///< of the rank's watchdog: it lives
-    std::atomic<std::uint32_t> reported{0};  ///< of rank 0 of the node: a stall was reported
+    std::atomic<std::uint64_t> looks{0};              ///< of the rank's watchdog: it lives
+    std::atomic<std::uint32_t> reported{0};           ///< of rank 0 of the node: a stall was reported
   };
 
   /// Collective over `node`, which outlives the board.

@@ -23,7 +23,9 @@ bool exchanges(const RankView& view) {
 }
 
 // States in which a process cannot run, whatever it waits for.
-bool cannot_run(const RankView& view) { return std::string_view("TtZX-").find(view.state) != std::string_view::npos; }
+bool cannot_run(const RankView& view) {
+  return std::string_view("TtZX-").find(view.state) != std::string_view::npos;
+}
 
 std::string state_text(const RankView& view) {
   switch (view.state) {
@@ -35,8 +37,9 @@ std::string state_text(const RankView& view) {
     case 'X':
       return "has ended";
     case '-':
-      return fmt::format("not heard of for {:.0f} s: its node or its network is gone, or the process is stopped",
-                         view.idle_s);
+      return fmt::format(
+          "not heard of for {:.0f} s: its node or its network is gone, or the process is stopped",
+          view.idle_s);
     case 'D':
       return fmt::format("waits for a disk or a file system, for {:.0f} s", view.idle_s);
     default:
@@ -46,8 +49,15 @@ std::string state_text(const RankView& view) {
 
 std::string place_text(const RankView& view) {
   if (view.changes == 0) return "before its first step";
-  return fmt::format("in {}, epoch {}, after step {}", phase_names[std::min<std::size_t>(view.phase, phase_count - 1)],
-                     view.epoch + 1, view.step);
+  return fmt::format("in {}, epoch {}, after step {}",
+                     phase_names[std::min<std::size_t>(view.phase, phase_count - 1)], view.epoch + 1,
+                     view.step);
+}
+
+std::string describe(const RankView& view, const std::string& host) {
+  if (view.process == 0) return fmt::format("  rank {} on {}: {}\n", view.rank, host, state_text(view));
+  return fmt::format("  rank {} on {} (process {}): {}; {}\n", view.rank, host, view.process,
+                     state_text(view), place_text(view));
 }
 
 // "0, 2-5"
@@ -56,7 +66,8 @@ std::string ranges(const std::vector<std::uint32_t>& ranks) {
   for (std::size_t i = 0; i < ranks.size();) {
     std::size_t end = i + 1;
     while (end < ranks.size() && ranks[end] == ranks[end - 1] + 1) ++end;
-    parts.push_back(end - i < 3 ? fmt::format("{}", ranks[i]) : fmt::format("{}-{}", ranks[i], ranks[end - 1]));
+    parts.push_back(end - i < 3 ? fmt::format("{}", ranks[i])
+                                : fmt::format("{}-{}", ranks[i], ranks[end - 1]));
     i = end - i < 3 ? i + 1 : end;
   }
   return join(parts, ", ");
@@ -88,8 +99,7 @@ std::string describe_stall(std::span<const RankView> ranks, std::span<const std:
   constexpr std::size_t most_lines = 8;
   std::string text;
   for (std::size_t i = 0; i < std::min(late.size(), most_lines); ++i)
-    text += fmt::format("  rank {} on {} (process {}): {}; {}\n", late[i].rank, hosts[late[i].rank],
-                        late[i].process, state_text(late[i]), place_text(late[i]));
+    text += describe(late[i], hosts[late[i].rank]);
   if (late.size() > most_lines) text += fmt::format("  and {} more ranks\n", late.size() - most_lines);
   std::vector<std::uint32_t> waiting;
   const RankView* example = nullptr;
@@ -100,8 +110,9 @@ std::string describe_stall(std::span<const RankView> ranks, std::span<const std:
   }
   if (example == nullptr) return text;
   if (late.empty())
-    return fmt::format("  all ranks are {}: no process is stopped, so the network or the MPI library moves nothing\n",
-                       place_text(*example));
+    return fmt::format(
+        "  all ranks are {}: no process is stopped, so the network or the MPI library moves nothing\n",
+        place_text(*example));
   std::ranges::sort(waiting);
   return text + fmt::format("  waiting: rank{} {}; {}\n", waiting.size() == 1 ? "" : "s", ranges(waiting),
                             place_text(*example));

@@ -14,7 +14,7 @@ namespace lockstep::watch {
 /// What one rank is doing, as another sees it.
 struct RankView {
   std::uint32_t rank = 0;
-  std::int32_t process = 0;
+  std::int32_t process = 0;  ///< 0: of this rank nothing is known but when it was heard of last
   std::uint32_t phase = 0, epoch = 0, step = 0;
   std::uint64_t changes = 0;  ///< of the phase since the start; 0: the first step has not begun
   std::uint64_t waits = 0;    ///< exchanges begun

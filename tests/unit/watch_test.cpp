@@ -19,7 +19,15 @@ constexpr auto waits = static_cast<std::uint32_t>(Phase::wait);
 constexpr auto exchanges = static_cast<std::uint32_t>(Phase::exchange);
 
 RankView view(std::uint32_t rank, std::uint32_t phase, std::uint64_t begun = 7, char state = 'R') {
-  return {.rank = rank, .process = 100, .phase = phase, .epoch = 2, .step = 17, .changes = 40, .waits = begun, .idle_s = 61.0, .state = state};
+  return {.rank = rank,
+          .process = 100,
+          .phase = phase,
+          .epoch = 2,
+          .step = 17,
+          .changes = 40,
+          .waits = begun,
+          .idle_s = 61.0,
+          .state = state};
 }
 
 std::vector<std::uint32_t> late(const std::vector<RankView>& ranks) {
@@ -32,7 +40,8 @@ const std::vector<std::string> hosts = {"n0", "n0", "n1", "n1", "n2", "n2", "n3"
 
 TEST(Stall, AProcessThatCannotRunIsLateWhateverTheOthersDo) {
   for (const char state : {'T', 't', 'Z', 'X', '-'})
-    EXPECT_THAT(late({view(0, waits), view(1, computes), view(2, exchanges, 7, state)}), ElementsAre(2)) << state;
+    EXPECT_THAT(late({view(0, waits), view(1, computes), view(2, exchanges, 7, state)}), ElementsAre(2))
+        << state;
 }
 
 TEST(Stall, ARankOutsideAnyExchangeIsLate) {
@@ -45,8 +54,12 @@ TEST(Stall, OfRanksInExchangesThoseThatHaveBegunFewerAreLate) {
 }
 
 TEST(Stall, IsDescribedWithRankHostPhaseAndStep) {
-  const std::string text = describe_stall(std::vector{view(0, waits), view(1, waits), view(2, computes), view(3, waits), view(4, waits), view(5, waits)}, hosts);
-  EXPECT_THAT(text, HasSubstr("  rank 2 on n1 (process 100): no progress for 61 s; in compute, epoch 3, after step 17\n"));
+  const std::string text = describe_stall(std::vector{view(0, waits), view(1, waits), view(2, computes),
+                                                      view(3, waits), view(4, waits), view(5, waits)},
+                                          hosts);
+  EXPECT_THAT(
+      text,
+      HasSubstr("  rank 2 on n1 (process 100): no progress for 61 s; in compute, epoch 3, after step 17\n"));
   EXPECT_THAT(text, HasSubstr("  waiting: ranks 0, 1, 3-5; in wait, epoch 3, after step 17\n"));
 }
 
@@ -54,6 +67,13 @@ TEST(Stall, InTheSameExchangeBlamesNoRank) {
   const std::string text = describe_stall(std::vector{view(0, exchanges), view(1, exchanges)}, hosts);
   EXPECT_THAT(text, HasSubstr("all ranks are in exchange"));
   EXPECT_THAT(text, Not(HasSubstr("rank 0")));
+}
+
+TEST(Stall, SaysOfASilentRankWhatIsKnown) {
+  RankView silent{.idle_s = 61.0, .state = '-'};
+  const std::string text = describe_stall(std::vector{silent, view(1, waits)}, hosts);
+  EXPECT_THAT(text, HasSubstr("  rank 0 on n0: not heard of for 61 s"));
+  EXPECT_THAT(text, Not(HasSubstr("process 0")));
 }
 
 TEST(Stall, OfManyLateRanksNamesTheFirst) {
