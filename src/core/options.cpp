@@ -61,6 +61,7 @@ std::string Option::expected() const {
   if (!names_.empty()) return "one of " + join(names_);
   if (std::holds_alternative<bool*>(place_)) return "true or false";
   if (std::holds_alternative<std::string*>(place_)) return "a text";
+  if (std::holds_alternative<std::vector<std::string>*>(place_)) return "a list of texts: [\"...\", ...]";
   if (std::holds_alternative<Json*>(place_)) return "a name or a JSON object";
   std::string text = std::holds_alternative<double*>(place_) ? "a number" : "a whole number";
   if (low_) text += fmt::format(", {} {}", low_open_ ? "above" : "at least", *low_);
@@ -88,6 +89,8 @@ void Option::set(const Json& value) {
     **json = value;
   } else if (std::holds_alternative<std::string*>(place_)) {
     set_text(value);
+  } else if (std::holds_alternative<std::vector<std::string>*>(place_)) {
+    set_texts(value);
   } else {
     set_number(value);
   }
@@ -100,6 +103,13 @@ void Option::set_text(const Json& value) {
   if (!names_.empty() && !begins_so && std::find(names_.begin(), names_.end(), text) == names_.end())
     throw unknown_name(key_, text, names_);
   *std::get<std::string*>(place_) = text;
+}
+
+void Option::set_texts(const Json& value) {
+  const auto is_text = [](const Json& item) { return item.is_string(); };
+  if (!value.is_array() || !std::ranges::all_of(value, is_text))
+    throw ConfigError({"bad value for " + key_, expected(), value.dump()});
+  *std::get<std::vector<std::string>*>(place_) = value.get<std::vector<std::string>>();
 }
 
 void Option::set_number(const Json& value) {
@@ -153,6 +163,14 @@ Option* Options::find(std::string_view key) {
   return at == options_.end() ? nullptr : &*at;
 }
 
+void Options::set(const Json& object, std::string_view kind) {
+  for (const auto& [key, value] : object.items()) {
+    Option* option = find(key);
+    if (option == nullptr) throw unknown_name(kind, key, keys());
+    option->set(value);
+  }
+}
+
 std::vector<std::string> Options::keys() const {
   std::vector<std::string> keys;
   for (const Option& option : options_) keys.push_back(option.key());
@@ -164,5 +182,7 @@ Json Options::values() const {
   for (const Option& option : options_) values[option.key()] = option.value();
   return values;
 }
+
+std::string typed(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 }  // namespace lockstep

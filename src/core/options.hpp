@@ -17,7 +17,8 @@ namespace lockstep {
 /// One option: a key, the variable that holds its value (and, before it is set, its default), and its limits.
 class Option {
  public:
-  using Place = std::variant<bool*, std::size_t*, std::uint32_t*, double*, std::string*, Json*>;
+  using Place = std::variant<bool*, std::size_t*, std::uint32_t*, double*, std::string*,
+                             std::vector<std::string>*, Json*>;
 
   Option(std::string key, Place place, std::string help);
 
@@ -52,6 +53,7 @@ class Option {
   [[nodiscard]] bool within_limits(double value) const;
   void set_number(const Json& value);
   void set_text(const Json& value);
+  void set_texts(const Json& value);
 
   std::string key_, help_, value_name_;
   Place place_;
@@ -67,6 +69,8 @@ class Options {
   Option& add(std::string key, Option::Place place, std::string help);
 
   [[nodiscard]] Option* find(std::string_view key);
+  /// Sets the options that a JSON object names; throws ConfigError for an unknown `kind` of key.
+  void set(const Json& object, std::string_view kind);
   [[nodiscard]] std::vector<Option>& all() { return options_; }
   [[nodiscard]] std::vector<std::string> keys() const;
   [[nodiscard]] Json values() const;
@@ -74,5 +78,8 @@ class Options {
  private:
   std::vector<Option> options_;
 };
+
+/// A value as people type it: texts without quotes.
+[[nodiscard]] std::string typed(const Json& value);
 
 }  // namespace lockstep

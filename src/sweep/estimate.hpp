@@ -16,9 +16,9 @@ namespace lockstep::sweep {
 
 /// What is known of a sweep's runs before they are made.
 struct Forecast {
-  std::set<std::string> complete;  ///< run ids of those that are complete in the folder
-  double rate_gflops = 0.0;        ///< of a core, that the work was divided by
-  std::size_t cores = 0;           ///< that ranks share where there are more of them; 0: each has its own
+  std::set<std::string> complete;  ///< ids of the runs that are complete in the folder
+  double rate_gflops = 0.0;        ///< of a core, for estimates by work
+  std::size_t cores = 0;           ///< that all ranks share; 0: each rank has its own
 
   /// Cores that a run keeps busy.
   [[nodiscard]] std::size_t cores_of(const Point& point) const {
@@ -26,13 +26,13 @@ struct Forecast {
   }
 };
 
-/// Fills in estimate_s and estimate_source of the points. A run takes, in this order:
+/// Fills in estimate_s and estimate_source of the points, by the first of these that is known:
 ///   given:    the sweep's `time`;
-///   measured: what it took itself if it is complete in `folder` (the sweep's own), else the median of the
+///   measured: the run's own time if it is complete in `folder` (the sweep's own), else the median of the
 ///             complete runs that differ from it in the seed alone;
-///   work:     the floating-point operations of its matrix products, training and evaluation, over the
-///             ranks at the site's rate for a core (without a scheduler, no more cores than this machine
-///             has), and a second to start. What is exchanged, and waiting, is not counted.
+///   work:     the floating-point operations of its matrix products, training and evaluation, divided by the
+///             ranks and by the site's rate for a core (without a scheduler, by no more cores than this
+///             machine has), plus a second to start. Communication and waiting are not counted.
 Forecast estimate_times(const Spec& spec, std::vector<Point>& points, const Site& site,
                         const std::filesystem::path& folder);
 

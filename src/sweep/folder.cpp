@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Keeping and finding what a sweep is.
+// Finding and locking sweeps' folders, and their files.
 #include "sweep/folder.hpp"
 
 #include <algorithm>
@@ -28,52 +28,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json to_json(const Point& point) {
-  return {{"run_id", point.run_id}, {"ranks", point.ranks},       {"nodes", point.nodes},
-          {"repeat", point.repeat}, {"settings", point.settings}, {"estimate_s", point.estimate_s}};
-}
+bool has_manifest(const SweepFolder& folder) { return fs::exists(folder.manifest_file()); }
 
-Point point_from(const Json& json) {
-  Point point;
-  point.run_id = json.at("run_id");
-  point.ranks = json.at("ranks");
-  point.nodes = json.at("nodes");
-  point.repeat = json.at("repeat");
-  point.settings = json.at("settings");
-  point.estimate_s = json.at("estimate_s");
-  return point;
-}
-
-std::vector<std::string> run_ids(const std::vector<Point>& points) {
-  std::vector<std::string> ids;
-  for (const Point& point : points) ids.push_back(point.run_id);
-  return ids;
-}
-
-void join_points(const SweepFolder& folder, Manifest& manifest, bool extend) {
-  const Manifest before = load_manifest(folder);
-  const std::vector<std::string> ids = run_ids(manifest.points);
-  const std::set<std::string> now(ids.begin(), ids.end());
-  const auto gone =
-      std::ranges::count_if(before.points, [&](const Point& p) { return !now.contains(p.run_id); });
-  if (gone == 0) return;
-  if (!extend)
-    throw ConfigError({folder.root().string() + " holds another sweep of this name",
-                       fmt::format("its {} runs among those of {}", before.points.size(), manifest.spec_file),
-                       fmt::format("{} of them are not", gone),
-                       "another \"name\" or --results; --extend keeps its runs and adds the new ones"});
-  std::vector<Point> all = before.points;
-  const std::vector<std::string> old_ids = run_ids(all);
-  const std::set<std::string> old(old_ids.begin(), old_ids.end());
-  std::ranges::copy_if(manifest.points, std::back_inserter(all),
-                       [&](const Point& p) { return !old.contains(p.run_id); });
-  manifest.points = std::move(all);
-}
-
-// The name of the results of jobs/experiments/STEM.json, or of its variant when `word` is STEM-VARIANT; ""
-// when there is no such file. A file may be named otherwise than its results are.
+// The folder's name for jobs/experiments/STEM.json, or for its variant if `word` is STEM-VARIANT; "" if there
+// is no such file. A file and its results may have different names.
 std::string results_of_experiment(const std::string& word) {
-  if (fs::path(word).filename() != word || !has_home()) return "";
+  if (fs::path(word).filename() != word || find_home().empty()) return "";
   for (std::size_t end = word.size(); end != std::string::npos && end > 0; end = word.rfind('-', end - 1)) {
     const std::string stem = word.substr(0, end);
     std::ifstream file(home() / "jobs" / "experiments" / (stem + ".json"));
@@ -87,14 +47,13 @@ std::string results_of_experiment(const std::string& word) {
 }  // namespace
 
 SweepFolder find_folder(const std::string& word, const std::string& results) {
-  const SweepFolder itself{fs::path(word).lexically_normal()};
+  const SweepFolder itself(fs::path(word).lexically_normal());
   if (has_manifest(itself)) return itself;
-  const SweepFolder named{fs::path(results) / word};
+  const SweepFolder named(fs::path(results) / word);
   if (has_manifest(named)) return named;
-  if (const std::string name = results_of_experiment(word); !name.empty()) {
-    const SweepFolder of_experiment{fs::path(results) / name};
-    if (has_manifest(of_experiment)) return of_experiment;
-  }
+  const std::string name = results_of_experiment(word);
+  const SweepFolder of_experiment(fs::path(results) / name);
+  if (!name.empty() && has_manifest(of_experiment)) return of_experiment;
   std::vector<std::string> known;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(results, ignored))
@@ -104,41 +63,6 @@ SweepFolder find_folder(const std::string& word, const std::string& results) {
       {"there is no sweep " + word,
        "a folder that sweep run or submit has made, its name in " + results + ", or an experiment's",
        known.empty() ? "no sweep in " + results : "sweeps in " + results + ": " + join(known)});
-}
-
-bool has_manifest(const SweepFolder& folder) { return fs::exists(folder.manifest_file()); }
-
-Manifest load_manifest(const SweepFolder& folder) {
-  const Json json = read_json(folder.manifest_file());
-  try {
-    Manifest manifest{.name = json.at("name"),
-                      .title = json.at("title"),
-                      .scale = json.at("scale"),
-                      .spec_file = json.at("spec_file"),
-                      .spec = json.at("spec"),
-                      .points = {}};
-    for (const Json& point : json.at("points")) manifest.points.push_back(point_from(point));
-    return manifest;
-  } catch (const Json::exception& failure) {
-    throw Error({.what = folder.manifest_file().string() + " is no sweep's manifest", .got = failure.what()});
-  }
-}
-
-void save_manifest(const SweepFolder& folder, Manifest& manifest, bool extend) {
-  if (has_manifest(folder)) join_points(folder, manifest, extend);
-  std::error_code failure;
-  for (const fs::path& path : {folder.state() / "log", folder.scripts()}) {
-    fs::create_directories(path, failure);
-    if (failure)
-      throw ConfigError({"cannot make the folder " + path.string(), "a folder that this user may write",
-                         failure.message(), "--results names another one"});
-  }
-  Json points = Json::array();
-  for (const Point& point : manifest.points) points.push_back(to_json(point));
-  const Json json = {{"name", manifest.name},   {"title", manifest.title},
-                     {"scale", manifest.scale}, {"spec_file", manifest.spec_file},
-                     {"spec", manifest.spec},   {"points", std::move(points)}};
-  write_text(folder.manifest_file(), json.dump(1) + "\n");
 }
 
 Json read_json(const fs::path& path) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A sweep's folder: its run files, and beside them, in sweep/, what was asked for, logs and jobs.
+// A sweep's folder: its run files, and in sweep/ beside them the manifest, logs and jobs.
 #pragma once
 
 #include <filesystem>
@@ -9,19 +9,9 @@
 
 #include <sys/types.h>
 
-#include "core/json.hpp"
-#include "sweep/spec/point.hpp"
-#include "sweep/spec/spec.hpp"
+#include "core/json_fwd.hpp"
 
 namespace lockstep::sweep {
-
-/// What a sweep is, kept with its results: a spec once expanded.
-struct Manifest {
-  std::string name, title, scale;
-  std::string spec_file;  ///< where it was read
-  Json spec;              ///< its text
-  std::vector<Point> points;
-};
 
 /// The places in results/NAME/.
 class SweepFolder {
@@ -38,6 +28,7 @@ class SweepFolder {
     return state() / "log" / (run_id + ".log");
   }
   [[nodiscard]] std::filesystem::path scripts() const { return state() / "jobs"; }
+  /// What the sweep is: see plan.hpp.
   [[nodiscard]] std::filesystem::path manifest_file() const { return state() / "sweep.json"; }
   [[nodiscard]] std::filesystem::path jobs_file() const { return state() / "jobs.json"; }
   [[nodiscard]] std::filesystem::path submission_file() const { return state() / "submission.json"; }
@@ -47,26 +38,19 @@ class SweepFolder {
   std::filesystem::path root_;
 };
 
-/// The folder that a word of the command line means: itself, or that of the sweep of this name in `results`,
-/// or that of the experiment of this name in jobs/experiments (its variant: NAME-VARIANT). Throws ConfigError
-/// when there is no sweep.
+/// The sweep's folder that a word of the command line names: the folder itself, a sweep in `results`, or an
+/// experiment in jobs/experiments (its variant: NAME-VARIANT). Throws ConfigError if there is no such sweep.
 [[nodiscard]] SweepFolder find_folder(const std::string& word, const std::string& results);
 
-[[nodiscard]] bool has_manifest(const SweepFolder& folder);
-[[nodiscard]] Manifest load_manifest(const SweepFolder& folder);
-/// Creates the folders and keeps the manifest. If the folder holds one already whose runs are not all among
-/// these, it is another sweep: ConfigError, unless `extend`, which keeps the older points before the new
-/// ones.
-void save_manifest(const SweepFolder& folder, Manifest& manifest, bool extend);
-
+/// Reads a file that a sweep wrote. Throws Error.
 [[nodiscard]] Json read_json(const std::filesystem::path& path);
-/// Replaces the file, readable at any moment.
+/// Replaces the file at once, so that readers find the old text or the new one.
 void write_text(const std::filesystem::path& path, const std::string& text);
 
-/// The process of this machine that holds the folder's lock, if one does.
+/// The process on this machine that holds the folder's lock; none: it is free.
 [[nodiscard]] std::optional<pid_t> lock_holder(const SweepFolder& folder);
 
-/// Holds a sweep's folder for one process on this machine; throws ConfigError when another one has it.
+/// Locks a sweep's folder for one process on this machine. Throws ConfigError if another one has it.
 class FolderLock {
  public:
   explicit FolderLock(const SweepFolder& folder);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "sweep/estimate.hpp"
 
 namespace lockstep::sweep {
@@ -23,6 +24,60 @@ std::uint32_t hash(const std::string& text) {
   return value;
 }
 
+Json to_json(const Point& point) {
+  return {{"run_id", point.run_id}, {"ranks", point.ranks},       {"nodes", point.nodes},
+          {"repeat", point.repeat}, {"settings", point.settings}, {"estimate_s", point.estimate_s}};
+}
+
+Point point_from(const Json& json) {
+  return {.run_id = json.at("run_id"),
+          .ranks = json.at("ranks"),
+          .nodes = json.at("nodes"),
+          .repeat = json.at("repeat"),
+          .settings = json.at("settings"),
+          .work = {},
+          .estimate_s = json.at("estimate_s")};
+}
+
+std::set<std::string> ids_of(const std::vector<Point>& points) {
+  std::set<std::string> ids;
+  for (const Point& point : points) ids.insert(point.run_id);
+  return ids;
+}
+
+// What `read` makes of the folder's manifest.
+template <class Read>
+auto from_manifest(const SweepFolder& folder, Read read) {
+  const Json manifest = read_json(folder.manifest_file());
+  try {
+    return read(manifest);
+  } catch (const Json::exception& failure) {
+    throw Error({.what = folder.manifest_file().string() + " is no sweep's manifest", .got = failure.what()});
+  }
+}
+
+std::vector<Point> points_in(const Json& manifest) {
+  std::vector<Point> points;
+  for (const Json& point : manifest.at("points")) points.push_back(point_from(point));
+  return points;
+}
+
+// Puts the points of the folder's manifest before those of the plan.
+void join_points(Plan& plan, bool extend) {
+  std::vector<Point> all = from_manifest(plan.folder, points_in);
+  const std::set<std::string> now = ids_of(plan.points), before = ids_of(all);
+  const auto gone = std::ranges::count_if(before, [&](const std::string& id) { return !now.contains(id); });
+  if (gone == 0) return;
+  if (!extend)
+    throw ConfigError({plan.folder.root().string() + " holds another sweep of this name",
+                       fmt::format("its {} runs among those of {}", before.size(), plan.spec.path.string()),
+                       fmt::format("{} of them are not", gone),
+                       "another \"name\" or --results; --extend keeps its runs and adds the new ones"});
+  std::ranges::copy_if(plan.points, std::back_inserter(all),
+                       [&](const Point& point) { return !before.contains(point.run_id); });
+  plan.points = std::move(all);
+}
+
 }  // namespace
 
 void PlanOptions::add_to(Arguments& command) {
@@ -32,29 +87,48 @@ void PlanOptions::add_to(Arguments& command) {
   command.flag("--extend", extend, "keep other runs that the folder holds, and add to them");
 }
 
+void FolderOptions::add_to(Arguments& command) {
+  command.option("sweep", sweep, "the sweep's folder, its name, or an experiment's").required();
+  command.option("--results", results, "folder of results, for a name").shows_default();
+}
+
 Plan make_plan(const PlanOptions& options, const Site& site) {
   Spec spec = read_spec(options.spec_file, options.scale);
-  Manifest manifest{.name = spec.name,
-                    .title = spec.title,
-                    .scale = spec.scale,
-                    .spec_file = options.spec_file,
-                    .spec = spec.text,
-                    .points = expand(spec)};
-  Plan plan{.folder = SweepFolder(std::filesystem::path(options.results) / spec.name),
-            .manifest = std::move(manifest),
-            .spec = std::move(spec)};
-  (void)estimate_times(plan.spec, plan.manifest.points, site, plan.folder.root());
-  return plan;
+  std::vector<Point> points = expand(spec);
+  const SweepFolder folder(std::filesystem::path(options.results) / spec.name);
+  (void)estimate_times(spec, points, site, folder.root());
+  return {.folder = folder, .spec = std::move(spec), .points = std::move(points)};
 }
 
 Plan load_plan(const SweepFolder& folder) {
-  Manifest manifest = load_manifest(folder);
-  Spec spec = parse_spec(manifest.spec.dump(), manifest.spec_file, manifest.scale);
-  return {.folder = folder, .manifest = std::move(manifest), .spec = std::move(spec)};
+  return from_manifest(folder, [&](const Json& manifest) {
+    const std::string spec_file = manifest.at("spec_file");
+    return Plan{.folder = folder,
+                .spec = parse_spec(manifest.at("spec").dump(), spec_file, manifest.at("scale")),
+                .points = points_in(manifest)};
+  });
+}
+
+void save_plan(Plan& plan, bool extend) {
+  if (std::filesystem::exists(plan.folder.manifest_file())) join_points(plan, extend);
+  std::error_code failure;
+  for (const std::filesystem::path& path : {plan.folder.state() / "log", plan.folder.scripts()}) {
+    std::filesystem::create_directories(path, failure);
+    if (failure)
+      throw ConfigError({"cannot make the folder " + path.string(), "a folder that this user may write",
+                         failure.message(), "--results names another one"});
+  }
+  Json points = Json::array();
+  for (const Point& point : plan.points) points.push_back(to_json(point));
+  const Spec& spec = plan.spec;
+  const Json manifest = {{"name", spec.name},   {"title", spec.title},
+                         {"scale", spec.scale}, {"spec_file", spec.path.string()},
+                         {"spec", spec.text},   {"points", std::move(points)}};
+  write_text(plan.folder.manifest_file(), manifest.dump(1) + "\n");
 }
 
 std::vector<Point> points_so_far(const Plan& plan) {
-  std::vector<Point> points = plan.manifest.points;
+  std::vector<Point> points = plan.points;
   for (;;) {
     const std::vector<Point> more = due_repeats(plan.spec, points, plan.folder);
     if (more.empty()) return points;
@@ -62,24 +136,16 @@ std::vector<Point> points_so_far(const Plan& plan) {
   }
 }
 
-std::vector<RunStatus> checked_states(const Plan& plan, const std::vector<Point>& points) {
-  std::vector<RunStatus> states;
-  for (const Point& point : points) {
-    states.push_back(status_of(plan.folder, point));
-    if (states.back().state == RunState::foreign)
-      throw ConfigError({plan.folder.run_file(point.run_id).string() + " is no run of this sweep",
-                         "a run of " + point.run_id, states.back().why,
-                         "move it away, or give the sweep another name"});
-  }
-  return states;
-}
-
 std::vector<Point> missing_points(const Plan& plan) {
-  const std::vector<Point> points = points_so_far(plan);
-  const std::vector<RunStatus> states = checked_states(plan, points);
   std::vector<Point> missing;
-  for (std::size_t i = 0; i < points.size(); ++i)
-    if (states[i].state != RunState::complete) missing.push_back(points[i]);
+  for (const Point& point : points_so_far(plan)) {
+    const RunStatus status = status_of(plan.folder, point);
+    if (status.state == RunState::foreign)
+      throw ConfigError({plan.folder.run_file(point.run_id).string() + " is no run of this sweep",
+                         "a run of " + point.run_id, status.why,
+                         "move it away, or give the sweep another name"});
+    if (status.state != RunState::complete) missing.push_back(point);
+  }
   return missing;
 }
 

@@ -9,10 +9,11 @@
 #include "sweep/folder.hpp"
 #include "sweep/run_state.hpp"
 #include "sweep/site.hpp"
+#include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 
-/// What commands that begin with a spec file take.
+/// The options of commands that begin with a spec file.
 struct PlanOptions {
   std::string spec_file;
   std::string scale = "full";
@@ -22,34 +23,45 @@ struct PlanOptions {
   void add_to(Arguments& command);
 };
 
+/// The options of commands that begin with a sweep's folder.
+struct FolderOptions {
+  std::string sweep;
+  std::string results = "results";
+
+  void add_to(Arguments& command);
+  [[nodiscard]] SweepFolder find() const { return find_folder(sweep, results); }
+};
+
 /// A sweep and its folder.
 struct Plan {
   SweepFolder folder;
-  Manifest manifest;
   Spec spec;
+  std::vector<Point> points;  ///< the spec, expanded; more with --extend
 };
 
-/// Reads and expands the spec, and estimates what its runs take at the site. Writes nothing. Throws
+/// Reads and expands the spec, and estimates how long its runs take at the site. Writes nothing. Throws
 /// ConfigError.
 [[nodiscard]] Plan make_plan(const PlanOptions& options, const Site& site);
-/// The plan that a folder holds.
-[[nodiscard]] Plan load_plan(const SweepFolder& folder);
 
-/// The points, and those repeats beyond them that `until` has asked for so far.
+/// The plan in a folder's manifest.
+[[nodiscard]] Plan load_plan(const SweepFolder& folder);
+/// Creates the folders and writes the manifest. If the folder has one already with points that the plan has
+/// not, it belongs to another sweep: ConfigError, unless `extend`. Then the older points come before the new
+/// ones.
+void save_plan(Plan& plan, bool extend);
+
+/// The points, and the repeats beyond them that `until` has asked for so far.
 [[nodiscard]] std::vector<Point> points_so_far(const Plan& plan);
 
-/// The state of each point's run. Throws ConfigError, before anything is done, when a run file was made with
-/// other settings.
-[[nodiscard]] std::vector<RunStatus> checked_states(const Plan& plan, const std::vector<Point>& points);
-
-/// The points so far whose runs are still to be made or to be gone on with; checked as by checked_states.
+/// The points so far whose runs are not complete. Throws ConfigError if a run file was made with other
+/// settings.
 [[nodiscard]] std::vector<Point> missing_points(const Plan& plan);
 
-/// With `until`: also the other repeats so far of these points, which tell when there are enough of them.
+/// With `until`: also the other repeats so far of these points, which show when there are enough of them.
 [[nodiscard]] std::vector<Point> with_other_repeats(const Plan& plan, const std::vector<Point>& points);
 
-/// Repeats first, and within one round of repeats in an order that is random but the same for a sweep of this
-/// name: what drifts during a sweep (heat, other users) then does not pose as an effect of what is swept.
+/// Round by round of repeats; within a round in a random order that is always the same for a sweep of this
+/// name. So a drift during a sweep (heat, other users) does not look like an effect of a setting.
 [[nodiscard]] std::vector<Point> interleaved(std::vector<Point> points, const std::string& sweep_name);
 
 }  // namespace lockstep::sweep

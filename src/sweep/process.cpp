@@ -7,48 +7,80 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <sstream>
+#include <fstream>
+#include <iterator>
 
 #include <fcntl.h>
-#include <poll.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
 constexpr int cannot_run = 127;
 
-std::vector<char*> pointers(const std::vector<std::string>& words) {
-  std::vector<char*> all;
-  for (const std::string& word : words) all.push_back(const_cast<char*>(word.c_str()));
-  all.push_back(nullptr);
-  return all;
-}
+/// A file descriptor that is closed at the end.
+class File {
+ public:
+  File(int number, const std::string& what) : number_(number) {
+    if (number < 0) throw Error({.what = what, .got = std::strerror(errno)});
+  }
+  ~File() { close(number_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
 
-// In the child, after fork: only calls that are safe there.
-[[noreturn]] void become(char* const* arguments, int out, int err) {
-  const int nothing = open("/dev/null", O_RDONLY);
-  dup2(nothing, STDIN_FILENO);
-  if (out >= 0) dup2(out, STDOUT_FILENO);
-  if (err >= 0) dup2(err, STDERR_FILENO);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  execvp(arguments[0], arguments);
-  _exit(cannot_run);
-}
+  [[nodiscard]] int number() const { return number_; }
+  /// All that was written to it.
+  [[nodiscard]] std::string text() const {
+    std::ifstream file(fmt::format("/proc/self/fd/{}", number_));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
 
-void check_found(const std::vector<std::string>& words) {
+ private:
+  int number_;
+};
+
+// The new process leads a process group, and gets SIGTERM when we end.
+pid_t start(const std::vector<std::string>& words, const Variables& added, int out, int err) {
   if (!have_program(words.at(0)))
     throw Error({.what = "the program " + words[0] + " is not to be found",
                  .hint = "is its module loaded, is it in PATH?"});
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) throw Error({.what = "cannot start " + words[0], .got = std::strerror(errno)});
+  if (pid > 0) return pid;
+
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(cannot_run);  // it ended before prctl
+  for (const auto& [name, value] : added) setenv(name.c_str(), value.c_str(), 1);
+  dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+  dup2(out, STDOUT_FILENO);
+  dup2(err, STDERR_FILENO);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  execvp(arguments[0], arguments.data());
+  _exit(cannot_run);
 }
 
 int exit_status(int raw) { return WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw); }
+
+int wait_for(pid_t pid) {
+  int raw = 0;
+  while (waitpid(pid, &raw, 0) < 0 && errno == EINTR) {
+  }
+  return exit_status(raw);
+}
 
 }  // namespace
 
@@ -70,32 +102,19 @@ int SignalWatch::next(double seconds) {
 
 Child::Child(const std::vector<std::string>& words, const Variables& added,
              const std::filesystem::path& log) {
-  check_found(words);
-  int out = -1;
-  if (!log.empty()) {
-    out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (out < 0) throw Error({.what = "cannot write the log " + log.string(), .got = std::strerror(errno)});
+  if (log.empty()) {
+    pid_ = start(words, added, STDOUT_FILENO, STDERR_FILENO);
+    return;
   }
-  const std::vector<char*> arguments = pointers(words);
-  const pid_t parent = getpid();
-  pid_ = fork();
-  if (pid_ == 0) {
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) _exit(cannot_run);
-    for (const auto& [name, value] : added) setenv(name.c_str(), value.c_str(), 1);
-    become(arguments.data(), out, out);
-  }
-  const int failure = errno;
-  if (out >= 0) close(out);
-  if (pid_ < 0) throw Error({.what = "cannot start " + words[0], .got = std::strerror(failure)});
+  const File file(open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666),
+                  "cannot write the log " + log.string());
+  pid_ = start(words, added, file.number(), file.number());
 }
 
 Child::~Child() {
   if (ended()) return;
   kill(pid_, SIGKILL);
-  int raw = 0;
-  waitpid(pid_, &raw, 0);
+  (void)wait_for(pid_);
 }
 
 std::optional<int> Child::ended() {
@@ -107,46 +126,17 @@ std::optional<int> Child::ended() {
 void Child::signal(int number) const { kill(pid_, number); }
 
 Captured capture(const std::vector<std::string>& words) {
-  check_found(words);
-  std::array<std::array<int, 2>, 2> pipes{};
-  for (auto& ends : pipes)
-    if (pipe2(ends.data(), O_CLOEXEC) != 0)
-      throw Error({.what = "cannot open a pipe", .got = std::strerror(errno)});
-  const std::vector<char*> arguments = pointers(words);
-  const pid_t pid = fork();
-  if (pid == 0) become(arguments.data(), pipes[0][1], pipes[1][1]);
-  for (const auto& ends : pipes) close(ends[1]);
-  if (pid < 0) throw Error({.what = "cannot start " + words[0], .got = std::strerror(errno)});
-
-  Captured captured;
-  std::array<std::string*, 2> texts = {&captured.out, &captured.err};
-  std::array<pollfd, 2> waiting = {pollfd{pipes[0][0], POLLIN, 0}, pollfd{pipes[1][0], POLLIN, 0}};
-  while (waiting[0].fd >= 0 || waiting[1].fd >= 0) {
-    if (poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) break;
-    for (std::size_t i = 0; i < waiting.size(); ++i) {
-      if (waiting[i].fd < 0 || waiting[i].revents == 0) continue;
-      std::array<char, 4096> buffer{};
-      const ssize_t count = read(waiting[i].fd, buffer.data(), buffer.size());
-      if (count > 0) {
-        texts[i]->append(buffer.data(), static_cast<std::size_t>(count));
-      } else if (count == 0 || errno != EINTR) {
-        close(waiting[i].fd);
-        waiting[i].fd = -1;
-      }
-    }
-  }
-  int raw = 0;
-  while (waitpid(pid, &raw, 0) < 0 && errno == EINTR) {
-  }
-  captured.status = exit_status(raw);
-  return captured;
+  const std::string no_memory = "cannot keep what " + words.at(0) + " prints";
+  const File out(memfd_create("out", MFD_CLOEXEC), no_memory);
+  const File err(memfd_create("err", MFD_CLOEXEC), no_memory);
+  const int status = wait_for(start(words, {}, out.number(), err.number()));
+  return {.status = status, .out = out.text(), .err = err.text()};
 }
 
 bool have_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return access(name.c_str(), X_OK) == 0;
   const char* path = std::getenv("PATH");
-  std::stringstream folders(path != nullptr ? path : "");
-  for (std::string folder; std::getline(folders, folder, ':');)
+  for (const std::string& folder : split(path != nullptr ? path : "", ':'))
     if (access((folder + "/" + name).c_str(), X_OK) == 0) return true;
   return false;
 }

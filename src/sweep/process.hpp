@@ -15,8 +15,8 @@ namespace lockstep::sweep {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-/// Takes SIGINT, SIGTERM, SIGUSR1 and SIGCHLD out of the way of this process while it lives: they are seen by
-/// next() alone. One at a time, before any thread is started.
+/// While it lives, SIGINT, SIGTERM, SIGUSR1 and SIGCHLD are blocked in this process, and only next() sees
+/// them. One at a time, made before any thread is started.
 class SignalWatch {
  public:
   SignalWatch();
@@ -31,20 +31,21 @@ class SignalWatch {
   sigset_t watched_, before_;
 };
 
-/// A program in a process group of its own, so that a terminal's Ctrl-C reaches us and not it. It ends with
-/// us.
+/// A program in a process group of its own, so that a terminal's Ctrl-C reaches us and not the program. It
+/// ends when we end.
 class Child {
  public:
-  /// Starts words[0] (looked up in PATH) with `added` to our environment; output goes to the end of `log`, or
-  /// where ours goes if that is empty; nothing to read. Throws Error if it cannot be started.
+  /// Starts words[0], which is looked up in PATH, with `added` to our environment and nothing to read. Its
+  /// output is appended to `log`; without a log it goes where ours goes. Throws Error if it cannot be
+  /// started.
   Child(const std::vector<std::string>& words, const Variables& added, const std::filesystem::path& log);
-  ~Child();  // kills what still runs
+  ~Child();  // kills a program that still runs
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  /// Its exit status if it has ended: 128 + number when a signal ended it.
+  /// The exit status if the program has ended: 128 + number if a signal ended it.
   [[nodiscard]] std::optional<int> ended();
-  /// Sends a signal to the program (not to its children).
+  /// Sends a signal to the program, not to its children.
   void signal(int number) const;
 
  private:
@@ -52,18 +53,18 @@ class Child {
   std::optional<int> status_;
 };
 
-/// What a program that ran to its end has printed.
+/// What a program printed, and its exit status (as of Child::ended).
 struct Captured {
-  int status = 0;  ///< as of Child::ended
+  int status = 0;
   std::string out, err;
 };
-/// Runs a program and waits for it. Throws Error if it cannot be started.
+/// Runs a program and waits for its end. Throws Error if it cannot be started.
 [[nodiscard]] Captured capture(const std::vector<std::string>& words);
 
 /// True if PATH holds a program of this name.
 [[nodiscard]] bool have_program(const std::string& name);
 
-/// The words as a line of shell that means them.
+/// The words as one line of shell.
 [[nodiscard]] std::string shell_line(const std::vector<std::string>& words);
 
 }  // namespace lockstep::sweep

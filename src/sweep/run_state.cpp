@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Reading a run file for its state, and a log for its last words.
+// Reading a run file for its state, and a log for the reason of a failure.
 #include "sweep/run_state.hpp"
 
 #include <algorithm>
@@ -7,10 +7,6 @@
 #include <cmath>
 #include <deque>
 #include <fstream>
-#include <iterator>
-#include <set>
-
-#include <fmt/format.h>
 
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -21,12 +17,6 @@ namespace lockstep::sweep {
 namespace {
 
 namespace fs = std::filesystem;
-
-const record::Series* series(const record::RunRecord& run, std::string_view name) {
-  const auto found = std::ranges::find_if(
-      run.series, [&](const record::Series& s) { return s.group == "epochs" && s.name == name; });
-  return found == run.series.end() || found->values.empty() ? nullptr : &*found;
-}
 
 // The first setting that the run was not made with; "" when all agree.
 std::string different_key(const record::RunRecord& run, const Point& point) {
@@ -57,13 +47,14 @@ RunStatus status_of(const SweepFolder& folder, const Point& point) {
       status.state = RunState::foreign;
       status.why = "made with another " + key;
     }
-    if (const auto* clock = series(run, "epoch_s")) {
-      status.epochs_done = clock->values.size();
-      status.epoch_s = median(clock->values);
+    if (const auto epoch_s = epoch_values(run, "epoch_s"); !epoch_s.empty()) {
+      status.epochs_done = epoch_s.size();
+      status.epoch_s = median({epoch_s.begin(), epoch_s.end()});
     }
-    if (const auto* tested = series(run, "test_accuracy")) status.accuracy = tested->values.back();
-    if (const auto* wall = series(run, "wall_clock_s"))
-      status.left_s = wall->values.back() / static_cast<double>(status.epochs_done) *
+    if (const auto tested = epoch_values(run, "test_accuracy"); !tested.empty())
+      status.accuracy = tested.back();
+    if (const auto wall_s = epoch_values(run, "wall_clock_s"); !wall_s.empty())
+      status.left_s = wall_s.back() / static_cast<double>(status.epochs_done) *
                       static_cast<double>(status.epochs - std::min(status.epochs, status.epochs_done));
   } catch (const Error& error) {
     status.state = RunState::foreign;
@@ -76,18 +67,19 @@ RunStatus status_of(const SweepFolder& folder, const Point& point) {
 std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& points,
                                const SweepFolder& folder) {
   if (spec.until.metric.empty()) return {};
-  std::set<std::string> open;
-  for (const Point& point : points)
-    if (status_of(folder, point).state != RunState::complete) open.insert(repeat_group(point));
+  const auto is_complete = [&](const Point* point) {
+    return status_of(folder, *point).state == RunState::complete;
+  };
   std::vector<Point> settled;
-  std::ranges::copy_if(points, std::back_inserter(settled),
-                       [&](const Point& point) { return !open.contains(repeat_group(point)); });
+  for (const Repeats& repeats : group_repeats(points))
+    if (std::ranges::all_of(repeats, is_complete))
+      for (const Point* point : repeats) settled.push_back(*point);
   return more_repeats(spec, settled, folder.root());
 }
 
 std::string reason_in(const fs::path& log) {
-  // The most telling first; launchers say at length that something has failed, and in one line what.
-  constexpr std::array<std::string_view, 8> telling = {
+  // The most informative first: launchers say at length that something failed, and in one line what.
+  constexpr std::array<std::string_view, 8> marks = {
       "noticed that process rank", "srun: error:",       "error:", "DUE TO TIME LIMIT", "CANCELLED AT",
       "slurmstepd: error",         "lost communication", "Killed"};
   constexpr std::size_t tail = 200;
@@ -98,7 +90,7 @@ std::string reason_in(const fs::path& log) {
     lines.push_back(line);
     if (lines.size() > tail) lines.pop_front();
   }
-  for (const std::string_view words : telling)
+  for (const std::string_view words : marks)
     for (const std::string& line : lines)
       if (!line.starts_with(attempt_mark) && line.find(words) != std::string::npos)
         return line.substr(line.find_first_not_of(' '));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How far the run of a point is, by its run file and its log.
+// The state of a point's run, by its run file and its log.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "sweep/folder.hpp"
+#include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 
-/// started: the run file says that it runs; whether it does only its job knows. foreign: the run file was
-/// made with other settings, or is none.
+/// waiting: it has no run file. started: the run file says that it runs; only its job knows whether it does.
+/// foreign: the run file was made with other settings, or cannot be read.
 enum class RunState { waiting, started, complete, interrupted, failed, foreign };
 
 struct RunStatus {
@@ -28,15 +29,14 @@ struct RunStatus {
 
 [[nodiscard]] RunStatus status_of(const SweepFolder& folder, const Point& point);
 
-/// With `until`: one more repeat for each of the points that needs it and whose repeats so far are all
-/// complete.
+/// With `until`: one more repeat for each point that needs it and whose repeats so far are all complete.
 [[nodiscard]] std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& points,
                                              const SweepFolder& folder);
 
 /// Begins the line that heads each attempt in a run's log.
 inline constexpr std::string_view attempt_mark = "== ";
 
-/// The line of a log's last attempt that says best why it failed; "" when none does.
+/// The line of a log's last attempt that says best why it failed; "" if none does.
 [[nodiscard]] std::string reason_in(const std::filesystem::path& log);
 
 }  // namespace lockstep::sweep

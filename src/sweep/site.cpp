@@ -3,18 +3,16 @@
 #include "sweep/site.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
-#include <optional>
-#include <set>
 
 #include <fmt/format.h>
-#include <sched.h>
 
-#include "core/json.hpp"
 #include "core/names.hpp"
+#include "core/text.hpp"
+#include "record/binding.hpp"
+#include "record/provenance.hpp"
 #include "sweep/spec/duration.hpp"
 #include "sweep/spec/json_text.hpp"
 
@@ -23,59 +21,92 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The lists, which plain options do not hold.
-struct ListField {
-  const char* key;
-  std::vector<std::string> Site::*place;
-};
-constexpr std::array<ListField, 3> list_fields = {
-    {{"launcher_args", &Site::launcher_args}, {"setup", &Site::setup}, {"sbatch_args", &Site::sbatch_args}}};
-
-std::vector<std::string> texts(const std::string& key, const Json& value) {
-  const bool right =
-      value.is_array() && std::ranges::all_of(value, [](const Json& v) { return v.is_string(); });
-  if (!right) throw ConfigError({"bad value for " + key, "a list of texts: [\"...\", ...]", value.dump()});
-  return value.get<std::vector<std::string>>();
-}
-
-void check_environment(const Json& environment) {
-  for (const auto& [name, value] : environment.items())
+void fill(Site& site, const fs::path& path) {
+  std::ifstream file(path);
+  if (!file) throw ConfigError({.what = "cannot read the file"});
+  const Json given = parse_json({std::istreambuf_iterator<char>(file), {}});
+  if (!given.is_object())
+    throw ConfigError({.what = "it holds no site", .expected = "a JSON object: {\"scheduler\": ...}"});
+  Options options;
+  site.describe(options);
+  options.set(given, "key");
+  for (const auto& [name, value] : site.environment.items())
     if (!value.is_string())
       throw ConfigError(
           {"bad value for environment." + name, "a text", value.dump(), "quote numbers: \"1\""});
-}
-
-void take(Site& site, const Json& given) {
-  Options options;
-  site.describe(options);
-  std::vector<std::string> known = options.keys();
-  for (const ListField& list : list_fields) known.emplace_back(list.key);
-  for (const auto& [key, value] : given.items()) {
-    const auto list =
-        std::ranges::find(list_fields, key, [](const ListField& l) { return std::string(l.key); });
-    if (Option* option = options.find(key)) {
-      option->set(value);
-    } else if (list != list_fields.end()) {
-      site.*(list->place) = texts(key, value);
-    } else {
-      throw unknown_name("key", key, known);
-    }
-  }
-  check_environment(site.environment);
   (void)parse_duration("time_limit", site.time_limit);
 }
 
-Json parse(const fs::path& path) {
-  std::ifstream file(path);
-  if (!file) throw ConfigError({.what = "cannot read the file"});
-  Json json = parse_json({std::istreambuf_iterator<char>(file), {}});
-  if (json.is_object()) return json;
-  throw ConfigError({.what = "it holds no site", .expected = "a JSON object: {\"scheduler\": ...}"});
+std::vector<std::string> site_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem());
+  std::ranges::sort(names);
+  return names;
 }
 
 fs::path this_program() { return fs::canonical("/proc/self/exe"); }
 
-std::optional<fs::path> find_home() {
+}  // namespace
+
+void Site::describe(Options& options) {
+  options.add("title", &title, "what site this is");
+  options.add("scheduler", &scheduler, "what assigns nodes to jobs").one_of({"none", "slurm"});
+  options.add("launcher", &launcher, "what starts the ranks").one_of({"mpirun", "srun"});
+  options.add("launcher_args", &launcher_args, "arguments of the launcher, after our own");
+  options.add("setup", &setup, "lines of shell at the head of every job");
+  options.add("environment", &environment, "variables of every run");
+  options.add("partition", &partition, "default of sbatch --partition");
+  options.add("account", &account, "default of sbatch --account");
+  options.add("qos", &qos, "default of sbatch --qos");
+  options.add("constraint", &constraint, "default of sbatch --constraint");
+  options.add("sbatch_args", &sbatch_args, "further options of sbatch");
+  options.add("binding", &binding, "what each rank is bound to").one_of({"core", "none"});
+  options.add("cores_per_node", &cores_per_node, "physical cores of a node; 0: what Slurm says");
+  options.add("nodes", &nodes, "the most nodes that a job can have; 0: what Slurm says");
+  options.add("oversubscribe", &oversubscribe, "ranks may share cores if there are more of them");
+  options.add("time_limit", &time_limit, "the longest that a job may ask for");
+  options.add("gflops_per_core", &gflops_per_core, "for estimates: the rate of training").above(0);
+}
+
+Site read_site(const std::string& name_or_path) {
+  fs::path path = name_or_path;
+  if (path.extension() != ".json") {
+    const fs::path folder = home() / "jobs" / "sites";
+    path = folder / (name_or_path + ".json");
+    if (!fs::exists(path)) throw unknown_name("site", name_or_path, site_names(folder));
+  }
+  Site site;
+  site.name = path.stem();
+  site.file = fs::absolute(path).lexically_normal();
+  try {
+    fill(site, path);
+  } catch (const ConfigError& error) {
+    throw ConfigError({.what = path.string() + ": " + error.what()});
+  }
+  return site;
+}
+
+std::size_t nodes_for(const Site& site, std::size_t ranks, std::size_t nodes, const std::string& problem,
+                      const std::string& way_out) {
+  const std::size_t most = site.nodes != 0 ? site.nodes : ranks;
+  const std::size_t fitting = (ranks + site.cores_per_node - 1) / site.cores_per_node;
+  std::size_t taken = nodes != 0 ? nodes : fitting;
+  if (nodes == 0 && site.oversubscribe) taken = std::min(fitting, most);
+  const auto refuse = [&](const std::string& hint) {
+    throw ConfigError({problem,
+                       fmt::format("at most {} of {} cores", plural(most, "node"), site.cores_per_node),
+                       fmt::format("{} on {}", plural(ranks, "rank"), plural(taken, "node")), hint});
+  };
+  if (taken > ranks) refuse("at least one rank a node");
+  if (taken > most) refuse(way_out);
+  if (taken < fitting && !site.oversubscribe)
+    refuse("more nodes, or a site with \"oversubscribe\": true, as " + site.name + " is not");
+  return taken;
+}
+
+fs::path find_home() {
   if (const char* given = std::getenv("LOCKSTEP_HOME"); given != nullptr && *given != '\0') return given;
   for (fs::path folder = this_program().parent_path(); folder.has_relative_path();
        folder = folder.parent_path())
@@ -83,82 +114,22 @@ std::optional<fs::path> find_home() {
   return {};
 }
 
-std::string siblings_of(std::size_t cpu) {
-  std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
-  std::string siblings;
-  return std::getline(file, siblings) ? siblings : std::to_string(cpu);
-}
-
-}  // namespace
-
-void Site::describe(Options& options) {
-  options.add("title", &title, "what site this is");
-  options.add("scheduler", &scheduler, "who gives out the nodes").one_of({"none", "slurm"});
-  options.add("launcher", &launcher, "what starts the ranks").one_of({"mpirun", "srun"});
-  options.add("environment", &environment, "variables of every run");
-  options.add("partition", &partition, "default of sbatch --partition");
-  options.add("account", &account, "default of sbatch --account");
-  options.add("qos", &qos, "default of sbatch --qos");
-  options.add("constraint", &constraint, "default of sbatch --constraint");
-  options.add("binding", &binding, "what each rank is bound to").one_of({"core", "none"});
-  options.add("cores_per_node", &cores_per_node, "physical cores of a node; 0: of the machine that is asked");
-  options.add("nodes", &nodes, "nodes that a job can have; 0: as many as Slurm says");
-  options.add("oversubscribe", &oversubscribe, "more ranks than cores may share them");
-  options.add("time_limit", &time_limit, "the longest time that a job may ask for");
-  options.add("gflops_per_core", &gflops_per_core, "for estimates: what training reaches").above(0);
-}
-
-Site read_site(const std::string& name_or_path) {
-  fs::path path = name_or_path;
-  if (path.extension() != ".json") {
-    path = home() / "jobs" / "sites" / (name_or_path + ".json");
-    if (!fs::exists(path)) throw unknown_name("site", name_or_path, site_names());
-  }
-  Site site;
-  site.name = path.stem();
-  site.file = fs::absolute(path).lexically_normal();
-  try {
-    take(site, parse(path));
-  } catch (const ConfigError& error) {
-    throw ConfigError({.what = path.string() + ": " + error.what()});
-  }
-  return site;
-}
-
-std::vector<std::string> site_names() {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(home() / "jobs" / "sites", ignored))
-    if (entry.path().extension() == ".json") names.push_back(entry.path().stem());
-  std::ranges::sort(names);
-  return names;
-}
-
 fs::path home() {
-  if (const auto found = find_home()) return *found;
+  const fs::path found = find_home();
+  if (!found.empty()) return found;
   throw Error({.what = "cannot find Lockstep's folder jobs/sites",
                .got = "nothing of that name above " + this_program().string(),
                .hint = "set LOCKSTEP_HOME to the checkout"});
 }
 
-bool has_home() { return find_home().has_value(); }
-
 fs::path sibling_program(const std::string& name) {
-  for (const char* prefix : {"", "lockstep-"}) {  // the second: as installed
-    const fs::path path = this_program().parent_path() / (std::string(prefix) + name);
+  for (const char* prefix : {"", "lockstep-"}) {  // the second one: as installed
+    const fs::path path = this_program().parent_path() / (prefix + name);
     if (fs::exists(path)) return path;
   }
   throw Error({.what = "the program " + name + " is not beside " + this_program().string(), .hint = "make"});
 }
 
-std::size_t usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::set<std::string> cores;
-  if (sched_getaffinity(0, sizeof set, &set) == 0)
-    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(cpu, &set)) cores.insert(siblings_of(cpu));
-  return std::max<std::size_t>(cores.size(), 1);
-}
+std::size_t usable_cores() { return std::max<std::size_t>(record::cores_of(record::binding()), 1); }
 
 }  // namespace lockstep::sweep

@@ -12,7 +12,7 @@
 
 namespace lockstep::sweep {
 
-/// How runs are started at a site, and what Slurm is asked for. The keys of the file are the members' names;
+/// How runs are started at a site, and what jobs ask Slurm for. The keys of the file are the members' names;
 /// docs/slurm.md explains them.
 struct Site {
   std::string name;                        ///< stem of the file
@@ -20,17 +20,18 @@ struct Site {
   std::string title;                       ///< one sentence
   std::string scheduler = "none";          ///< none or slurm
   std::string launcher = "mpirun";         ///< mpirun or srun
-  std::vector<std::string> launcher_args;  ///< put behind our own
+  std::vector<std::string> launcher_args;  ///< after our own
   std::vector<std::string> setup;     ///< lines of shell at the head of every batch script: modules, paths
   Json environment = Json::object();  ///< variables of every run
   std::string partition, account, qos, constraint;
   std::vector<std::string> sbatch_args;  ///< further options of sbatch
   std::string binding = "core";          ///< core or none: what each rank is bound to
-  std::size_t cores_per_node = 0;        ///< 0: as many as the machine that is asked has
-  std::size_t nodes = 0;                 ///< 0: as many as Slurm says
-  bool oversubscribe = false;            ///< more ranks than cores may share them
+  std::size_t cores_per_node = 0;        ///< 0: what Slurm says, or what this machine has
+  std::size_t nodes = 0;                 ///< 0: what Slurm says
+  bool oversubscribe = false;            ///< ranks may share cores if there are more of them
   std::string time_limit = "24:00:00";   ///< the longest that a job may ask for, H:MM:SS
-  double gflops_per_core = 30.0;         ///< for estimates: single precision, what training reaches
+  double gflops_per_core = 30.0;         ///< for estimates: the rate of training in single precision
+  std::size_t largest_array = 1001;      ///< Slurm's MaxArraySize; not in the file
 
   void describe(Options& options);
 };
@@ -39,19 +40,21 @@ struct Site {
 /// types.
 [[nodiscard]] Site read_site(const std::string& name_or_path);
 
-/// The names of the sites that come along.
-[[nodiscard]] std::vector<std::string> site_names();
+/// How many nodes of the site a run takes: `nodes`, or if that is 0 the fewest that hold its ranks. The
+/// site's `nodes` (0: as many as ranks) and `cores_per_node` are known. Throws ConfigError with `problem` if
+/// they are too few; `way_out` is the hint where nodes are missing.
+[[nodiscard]] std::size_t nodes_for(const Site& site, std::size_t ranks, std::size_t nodes,
+                                    const std::string& problem, const std::string& way_out);
 
-/// The folder that holds src, jobs and data: LOCKSTEP_HOME, or else the one that build/ with this program is
-/// in.
+/// The folder that holds src, jobs and data: LOCKSTEP_HOME, or the one above this program that has
+/// jobs/sites. An installed program may have none: then find_home() is "", and home() throws Error.
+[[nodiscard]] std::filesystem::path find_home();
 [[nodiscard]] std::filesystem::path home();
-/// Whether there is one: an installed program may stand alone.
-[[nodiscard]] bool has_home();
 
-/// The path of another program of the family, beside this one. Throws Error if it is not there.
+/// The path of another of Lockstep's programs, beside this one. Throws Error if it is not there.
 [[nodiscard]] std::filesystem::path sibling_program(const std::string& name);
 
-/// The physical cores that this process may use (hardware threads of a core count once).
+/// The physical cores that this process may use; the hardware threads of a core count once.
 [[nodiscard]] std::size_t usable_cores();
 
 }  // namespace lockstep::sweep

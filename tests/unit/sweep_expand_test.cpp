@@ -9,8 +9,8 @@
 #include "core/json.hpp"
 #include "core/sha256.hpp"
 #include "sweep/spec/resolver.hpp"
-#include "sweep/spec/run_id.hpp"
 #include "sweep/spec/spec.hpp"
+#include "sweep/spec/spec_sections.hpp"
 #include "train/run_config.hpp"
 
 namespace lockstep::sweep {
@@ -209,7 +209,7 @@ TEST(Variants, LeaveTheFileAsItIsUnderTheNameFull) {
   const Spec spec = spec_of(with_variants);
   EXPECT_EQ(spec.name, "table");
   EXPECT_EQ(expand(spec).size(), (3U * 2 - 1 + 1) * 3);
-  EXPECT_THAT(scales_of(spec), ElementsAre("full", "smoke", "wide"));
+  EXPECT_THAT(scales_of_file(spec.text), ElementsAre("full", "smoke", "wide"));
 }
 
 TEST(RunIds, AreReadableAndDifferentForDifferentRuns) {

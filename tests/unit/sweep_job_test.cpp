@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "sweep/local/launch.hpp"
+#include "sweep/local/launcher.hpp"
 
 namespace lockstep::sweep {
 namespace {

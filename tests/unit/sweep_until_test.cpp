@@ -181,9 +181,9 @@ TEST_F(SweepFolder, CountsRunsThatHaveNoValueAsMade) {
 TEST_F(SweepFolder, GetsNoRepeatsWithoutUntil) {
   const Spec spec = parse_spec(R"({"fixed": {"epochs": 2}})", "trial.json", "full");
   EXPECT_THAT(more_repeats(spec, expand(spec), folder_), IsEmpty());
-  EXPECT_EQ(
-      parse_spec(R"({"fixed": {"epochs": 2}, "until": {"metric": "epoch_s"}})", "trial.json", "full").repeats,
-      fewest_for_interval);
+  const Spec until =
+      parse_spec(R"({"fixed": {"epochs": 2}, "until": {"metric": "epoch_s"}})", "trial.json", "full");
+  EXPECT_EQ(until.seeds.size(), fewest_for_interval);
 }
 
 TEST_F(SweepFolder, TellsTheTimeOfRunsByThoseThatAreComplete) {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// sweep expand: the runs of a sweep, and what they will cost.
+// sweep expand: the runs of a sweep, and the time that they will take.
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include <fmt/format.h>
 
-#include "sweep/command.hpp"
+#include "core/arguments.hpp"
+#include "core/json.hpp"
 #include "sweep/commands/expand_report.hpp"
-#include "sweep/estimate.hpp"
 #include "sweep/site.hpp"
 
 namespace lockstep::sweep {
@@ -40,9 +42,9 @@ std::function<int()> set_up_expand(Arguments& command) {
   const auto options = std::make_shared<Options>();
   command.option("spec", options->spec, "the sweep's file: docs/sweeps.md").required().value_name("FILE");
   command.option("--scale", options->scale, "full, or a variant of the file").shows_default();
-  command.option("--site", options->site, "site of jobs/sites/, or a file: its rate is the estimates'")
+  command.option("--site", options->site, "site of jobs/sites/, or a file: its rate is used for estimates")
       .shows_default();
-  command.option("--results", options->results, "folder of results: what is complete there counts")
+  command.option("--results", options->results, "folder of results, where complete runs are looked for")
       .shows_default();
   command.option("--limit", options->limit, "lines of the table; 0: all").shows_default();
   command.flag("--json", options->json, "every run as JSON instead");

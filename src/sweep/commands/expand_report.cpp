@@ -1,56 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A sweep's runs, to look at and for machines.
+// A sweep's runs as text and as JSON.
 #include "sweep/commands/expand_report.hpp"
 
 #include <algorithm>
 #include <array>
-#include <iterator>
-#include <map>
 #include <set>
-#include <unordered_map>
+#include <span>
 
 #include <fmt/format.h>
 
 #include "core/json.hpp"
 #include "core/names.hpp"
+#include "core/options.hpp"
+#include "core/text.hpp"
 #include "sweep/commands/text_table.hpp"
 #include "sweep/spec/duration.hpp"
-#include "sweep/spec/settings.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
 constexpr std::array<std::string_view, 3> source_names = {"work", "measured", "given"};
 
-// What a reader wants to know first, in this order; other keys follow in the file's.
+// The most important settings, in this order; other keys follow in the file's order.
 constexpr std::array<std::string_view, 5> first_keys = {"algorithm", "dataset", "model", "ranks", "nodes"};
-
-// Runs that differ in the seed alone.
-struct Row {
-  const Point* first = nullptr;
-  std::size_t runs = 0, complete = 0;
-};
-
-std::string readable(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.is_object() ? "(described)" : value.dump();
-}
-
-std::string plural(std::size_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
 
 class Report {
  public:
   Report(const Spec& spec, const Expansion& expansion, const Forecast& forecast)
-      : spec_(spec), expansion_(expansion), forecast_(forecast) {
-    std::unordered_map<std::string, std::size_t> places;
-    for (const Point& point : expansion.points) {
-      const auto [at, is_new] = places.emplace(repeat_group(point), rows_.size());
-      if (is_new) rows_.push_back({.first = &point});
-      Row& row = rows_[at->second];
-      ++row.runs;
-      row.complete += forecast.complete.contains(point.run_id) ? 1 : 0;
-    }
+      : spec_(spec), expansion_(expansion), forecast_(forecast), rows_(group_repeats(expansion.points)) {
     sort_keys();
   }
 
@@ -60,11 +37,10 @@ class Report {
     out += wrapped("seeds", seeds());
     if (!varying_.empty()) out += "\n" + table(limit);
     out += "\n" + totals(folder);
-    const std::size_t most_ranks =
-        std::ranges::max(rows_, {}, [](const Row& row) { return row.first->ranks; }).first->ranks;
+    const std::size_t most_ranks = std::ranges::max_element(expansion_.points, {}, &Point::ranks)->ranks;
     if (forecast_.cores != 0 && most_ranks > forecast_.cores)
       out += wrapped("note",
-                     {fmt::format("up to {} ranks share the {} here: their times tell nothing of scaling",
+                     {fmt::format("up to {} ranks share the {} here: their times say nothing about scaling",
                                   most_ranks, plural(forecast_.cores, "core"))});
     for (const std::string& note : expansion_.notes) out += wrapped("note", {note});
     return out;
@@ -75,20 +51,21 @@ class Report {
     if (key == "ranks") return std::to_string(point.ranks);
     if (key == "nodes") return point.nodes == 0 ? "-" : std::to_string(point.nodes);
     const auto at = point.settings.find(key);
-    return at == point.settings.end() ? "-" : readable(*at);
+    if (at == point.settings.end()) return "-";
+    return at->is_object() ? "(described)" : typed(*at);
   }
 
-  // Divides the keys into those that vary and those that do not.
+  // Finds the keys that vary, and the fixed ones.
   void sort_keys() {
     std::vector<std::string> keys(first_keys.begin(), first_keys.end());
     std::set<std::string> known(keys.begin(), keys.end());
-    for (const Row& row : rows_)
-      for (const auto& [key, value] : row.first->settings.items())
+    for (const Repeats& row : rows_)
+      for (const auto& [key, value] : row[0]->settings.items())
         if (key != "seed" && key != "experiment" && known.insert(key).second) keys.push_back(key);
     for (const std::string& key : keys) {
-      const std::string value = value_of(*rows_[0].first, key);
+      const std::string value = value_of(*rows_[0][0], key);
       const bool varies =
-          std::ranges::any_of(rows_, [&](const Row& row) { return value_of(*row.first, key) != value; });
+          std::ranges::any_of(rows_, [&](const Repeats& row) { return value_of(*row[0], key) != value; });
       if (varies)
         varying_.push_back(key);
       else if (value != "-")
@@ -98,7 +75,7 @@ class Report {
 
   std::vector<std::string> fixed_values() const {
     std::vector<std::string> values;
-    for (const std::string& key : fixed_) values.push_back(key + " " + value_of(*rows_[0].first, key));
+    for (const std::string& key : fixed_) values.push_back(key + " " + value_of(*rows_[0][0], key));
     return values;
   }
 
@@ -115,24 +92,25 @@ class Report {
   }
 
   std::string table(std::size_t limit) const {
-    TextTable table;
-    std::vector<std::string> head = varying_;
     const bool any_complete = !forecast_.complete.empty();
+    std::vector<std::string> head = varying_;
     head.emplace_back("runs");
     if (any_complete) head.emplace_back("complete");
     head.insert(head.end(), {"time each", ""});
-    table.add(head);
+    std::vector<std::vector<std::string>> lines = {head};
     const std::size_t shown = limit == 0 ? rows_.size() : std::min(limit, rows_.size());
-    for (const Row& row : std::span(rows_).first(shown)) {
-      std::vector<std::string> cells;
-      for (const std::string& key : varying_) cells.push_back(value_of(*row.first, key));
-      cells.push_back(std::to_string(row.runs));
-      if (any_complete) cells.push_back(row.complete == 0 ? "-" : std::to_string(row.complete));
-      cells.push_back(readable_time(row.first->estimate_s));
-      cells.emplace_back(row.first->estimate_source == EstimateSource::measured ? "measured" : "");
-      table.add(cells);
+    for (const Repeats& row : std::span(rows_).first(shown)) {
+      const Point& first = *row[0];
+      std::vector<std::string>& cells = lines.emplace_back();
+      for (const std::string& key : varying_) cells.push_back(value_of(first, key));
+      cells.push_back(std::to_string(row.size()));
+      const auto complete = std::ranges::count_if(
+          row, [&](const Point* point) { return forecast_.complete.contains(point->run_id); });
+      if (any_complete) cells.push_back(complete == 0 ? "-" : std::to_string(complete));
+      cells.push_back(readable_time(first.estimate_s));
+      cells.emplace_back(first.estimate_source == EstimateSource::measured ? "measured" : "");
     }
-    std::string text = table.text();
+    std::string text = text_table(lines);
     if (shown < rows_.size())
       text += fmt::format("... and {} more lines (--limit 0 shows all)\n", rows_.size() - shown);
     return text;
@@ -167,12 +145,12 @@ class Report {
       if (point.estimate_s > longest->estimate_s) longest = &point;
     }
     const std::size_t runs = expansion_.points.size();
+    const std::array<std::string, source_names.size()> origins = {
+        fmt::format("from their matrix products at {:g} GFLOP/s a core", forecast_.rate_gflops),
+        "from complete runs", "given as \"time\""};
     std::vector<std::string> origin;
-    if (const auto n = sources[0])
-      origin.push_back(
-          fmt::format("{} from their matrix products at {:g} GFLOP/s a core", n, forecast_.rate_gflops));
-    if (const auto n = sources[1]) origin.push_back(fmt::format("{} from complete runs", n));
-    if (const auto n = sources[2]) origin.push_back(fmt::format("{} given as \"time\"", n));
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      if (sources[i] > 0) origin.push_back(fmt::format("{} {}", sources[i], origins[i]));
 
     const std::size_t repeats = runs / rows_.size();
     std::string out =
@@ -195,7 +173,7 @@ class Report {
   const Spec& spec_;
   const Expansion& expansion_;
   const Forecast& forecast_;
-  std::vector<Row> rows_;
+  std::vector<Repeats> rows_;  // a line of the table each
   std::vector<std::string> varying_, fixed_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A sweep's runs, to look at and for machines.
+// A sweep's runs as text and as JSON.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace lockstep::sweep {
 
-/// What is fixed; a table of the settings that vary, one line for runs that differ in the seed alone, at most
-/// `limit` lines (0: all); how many runs, on what, for how long; notes.
+/// The fixed settings; a table of those that vary, with a line for all runs that differ in the seed alone, at
+/// most `limit` lines (0: all); how many runs, on how many ranks, for how long; notes.
 [[nodiscard]] std::string expand_report(const Spec& spec, const Expansion& expansion,
                                         const Forecast& forecast, const std::filesystem::path& folder,
                                         std::size_t limit);

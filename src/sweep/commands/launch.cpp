@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // sweep launch: one program on ranks, here or in the allocation of a batch job.
-#include "sweep/local/launch.hpp"
-
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "core/arguments.hpp"
 #include "core/error.hpp"
-#include "sweep/command.hpp"
 #include "sweep/local/launcher.hpp"
 
 namespace lockstep::sweep {
@@ -21,22 +20,25 @@ struct Options {
   std::size_t nodes = 0;
   bool requeue = false;
   bool print = false;
-  std::vector<std::string> program;
 };
 
-int launch(const Options& options) {
-  SignalWatch signals;  // first of all: a signal that nobody watches for ends the job
+int launch(const Options& options, const std::vector<std::string>& program) {
+  if (program.empty() || program.front().starts_with("-"))
+    throw ConfigError({"which program?", "a program and its arguments",
+                       program.empty() ? "nothing" : program.front(),
+                       "sweep launch -n 4 -- build/bin/train --epochs 1"});
+  SignalWatch signals;  // before all else: a signal that comes earlier ends the job
   const Allocation allocation = current_allocation();
   const bool in_job = !allocation.job_id.empty();
   const Site site = read_site(!options.site.empty() ? options.site : in_job ? "slurm" : "local");
-  std::size_t ranks = options.ranks != 0 ? options.ranks : allocation.tasks;
+  const std::size_t ranks = options.ranks != 0 ? options.ranks : allocation.tasks;
   if (ranks == 0)
     throw ConfigError({"on how many ranks?", "-n RANKS, or sbatch -n RANKS around it", "neither"});
-  // All of a job's tasks go where Slurm has put them, however unevenly; a part of them is placed by us.
+  // Slurm has placed a job's own tasks, however unevenly; only other numbers of ranks are placed here.
   const bool whole_job = in_job && options.ranks == 0 && options.nodes == 0;
-  const Placement placement = whole_job ? Placement{.ranks = ranks, .hosts = {}, .share_cores = false}
-                                        : place(site, allocation, ranks, options.nodes);
-  const LaunchLine line = launch_line(site, placement, options.program);
+  const Placement placement =
+      whole_job ? Placement{.ranks = ranks} : place(site, allocation, ranks, options.nodes);
+  const LaunchLine line = launch_line(site, placement, program);
   if (options.print) {
     fmt::print("{}\n", shell_line(line.words));
     return 0;
@@ -59,16 +61,9 @@ std::function<int()> set_up_launch(Arguments& command) {
   command.flag("--requeue", options->requeue,
                "in a job: after an interruption by the time limit's signal (USR1), queue the job again");
   command.flag("--print", options->print, "print the command line and stop");
-  command.begins_another_program();  // the first word that is none of ours begins the program
+  command.begins_another_program();  // at the first word that is no option of ours
   command.footer("Usage: sweep launch [OPTIONS] [--] PROGRAM [ARGUMENT ...]");
-  return [options, &command] {
-    options->program = command.remaining();
-    if (options->program.empty() || options->program.front().starts_with("-"))
-      throw ConfigError({"what is to be started?", "a program and its arguments",
-                         options->program.empty() ? "nothing" : options->program.front(),
-                         "sweep launch -n 4 -- build/bin/train --epochs 1"});
-    return launch(*options);
-  };
+  return [options, &command] { return launch(*options, command.remaining()); };
 }
 
 }  // namespace lockstep::sweep

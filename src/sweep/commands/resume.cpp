@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// sweep resume: only the runs that are missing or broken, the way that the sweep was made before.
+// sweep resume: only the runs that are missing or broken, in the same way as before.
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "sweep/command.hpp"
+#include "core/json.hpp"
 #include "sweep/commands/view.hpp"
-#include "sweep/local/local.hpp"
-#include "sweep/slurm/submission.hpp"
+#include "sweep/local/executor.hpp"
+#include "sweep/slurm/slurm.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
 struct Options {
-  std::string sweep;
-  std::string results = "results";
+  FolderOptions folder;
   std::string site, mode, time;
   bool split = false;
 };
@@ -31,15 +31,15 @@ int resume_jobs(Plan& plan, const Options& options) {
   require_slurm();
   const std::vector<Point> missing = missing_points(plan);
   const std::vector<Point> points = not_under_way(plan, missing);
-  fmt::print("{}: {} runs, {} complete, {} under way, {} to be submitted\n", plan.manifest.name,
-             plan.manifest.points.size(), plan.manifest.points.size() - missing.size(),
-             missing.size() - points.size(), points.size());
+  fmt::print("{}: {} runs, {} complete, {} under way, {} to be submitted\n", plan.spec.name,
+             plan.points.size(), plan.points.size() - missing.size(), missing.size() - points.size(),
+             points.size());
   if (!points.empty()) submit(plan, points, submit_as, false);
   return 0;
 }
 
 int resume(const Options& options) {
-  Plan plan = load_plan(find_folder(options.sweep, options.results));
+  Plan plan = load_plan(options.folder.find());
   if (std::filesystem::exists(plan.folder.submission_file())) return resume_jobs(plan, options);
   return run_local(plan, read_site(options.site.empty() ? "local" : options.site));
 }
@@ -48,12 +48,11 @@ int resume(const Options& options) {
 
 std::function<int()> set_up_resume(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.option("sweep", options->sweep, "the sweep's folder, its name, or an experiment's").required();
-  command.option("--results", options->results, "folder of results, for a name").shows_default();
+  options->folder.add_to(command);
   command.option("--site", options->site, "another site than before");
   command.option("--mode", options->mode, "packed or spread, other than before").one_of({"packed", "spread"});
   command.option("--time", options->time, "another time limit of each job");
-  command.flag("--split", options->split, "what does not end in the time limit goes on in the next job");
+  command.flag("--split", options->split, "runs that do not end in the time limit continue in the next job");
   return [options] { return resume(*options); };
 }
 

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // sweep run: all runs of a sweep on this machine, one after another.
-#include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 
-#include <fmt/format.h>
-
-#include "core/error.hpp"
-#include "sweep/command.hpp"
-#include "sweep/local/local.hpp"
+#include "sweep/local/executor.hpp"
 #include "sweep/plan.hpp"
 
 namespace lockstep::sweep {
@@ -23,9 +19,12 @@ struct Options {
 int run(const Options& options) {
   const Site site = read_site(options.site);
   Plan plan = make_plan(options.plan, site);
-  if (options.dry_run) return print_local(plan, site);
-  (void)checked_states(plan, plan.manifest.points);
-  save_manifest(plan.folder, plan.manifest, options.plan.extend);
+  if (options.dry_run) {
+    print_local(plan, site);
+    return 0;
+  }
+  (void)missing_points(plan);  // run files of another sweep are an error before anything is written
+  save_plan(plan, options.plan.extend);
   return run_local(plan, site);
 }
 

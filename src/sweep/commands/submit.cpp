@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// sweep submit: the runs of a sweep as jobs of Slurm's.
-#include <cstdio>
+// sweep submit: the runs of a sweep as Slurm jobs.
+#include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -9,9 +10,8 @@
 
 #include <fmt/format.h>
 
-#include "core/error.hpp"
-#include "sweep/command.hpp"
 #include "sweep/commands/view.hpp"
+#include "sweep/slurm/slurm.hpp"
 #include "sweep/slurm/submission.hpp"
 
 namespace lockstep::sweep {
@@ -25,16 +25,17 @@ struct Options {
   std::string dry_run_folder;
 };
 
-// Writes what would be submitted, and prints it; with Slurm's judgement if that is asked for.
-int show(const Plan& plan, const std::vector<Point>& points, const Options& options,
-         const std::filesystem::path& to) {
+// Writes and prints the scripts that would be submitted, or what Slurm says of them.
+int show(const Plan& plan, Site site, const Options& options) {
   const bool ask = options.test_only || slurm_answers();
   if (!ask)
-    fmt::print(stderr, "note: no Slurm answers here; nodes are taken to have the cores of this machine\n");
-  const Target target = target_of(options.submit, ask);
-  std::vector<Job> jobs = divide(plan, points, options.submit, target);
+    fmt::print(stderr, "note: no Slurm answers here; nodes are assumed to have the cores of this machine\n");
+  complete(site, ask);
+  const std::vector<Job> jobs = divide(plan, missing_points(plan), options.submit, site);
+  std::filesystem::path to = options.dry_run_folder;
+  if (to.empty()) to = plan.folder.state() / "dry-run";
   std::filesystem::remove_all(to);
-  for (const std::string& script : write_scripts(plan, jobs, target.site, to)) {
+  for (const std::string& script : write_scripts(plan, jobs, site, to)) {
     if (options.test_only) {
       fmt::print("{}\n  {}\n", script, sbatch_test(script));
       continue;
@@ -50,17 +51,13 @@ int submit_sweep(const Options& options) {
   const Site site = chosen_site(options.submit);
   if (options.test_only || !options.dry_run) require_slurm();
   Plan plan = make_plan(options.plan, site);
-  std::vector<Point> points = missing_points(plan);
-  if (options.dry_run || options.test_only)
-    return show(plan, points, options,
-                options.dry_run_folder.empty() ? plan.folder.state() / "dry-run"
-                                               : std::filesystem::path(options.dry_run_folder));
-  points = not_under_way(plan, points);
-  const std::size_t all = plan.manifest.points.size();
-  fmt::print("{}: {} runs, {} to be submitted -> {}\n", plan.manifest.name, all, points.size(),
-             plan.folder.root().string());
+  if (options.dry_run || options.test_only) return show(plan, site, options);
+  const std::vector<Point> points = not_under_way(plan, missing_points(plan));
+  const std::string folder = plan.folder.root().string();
+  fmt::print("{}: {} runs, {} to be submitted -> {}\n", plan.spec.name, plan.points.size(), points.size(),
+             folder);
   submit(plan, points, options.submit, options.plan.extend);
-  fmt::print("build/bin/sweep status {} shows how far they are\n", plan.folder.root().string());
+  fmt::print("build/bin/sweep status {} shows their state\n", folder);
   return 0;
 }
 
@@ -72,7 +69,7 @@ std::function<int()> set_up_submit(Arguments& command) {
   options->submit.add_to(command);
   command.flag("--dry-run", options->dry_run, "print the scripts, write them to a folder, and stop");
   command.option("--dry-run-folder", options->dry_run_folder, "instead of sweep/dry-run in the results");
-  command.flag("--test-only", options->test_only, "let Slurm judge the scripts, and stop");
+  command.flag("--test-only", options->test_only, "let Slurm check the scripts, and stop");
   return [options] { return submit_sweep(*options); };
 }
 

@@ -19,21 +19,20 @@ bool looks_like_a_number(const std::string& cell) {
 
 }  // namespace
 
-std::string TextTable::text() const {
-  if (rows_.empty()) return "";
-  std::vector<std::size_t> widths(rows_[0].size(), 0);
+std::string text_table(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<std::size_t> widths(lines[0].size(), 0);
   std::vector<bool> right(widths.size(), true);
-  for (std::size_t i = 0; i < rows_.size(); ++i)
+  for (std::size_t i = 0; i < lines.size(); ++i)
     for (std::size_t column = 0; column < widths.size(); ++column) {
-      widths[column] = std::max(widths[column], rows_[i][column].size());
-      if (i > 0 && !looks_like_a_number(rows_[i][column])) right[column] = false;
+      widths[column] = std::max(widths[column], lines[i][column].size());
+      if (i > 0 && !looks_like_a_number(lines[i][column])) right[column] = false;
     }
   std::string text;
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
     std::string line;
     for (std::size_t column = 0; column < widths.size(); ++column)
-      line += right[column] ? fmt::format("{:>{}}  ", rows_[i][column], widths[column])
-                            : fmt::format("{:<{}}  ", rows_[i][column], widths[column]);
+      line += right[column] ? fmt::format("{:>{}}  ", lines[i][column], widths[column])
+                            : fmt::format("{:<{}}  ", lines[i][column], widths[column]);
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
     if (i == 0) text += std::string(line.size(), '-') + "\n";

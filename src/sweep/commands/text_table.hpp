@@ -8,19 +8,11 @@
 
 namespace lockstep::sweep {
 
-/// Columns two spaces apart, as wide as they need to be; those of numbers are aligned to the right. The first
-/// line is the head.
-class TextTable {
- public:
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  [[nodiscard]] std::string text() const;
+/// The lines' cells in columns, two spaces apart. Columns of numbers are aligned to the right. The first line
+/// is the head.
+[[nodiscard]] std::string text_table(const std::vector<std::vector<std::string>>& lines);
 
- private:
-  std::vector<std::vector<std::string>> rows_;
-};
-
-/// "label      a, b, c" with the items broken into lines between them and their beginnings aligned; ""
-/// without items.
+/// "label      a, b, c", with line breaks between items and all lines indented alike; "" without items.
 [[nodiscard]] std::string wrapped(std::string_view label, const std::vector<std::string>& items);
 
 }  // namespace lockstep::sweep

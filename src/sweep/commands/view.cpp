@@ -1,59 +1,53 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Run files, the queue and the lock, put together.
+// Puts together run files, the queue and the lock.
 #include "sweep/commands/view.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "core/json.hpp"
 #include "record/progress.hpp"
+#include "sweep/slurm/slurm.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
-// What is known of the job that a run was last given to.
-struct Given {
-  std::string job_id;
-  std::optional<std::size_t> task;
-  bool active = false;
-  bool job_runs = false;
-  std::string reason;  // why it waits
+// The job that a run was last given to.
+struct LastJob {
+  std::string id;
+  std::optional<std::size_t> task = {};
+  std::string state = {};   // in the queue; "": it has ended
+  std::string reason = {};  // why it waits
+
+  [[nodiscard]] std::string name() const { return task ? fmt::format("{}_{}", id, *task) : id; }
+  [[nodiscard]] bool is_active() const { return !state.empty(); }
+  [[nodiscard]] bool runs() const { return state == "RUNNING" || state == "COMPLETING"; }
 };
 
-std::string name_of(const Given& given) {
-  return given.task ? fmt::format("{}_{}", given.job_id, *given.task) : given.job_id;
-}
-
-std::map<std::string, Given> jobs_of_runs(const SweepFolder& folder) {
-  const std::vector<SubmittedJob> jobs = load_jobs(folder);
-  std::vector<std::string> ids;
-  for (const SubmittedJob& job : jobs) ids.push_back(job.id);
-  const std::vector<QueueEntry> queue =
-      jobs.empty() || !have_slurm() ? std::vector<QueueEntry>{} : queue_of(ids);
-  std::map<std::string, Given> runs;
-  for (const SubmittedJob& job : jobs) {  // later jobs replace earlier ones
+std::map<std::string, LastJob> jobs_of_runs(const SweepFolder& folder) {
+  const std::vector<Job> jobs = load_jobs(folder);
+  const std::vector<QueueEntry> queue = have_slurm() ? queue_of(jobs) : std::vector<QueueEntry>{};
+  std::map<std::string, LastJob> runs;
+  for (const Job& job : jobs)  // later jobs replace earlier ones
     for (std::size_t task = 0; task < job.tasks.size(); ++task) {
-      Given given{.job_id = job.id, .task = {}, .active = false, .job_runs = false, .reason = ""};
-      if (job.is_array) given.task = task;
-      const auto entry = std::ranges::find_if(
-          queue, [&](const QueueEntry& e) { return e.job_id == job.id && e.task == given.task; });
-      if (entry != queue.end()) {
-        given.active = true;
-        given.job_runs = entry->state == "RUNNING" || entry->state == "COMPLETING";
-        if (!given.job_runs) given.reason = entry->reason;
+      LastJob last{.id = job.id};
+      if (job.is_array) last.task = task;
+      for (const QueueEntry& entry : queue) {
+        if (entry.job_id != last.id || entry.task != last.task) continue;
+        last.state = entry.state;
+        last.reason = entry.reason;
       }
-      for (const std::string& run_id : job.tasks[task]) runs[run_id] = given;
+      for (const std::string& run_id : job.tasks[task]) runs[run_id] = last;
     }
-  }
   return runs;
 }
 
-RunStanding standing_of(const RunStatus& run, bool active, bool job_runs) {
-  switch (run.state) {
+RunStanding standing_of(RunState state, bool active, bool job_runs) {
+  switch (state) {
     case RunState::complete:
       return RunStanding::complete;
     case RunState::failed:
@@ -69,24 +63,21 @@ RunStanding standing_of(const RunStatus& run, bool active, bool job_runs) {
   return active ? RunStanding::waiting : RunStanding::missing;
 }
 
-// Why a run that no job is about to make is not there.
-std::string reason_of(const SweepFolder& folder, const RunView& view, const Given* given) {
+// Why there is no complete run, although no job will make it.
+std::string reason_of(const SweepFolder& folder, const RunView& view, const LastJob* job) {
   if (!view.run.why.empty()) return view.run.why;
   std::string why = reason_in(folder.log(view.point.run_id));
-  if (given == nullptr) return why;
-  if (why.empty()) {
-    const std::string out = given->task ? fmt::format("slurm-{}_{}.out", given->job_id, *given->task)
-                                        : fmt::format("slurm-{}.out", given->job_id);
-    why = reason_in(folder.state() / "log" / out);
-  }
-  const std::string end = end_state(given->job_id, given->task);
+  if (job == nullptr) return why;
+  if (why.empty()) why = reason_in(folder.state() / "log" / fmt::format("slurm-{}.out", job->name()));
+  const std::string end = end_state(job->name());
   if (end.empty() || end == "COMPLETED" || end == "FAILED") return why;
   return why.empty() ? end : end + ": " + why;
 }
 
+std::string_view name_of(RunStanding standing) { return standing_names[static_cast<std::size_t>(standing)]; }
+
 std::string line_of(const RunView& view, std::size_t width) {
-  std::string line = fmt::format("  {:<11}  {:<{}}", standing_names[static_cast<std::size_t>(view.standing)],
-                                 view.point.run_id, width);
+  std::string line = fmt::format("  {:<11}  {:<{}}", name_of(view.standing), view.point.run_id, width);
   if (view.run.epochs > 0) line += fmt::format("  {:>3}/{:<3}", view.run.epochs_done, view.run.epochs);
   if (!std::isnan(view.run.accuracy)) line += fmt::format("  {:6.2f} %", 100.0 * view.run.accuracy);
   if (!std::isnan(view.run.epoch_s)) line += fmt::format("  {:.3f} s/epoch", view.run.epoch_s);
@@ -100,51 +91,54 @@ std::string line_of(const RunView& view, std::size_t width) {
 }  // namespace
 
 std::vector<RunView> view_of(const Plan& plan) {
-  const std::map<std::string, Given> jobs = jobs_of_runs(plan.folder);
+  const std::map<std::string, LastJob> jobs = jobs_of_runs(plan.folder);
   const bool here = lock_holder(plan.folder).has_value();  // by sweep run or resume on this machine
   std::vector<RunView> views;
   for (const Point& point : points_so_far(plan)) {
-    RunView view{.point = point,
-                 .run = status_of(plan.folder, point),
-                 .standing = RunStanding::missing,
-                 .job = "",
-                 .why = ""};
-    const auto job = jobs.find(point.run_id);
-    const Given* given = job == jobs.end() ? nullptr : &job->second;
-    if (given != nullptr) view.job = name_of(*given);
-    view.standing = standing_of(view.run, here || (given != nullptr && given->active),
-                                here || (given != nullptr && given->job_runs));
-    if (view.standing == RunStanding::waiting && given != nullptr) view.why = given->reason;
+    RunView& view = views.emplace_back(RunView{.point = point, .run = status_of(plan.folder, point)});
+    const auto at = jobs.find(point.run_id);
+    const LastJob* job = at == jobs.end() ? nullptr : &at->second;
+    view.standing = standing_of(view.run.state, here || (job != nullptr && job->is_active()),
+                                here || (job != nullptr && job->runs()));
+    if (job != nullptr) {
+      view.job = job->name();
+      if (view.standing == RunStanding::waiting && !job->runs()) view.why = job->reason;
+    }
     if (view.standing == RunStanding::failed || view.standing == RunStanding::broken ||
-        (view.standing == RunStanding::missing && given != nullptr))
-      view.why = reason_of(plan.folder, view, given);
-    views.push_back(std::move(view));
+        (view.standing == RunStanding::missing && job != nullptr))
+      view.why = reason_of(plan.folder, view, job);
   }
   return views;
 }
 
-std::vector<Point> not_under_way(const Plan& plan, const std::vector<Point>& points) {
-  const std::map<std::string, Given> jobs = jobs_of_runs(plan.folder);
-  std::vector<Point> rest;
-  std::ranges::copy_if(points, std::back_inserter(rest), [&](const Point& point) {
-    const auto job = jobs.find(point.run_id);
-    return job == jobs.end() || !job->second.active;
+bool any_under_way(const std::vector<RunView>& views) {
+  return std::ranges::any_of(views, [](const RunView& view) {
+    return view.standing == RunStanding::running || view.standing == RunStanding::waiting;
   });
-  return rest;
+}
+
+std::vector<Point> not_under_way(const Plan& plan, std::vector<Point> points) {
+  const std::map<std::string, LastJob> jobs = jobs_of_runs(plan.folder);
+  std::erase_if(points, [&](const Point& point) {
+    const auto job = jobs.find(point.run_id);
+    return job != jobs.end() && job->second.is_active();
+  });
+  return points;
 }
 
 std::string text_of(const Plan& plan, const std::vector<RunView>& views, bool all) {
-  std::array<std::size_t, standing_names.size()> counts{};
+  std::map<RunStanding, std::size_t> counts;
   std::size_t width = 0;
   for (const RunView& view : views) {
-    ++counts[static_cast<std::size_t>(view.standing)];
+    ++counts[view.standing];
     width = std::max(width, view.point.run_id.size());
   }
-  std::string text = fmt::format("{}: {} runs", plan.manifest.name, views.size());
-  for (std::size_t i = 0; i < counts.size(); ++i)
-    if (counts[i] > 0)
-      text +=
-          fmt::format("{} {} {}", i == 0 || text.ends_with("runs") ? ":" : ",", counts[i], standing_names[i]);
+  std::string text = fmt::format("{}: {} runs", plan.spec.name, views.size());
+  std::string separator = ":";
+  for (const auto& [standing, count] : counts) {
+    text += fmt::format("{} {} {}", separator, count, name_of(standing));
+    separator = ",";
+  }
   text += "\n";
   for (const RunView& view : views)
     if (all || (view.standing != RunStanding::complete && view.standing != RunStanding::waiting &&
@@ -157,7 +151,7 @@ Json json_of(const std::vector<RunView>& views) {
   Json all = Json::array();
   for (const RunView& view : views)
     all.push_back({{"run_id", view.point.run_id},
-                   {"state", standing_names[static_cast<std::size_t>(view.standing)]},
+                   {"state", name_of(view.standing)},
                    {"ranks", view.point.ranks},
                    {"epochs_done", view.run.epochs_done},
                    {"epochs", view.run.epochs},

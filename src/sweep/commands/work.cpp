@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// sweep work: what a job that sweep submit has made does.
+// sweep work: the program of a job that sweep submit has made.
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "core/error.hpp"
-#include "sweep/command.hpp"
+#include "core/text.hpp"
 #include "sweep/local/executor.hpp"
-#include "sweep/plan.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -32,8 +31,7 @@ std::vector<Point> points_of_task(const Plan& plan, const Options& options) {
                          "a line for each task", std::to_string(i) + " lines"});
   const std::vector<Point> known = points_so_far(plan);
   std::vector<Point> points;
-  std::stringstream words(line);
-  for (std::string run_id; words >> run_id;) {
+  for (const std::string& run_id : split(line, ' ')) {
     const auto found = std::ranges::find(known, run_id, &Point::run_id);
     if (found == known.end())
       throw ConfigError({.what = plan.folder.manifest_file().string() + " knows no run " + run_id});
@@ -43,20 +41,18 @@ std::vector<Point> points_of_task(const Plan& plan, const Options& options) {
 }
 
 int work(const Options& options) {
-  SignalWatch signals;  // first of all: a signal that nobody watches for ends the job
+  SignalWatch signals;  // before all else: a signal that comes earlier ends the job
   const Plan plan = load_plan(find_folder(options.folder, ""));
   Site site = read_site(options.site);
-  // Slurm counts hardware threads in a job; the runs were divided by cores.
+  // In a job, Slurm counts hardware threads; the runs were divided by cores.
   if (site.cores_per_node == 0) site.cores_per_node = options.cores_per_node;
   const Allocation allocation = current_allocation();
   if (allocation.job_id.empty())
-    throw ConfigError(
-        {.what = "sweep work is for jobs of Slurm's", .hint = "sweep resume goes on with a sweep"});
-  const std::vector<Point> points = points_of_task(plan, options);
-  const Outcome outcome = make_runs({site, allocation, plan.folder, plan.spec}, points, signals);
-  // USR1 comes ahead of the time limit; who cancels a job sends TERM and does not want it again.
+    throw ConfigError({.what = "sweep work is for Slurm jobs", .hint = "sweep resume continues a sweep"});
+  const Outcome outcome = make_runs(plan, site, points_of_task(plan, options), signals);
+  // USR1 comes before the time limit. TERM cancels a job, which should then not be queued again.
   if (outcome.stop_signal == SIGUSR1 && outcome.open > 0) requeue_this_job(allocation);
-  return exit_status(outcome);
+  return outcome.exit_status();
 }
 
 }  // namespace
@@ -66,8 +62,8 @@ std::function<int()> set_up_work(Arguments& command) {
   command.option("folder", options->folder, "the sweep's folder").required();
   command.option("--site", options->site, "site of jobs/sites/, or a file").required();
   command.option("--list", options->list, "file with a line of run ids for each task").required();
-  command.option("--cores-per-node", options->cores_per_node, "where the site does not say");
-  command.option("--task", options->task, "the line that is to be made, from 0").shows_default();
+  command.option("--cores-per-node", options->cores_per_node, "if the site does not say");
+  command.option("--task", options->task, "the line of the list, from 0").shows_default();
   return [options] { return work(*options); };
 }
 

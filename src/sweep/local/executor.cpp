@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The loop over runs, and what it shows.
+// The loop over runs, and what it prints.
 #include "sweep/local/executor.hpp"
 
 #include <algorithm>
@@ -8,13 +8,13 @@
 #include <fstream>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/options.hpp"
+#include "core/text.hpp"
 #include "record/progress.hpp"
 #include "record/provenance.hpp"
-#include "sweep/plan.hpp"
 #include "sweep/run_state.hpp"
 
 namespace lockstep::sweep {
@@ -22,26 +22,19 @@ namespace {
 
 constexpr double look_s = 2.0;
 
-std::string option(const std::string& key) {
-  std::string name = "--" + key;
-  std::ranges::replace(name, '_', '-');
-  return name;
-}
-
-/// The terminal's last line, redrawn while a run goes on; nothing elsewhere.
-class LiveLine {
- public:
-  explicit LiveLine(bool on) : on_(on) {}
-  void show(const std::string& text) const {
-    if (!on_) return;
-    fmt::print("\r\033[K{}", text);
-    std::fflush(stdout);
+// How the site starts train for a point's run, which resumes from an earlier attempt's checkpoint.
+LaunchLine train_line(const Site& site, const Allocation& allocation, const SweepFolder& folder,
+                      const Point& point) {
+  std::vector<std::string> words = {sibling_program("train").string()};
+  for (const auto& [key, value] : point.settings.items()) {
+    std::string option = "--" + key;
+    std::ranges::replace(option, '_', '-');
+    words.push_back(option + "=" + typed(value));
   }
-  void clear() const { show(""); }
-
- private:
-  bool on_;
-};
+  words.insert(words.end(), {"--results=" + folder.results().string(), "--run-id=" + point.run_id, "--resume",
+                             "--progress=plain"});
+  return launch_line(site, place(site, allocation, point.ranks, point.nodes), words);
+}
 
 std::string result_text(const RunStatus& status) {
   std::string text;
@@ -52,125 +45,150 @@ std::string result_text(const RunStatus& status) {
 
 class Runner {
  public:
-  Runner(const Workplace& place, std::size_t count, SignalWatch& signals)
-      : place_(place), count_(count), signals_(signals), live_(record::is_terminal(stdout)) {}
+  Runner(const Plan& plan, const Site& site, SignalWatch& signals)
+      : plan_(plan), site_(site), signals_(signals) {}
 
-  // False: a signal has ended the list.
-  bool run(std::size_t number, const Point& point);
-  void expect(std::size_t count) { count_ = count; }
-  void leave(std::size_t count) { outcome_.open += count; }
-  [[nodiscard]] const Outcome& outcome() const { return outcome_; }
+  Outcome run_all(std::vector<Point> points) {
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const std::string title = fmt::format("{:>{}}/{}  {}", i + 1, std::to_string(points.size()).size(),
+                                            points.size(), points[i].run_id);
+      if (!run(points[i], title)) {
+        outcome_.open += points.size() - i - 1;
+        break;
+      }
+      if (i + 1 < points.size()) continue;
+      const std::vector<Point> more =
+          interleaved(due_repeats(plan_.spec, points, plan_.folder), plan_.spec.name);
+      points.insert(points.end(), more.begin(), more.end());
+    }
+    return outcome_;
+  }
 
  private:
+  // False: the list ends here.
+  bool run(const Point& point, const std::string& title);
   JobEnd launch(const Point& point, const std::string& title);
-  void tell(const std::string& title, const std::string& rest) const {
-    live_.clear();
-    fmt::print("{}{}\n", title, rest);
+
+  // The terminal's last line, redrawn while a run is at work; nothing elsewhere.
+  void show(const std::string& text) const {
+    if (is_live_) fmt::print("\r\033[K{}", text);
+    std::fflush(stdout);
+  }
+  void print(const std::string& line) const {
+    show("");
+    fmt::print("{}\n", line);
     std::fflush(stdout);
   }
 
-  const Workplace& place_;
-  std::size_t count_;
+  const Plan& plan_;
+  const Site& site_;
   SignalWatch& signals_;
-  LiveLine live_;
+  Allocation allocation_ = current_allocation();
+  bool is_live_ = record::is_terminal(stdout);
   Outcome outcome_;
 };
 
 JobEnd Runner::launch(const Point& point, const std::string& title) {
-  const LaunchLine line =
-      launch_line(place_.site, place(place_.site, place_.allocation, point.ranks, point.nodes),
-                  train_words(place_.folder, point));
-  const auto log = place_.folder.log(point.run_id);
-  std::ofstream(log, std::ios::app) << attempt_mark << record::utc_now() << ' ' << shell_line(line.words)
-                                    << '\n';
-  double next_look_s = 0.0;
-  return run_watched(line, log, signals_, [&] {
-    if (now_s() < next_look_s) return;
-    next_look_s = now_s() + look_s;
-    const RunStatus status = status_of(place_.folder, point);
-    live_.show(status.epochs_done == 0
-                   ? title
-                   : fmt::format("{}  epoch {}/{}{}  left {}", title, status.epochs_done, status.epochs,
-                                 result_text(status), record::clock_text(status.left_s)));
-  });
+  const auto log = plan_.folder.log(point.run_id);
+  try {
+    const LaunchLine line = train_line(site_, allocation_, plan_.folder, point);
+    std::ofstream(log, std::ios::app)
+        << attempt_mark << record::utc_now() << ' ' << shell_line(line.words) << '\n';
+    double next_look_s = 0.0;
+    return run_watched(line, log, signals_, [&] {
+      if (now_s() < next_look_s) return;
+      next_look_s = now_s() + look_s;
+      const RunStatus status = status_of(plan_.folder, point);
+      show(status.epochs_done == 0
+               ? title
+               : fmt::format("{}  epoch {}/{}{}  left {}", title, status.epochs_done, status.epochs,
+                             result_text(status), record::clock_text(status.left_s)));
+    });
+  } catch (const ConfigError& error) {  // e.g. more ranks than this place has; other runs may fit
+    std::ofstream(log, std::ios::app) << "error: " << error.what() << '\n';
+    return {.status = 2};
+  }
 }
 
-bool Runner::run(std::size_t number, const Point& point) {
-  const RunStatus before = status_of(place_.folder, point);
-  if (before.state == RunState::complete) {
-    ++outcome_.before;
-    return true;
-  }
-  const std::string title =
-      fmt::format("{:>{}}/{}  {}", number, std::to_string(count_).size(), count_, point.run_id);
-  live_.show(title);
+bool Runner::run(const Point& point, const std::string& title) {
+  const auto state = [&] { return status_of(plan_.folder, point).state; };
+  if (state() == RunState::complete) return true;
+  show(title);
   const double start_s = now_s();
-  JobEnd end;
-  try {
-    end = launch(point, title);
-  } catch (const ConfigError& error) {  // e.g. more ranks than this place has: the other runs may do
-    std::ofstream(place_.folder.log(point.run_id), std::ios::app) << "error: " << error.what() << '\n';
-    end.status = 2;
-  }
-  if (end.stop_signal != 0) outcome_.stop_signal = end.stop_signal;
-  const bool kept = end.status == interrupted_status;
-  // Before train could take signals; whatever the launcher says of that, nothing is known against the run.
-  const bool too_early =
-      end.status == 128 + SIGUSR1 || status_of(place_.folder, point).state == RunState::waiting;
-  if (end.stop_signal != 0 && (kept || too_early)) {
+  const JobEnd end = launch(point, title);
+  const bool stopped = end.stop_signal != 0;
+  if (stopped) outcome_.stop_signal = end.stop_signal;
+  // A signal before train could handle it; whatever the launcher says then, the run itself has not failed.
+  const bool too_early = end.status == 128 + SIGUSR1 || state() == RunState::waiting;
+  if (stopped && (end.status == interrupted_status || too_early)) {
     ++outcome_.open;
-    tell(title, kept ? "  interrupted, to be resumed" : "  stopped before it began");
+    print(title +
+          (end.status == interrupted_status ? "  interrupted, to be resumed" : "  stopped before it began"));
     return false;
   }
-  if (end.status == taken_over_status) {  // and with what comes after it, too
+  if (end.status == taken_over_status) {
     ++outcome_.failed;
-    tell(title, "  another job goes on with this sweep; this one ends");
+    print(title + "  another job has taken this sweep over; this one ends");
     return false;
   }
-  const RunStatus after = status_of(place_.folder, point);
+  const RunStatus after = status_of(plan_.folder, point);
   if (end.status == 0 && after.state == RunState::complete) {
-    ++outcome_.complete;
-    tell(title, fmt::format("{}  {}", result_text(after), record::clock_text(now_s() - start_s)));
-    return end.stop_signal == 0;
+    print(fmt::format("{}{}  {}", title, result_text(after), record::clock_text(now_s() - start_s)));
+    return !stopped;
   }
   ++outcome_.failed;
-  const std::string reason = reason_in(place_.folder.log(point.run_id));
-  tell(title, fmt::format("  FAILED with status {}: {}\n  log: {}", end.status,
-                          reason.empty() ? "see the log" : reason, place_.folder.log(point.run_id).string()));
-  return end.stop_signal == 0;
+  const auto log = plan_.folder.log(point.run_id);
+  const std::string reason = reason_in(log);
+  print(fmt::format("{}  FAILED with status {}: {}\n  log: {}", title, end.status,
+                    reason.empty() ? "see the log" : reason, log.string()));
+  return !stopped;
 }
 
 }  // namespace
 
-std::vector<std::string> train_words(const SweepFolder& folder, const Point& point) {
-  std::vector<std::string> words = {sibling_program("train").string()};
-  for (const auto& [key, value] : point.settings.items())
-    words.push_back(
-        fmt::format("{}={}", option(key), value.is_string() ? value.get<std::string>() : value.dump()));
-  words.insert(words.end(), {"--results=" + folder.results().string(), "--run-id=" + point.run_id, "--resume",
-                             "--progress=plain"});
-  return words;
+int Outcome::exit_status() const {
+  if (stop_signal != 0) return interrupted_status;
+  return failed == 0 ? 0 : 1;
 }
 
-Outcome make_runs(const Workplace& place, std::vector<Point> points, SignalWatch& signals) {
-  Runner runner(place, points.size(), signals);
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (!runner.run(i + 1, points[i])) {
-      runner.leave(points.size() - i - 1);
-      break;
-    }
-    if (i + 1 < points.size()) continue;
-    const std::vector<Point> more =
-        interleaved(due_repeats(place.spec, points, place.folder), place.spec.name);
-    points.insert(points.end(), more.begin(), more.end());
-    runner.expect(points.size());
-  }
-  return runner.outcome();
+Outcome make_runs(const Plan& plan, const Site& site, std::vector<Point> points, SignalWatch& signals) {
+  return Runner(plan, site, signals).run_all(std::move(points));
 }
 
-int exit_status(const Outcome& outcome) {
-  if (outcome.stop_signal != 0) return interrupted_status;
-  return outcome.failed == 0 ? 0 : 1;
+void print_local(const Plan& plan, const Site& site) {
+  const Allocation allocation = current_allocation();
+  for (const Point& point : interleaved(missing_points(plan), plan.spec.name))
+    fmt::print("{}\n", shell_line(train_line(site, allocation, plan.folder, point).words));
+}
+
+int run_local(const Plan& plan, const Site& site) {
+  if (site.scheduler != "none")
+    throw ConfigError({"the site " + site.name + " is not for local runs",
+                       "a site with \"scheduler\": \"none\"", site.scheduler,
+                       "sweep submit is for Slurm; --site local is this machine"});
+  const Allocation allocation = current_allocation();
+  for (const Point& point : plan.points)  // a run that does not fit is an error before the first one starts
+    (void)place(site, allocation, point.ranks, point.nodes);
+  const FolderLock lock(plan.folder);
+  const std::vector<Point> missing = missing_points(plan);
+  const std::size_t before = points_so_far(plan).size();
+  const std::size_t complete = before - missing.size();
+  const std::string folder = plan.folder.root().string();
+  fmt::print("{}: {}{} -> {}\n", plan.spec.name, plural(before, "run"),
+             complete == 0 ? "" : fmt::format(", {} of them complete", complete), folder);
+  std::fflush(stdout);
+
+  SignalWatch signals;
+  const Outcome outcome =
+      make_runs(plan, site, interleaved(with_other_repeats(plan, missing), plan.spec.name), signals);
+  const std::size_t left = outcome.failed + outcome.open;
+  const std::size_t all = points_so_far(plan).size();
+  if (left == 0)
+    fmt::print("all complete; next: analysis/lockstep-analysis table {}\n", folder);
+  else
+    fmt::print("{} of {} complete, {} failed; to resume: build/bin/sweep resume {}\n", all - left, all,
+               outcome.failed, folder);
+  return outcome.exit_status();
 }
 
 }  // namespace lockstep::sweep

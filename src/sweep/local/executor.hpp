@@ -1,43 +1,36 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Makes runs one after another: on this machine, or inside one job of Slurm's.
+// Makes runs one after another: on this machine, or inside a Slurm job.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <vector>
 
-#include "sweep/folder.hpp"
-#include "sweep/local/launch.hpp"
 #include "sweep/local/launcher.hpp"
+#include "sweep/plan.hpp"
 
 namespace lockstep::sweep {
 
-/// The command line of a point's run: train with its settings, going on where an earlier attempt left off.
-[[nodiscard]] std::vector<std::string> train_words(const SweepFolder& folder, const Point& point);
-
 /// How a list of runs went.
 struct Outcome {
-  std::size_t complete = 0;  ///< made now
-  std::size_t before = 0;    ///< were complete already
   std::size_t failed = 0;
   std::size_t open = 0;  ///< were interrupted, or not begun
-  int stop_signal = 0;   ///< the signal that ended it early, or 0
+  int stop_signal = 0;   ///< the signal that ended the list early, or 0
+
+  /// 0; 1 if a run failed; interrupted_status after a stop signal.
+  [[nodiscard]] int exit_status() const;
 };
 
-/// What runs need beside their list.
-struct Workplace {
-  const Site& site;
-  const Allocation& allocation;
-  const SweepFolder& folder;
-  const Spec& spec;  ///< its `until` says when a point's repeats are enough
-};
+/// Makes the points' runs that are not complete, then further repeats as long as `until` asks for them.
+/// Prints a line for each. If a run fails, the next one follows. A stop signal ends the current run with a
+/// checkpoint, and the list.
+[[nodiscard]] Outcome make_runs(const Plan& plan, const Site& site, std::vector<Point> points,
+                                SignalWatch& signals);
 
-/// Makes those of the runs that are not complete, then further repeats as long as `until` asks for them, one
-/// line of output each. A run that fails is told and left; the next one follows. A stop signal ends the run
-/// at work with a checkpoint, and the list.
-[[nodiscard]] Outcome make_runs(const Workplace& place, std::vector<Point> points, SignalWatch& signals);
+/// Makes the missing runs on this machine, prints the result, and returns the exit status.
+int run_local(const Plan& plan, const Site& site);
 
-/// 0, 1 when a run failed, interrupted_status when a signal ended it.
-[[nodiscard]] int exit_status(const Outcome& outcome);
+/// Prints the command lines of the missing runs.
+void print_local(const Plan& plan, const Site& site);
 
 }  // namespace lockstep::sweep

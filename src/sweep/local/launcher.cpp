@@ -1,24 +1,38 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The launchers' command lines, and where an allocation's ranks go.
+// The launchers' command lines, where an allocation's ranks go, and watching a launch.
 #include "sweep/local/launcher.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <iterator>
-#include <sstream>
+#include <ranges>
+#include <regex>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "core/error.hpp"
 #include "core/names.hpp"
+#include "core/text.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
+constexpr double look_s = 0.5;
+// A training that is cut off at each start for the same reason would be queued for ever.
+constexpr std::size_t most_restarts = 1000;
+
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
+}
+
+std::size_t number_in(const char* name) {
+  const std::string text = variable(name);
+  return text.empty() ? 0 : std::stoul(text);
 }
 
 bool is_bound(const Site& site, const Placement& placement) {
@@ -30,7 +44,7 @@ std::size_t ranks_on(const Placement& placement, std::size_t host) {
   return placement.ranks / hosts + (host < placement.ranks % hosts ? 1 : 0);
 }
 
-// Open MPI. --host counts slots, so ranks fill the cores that they were given and no others.
+// Open MPI. --host counts slots, so ranks fill exactly the cores that they were given.
 std::vector<std::string> mpirun_words(const Site& site, const Placement& placement) {
   std::vector<std::string> words = {"mpirun", "-n", std::to_string(placement.ranks)};
   if (!placement.hosts.empty()) {
@@ -48,7 +62,7 @@ std::vector<std::string> mpirun_words(const Site& site, const Placement& placeme
   return words;
 }
 
-// Slurm's own. -c is said again since srun does not take it over from sbatch (Slurm 22.05 and later).
+// Slurm's own. -c is given again, because srun does not take it over from sbatch (Slurm 22.05 and later).
 std::vector<std::string> srun_words(const Site& site, const Placement& placement) {
   const std::string cpus = variable("SLURM_CPUS_PER_TASK");
   std::vector<std::string> words = {"srun", "--mpi=pmix", "--kill-on-bad-exit=1", "-n",
@@ -65,48 +79,73 @@ std::vector<std::string> srun_words(const Site& site, const Placement& placement
   return words;
 }
 
-struct LauncherRow {
-  std::string_view name;
-  std::vector<std::string> (*words)(const Site& site, const Placement& placement);
-};
-constexpr std::array launchers = {LauncherRow{"mpirun", mpirun_words}, LauncherRow{"srun", srun_words}};
-
-// "4(x2),3" -> 4, 4, 3
-std::vector<std::size_t> counts(const std::string& text) {
-  std::vector<std::size_t> all;
-  std::stringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) {
-    const std::size_t times_at = part.find("(x");
-    const std::size_t times = times_at == std::string::npos ? 1 : std::stoul(part.substr(times_at + 2));
-    all.insert(all.end(), times, std::stoul(part));
-  }
-  return all;
-}
-
-// The end of a bracket's range: "07-10" -> 07, 08, 09, 10.
-void add_range(const std::string& prefix, const std::string& range, const std::string& suffix,
-               std::vector<std::string>& hosts) {
-  const std::size_t dash = range.find('-');
-  const std::string first = range.substr(0, dash);
-  const std::string last = dash == std::string::npos ? first : range.substr(dash + 1);
-  for (std::size_t i = std::stoul(first); i <= std::stoul(last); ++i)
-    hosts.push_back(fmt::format("{}{:0{}}{}", prefix, i, first.size(), suffix));
+// True if this job's nodes are wanted for more urgent work and it has a grace time to stop in. Slurm signals
+// the ranks then, and not the batch shell.
+bool is_preempted() {
+  const std::string job = variable("SLURM_JOB_ID");
+  if (job.empty()) return false;
+  const std::string shown = capture({"scontrol", "show", "job", "--oneliner", job}).out;
+  constexpr std::string_view key = " PreemptTime=";
+  const std::size_t at = shown.find(key);
+  return at != std::string::npos && !std::string_view(shown).substr(at + key.size()).starts_with("None");
 }
 
 }  // namespace
 
+Allocation current_allocation() {
+  Allocation allocation{.job_id = variable("SLURM_JOB_ID")};
+  if (allocation.job_id.empty()) return allocation;
+  allocation.hosts = expand_hosts(variable("SLURM_JOB_NODELIST"));
+  allocation.tasks = number_in("SLURM_NTASKS");
+  allocation.restarts = number_in("SLURM_RESTART_COUNT");
+  std::vector<std::size_t> cpus;  // "4(x2),3": two nodes of 4 and one of 3
+  for (const std::string& part : split(variable("SLURM_JOB_CPUS_PER_NODE"), ','))
+    cpus.push_back(std::stoul(part));
+  if (!cpus.empty()) allocation.cores_per_node = std::ranges::min(cpus);
+  return allocation;
+}
+
+std::vector<std::string> expand_hosts(const std::string& list) {
+  static const std::regex item(R"(([^,\[]*)\[([^\]]+)\]([^,]*)|[^,]+)");  // prefix[ranges]suffix, or a name
+  std::vector<std::string> hosts;
+  for (std::sregex_iterator at(list.begin(), list.end(), item), end; at != end; ++at) {
+    const std::smatch& match = *at;
+    if (!match[2].matched) hosts.push_back(match.str());
+    for (const std::string& range : split(match.str(2), ',')) {
+      const std::vector<std::string> ends = split(range, '-');  // "07-10", or one number
+      for (std::size_t i = std::stoul(ends.front()); i <= std::stoul(ends.back()); ++i)
+        hosts.push_back(fmt::format("{}{:0{}}{}", match.str(1), i, ends.front().size(), match.str(3)));
+    }
+  }
+  return hosts;
+}
+
+Placement place(const Site& site, const Allocation& allocation, std::size_t ranks, std::size_t nodes) {
+  const bool in_job = !allocation.job_id.empty();
+  Site here = site;
+  here.nodes = std::max<std::size_t>(allocation.hosts.size(), 1);
+  if (here.cores_per_node == 0) here.cores_per_node = in_job ? allocation.cores_per_node : usable_cores();
+  here.cores_per_node = std::max<std::size_t>(here.cores_per_node, 1);
+  const std::size_t taken =
+      nodes_for(here, ranks, nodes,
+                plural(ranks, "rank") + (nodes != 0 ? " on " + plural(nodes, "node") : "") + " do not fit",
+                in_job ? "ask for more nodes" : "fewer ranks, or a batch job of several nodes");
+  Placement placement{.ranks = ranks, .share_cores = ranks > taken * here.cores_per_node};
+  std::ranges::copy(allocation.hosts | std::views::take(static_cast<std::ptrdiff_t>(taken)),
+                    std::back_inserter(placement.hosts));
+  return placement;
+}
+
 LaunchLine launch_line(const Site& site, const Placement& placement,
                        const std::vector<std::string>& program) {
-  LaunchLine line{
-      .words =
-          find_row(std::span<const LauncherRow>(launchers), "launcher", site.launcher).words(site, placement),
-      .environment = {}};
+  const bool by_srun = site.launcher == "srun";
+  LaunchLine line{.words = by_srun ? srun_words(site, placement) : mpirun_words(site, placement)};
   for (const auto& [name, value] : site.environment.items()) line.environment.emplace_back(name, value);
   line.environment.emplace_back("LOCKSTEP_BINDING", is_bound(site, placement) ? "core" : "none");
-  if (site.launcher == "mpirun") {
-    // Ranks on other nodes inherit what is named.
+  if (!by_srun) {
+    // Ranks on other nodes inherit only the variables that are named.
     for (const auto& [name, value] : line.environment) line.words.insert(line.words.end(), {"-x", name});
-    if (geteuid() == 0)  // Open MPI wants to be told twice, as in a container
+    if (geteuid() == 0)  // Open MPI asks twice, as in a container
       for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"})
         line.environment.emplace_back(name, "1");
   }
@@ -116,64 +155,38 @@ LaunchLine launch_line(const Site& site, const Placement& placement,
   return line;
 }
 
-Allocation current_allocation() {
-  Allocation allocation{
-      .job_id = variable("SLURM_JOB_ID"), .hosts = {}, .tasks = 0, .cores_per_node = 0, .restarts = 0};
-  if (allocation.job_id.empty()) return allocation;
-  allocation.hosts = expand_hosts(variable("SLURM_JOB_NODELIST"));
-  const auto number = [](const std::string& text) { return text.empty() ? 0 : std::stoul(text); };
-  allocation.tasks = number(variable("SLURM_NTASKS"));
-  allocation.restarts = number(variable("SLURM_RESTART_COUNT"));
-  const std::vector<std::size_t> cpus = counts(variable("SLURM_JOB_CPUS_PER_NODE"));
-  if (!cpus.empty()) allocation.cores_per_node = std::ranges::min(cpus);
-  return allocation;
-}
-
-Placement place(const Site& site, const Allocation& allocation, std::size_t ranks, std::size_t nodes) {
-  const bool in_job = !allocation.job_id.empty();
-  const std::size_t have = std::max<std::size_t>(allocation.hosts.size(), 1);
-  std::size_t cores = site.cores_per_node;
-  if (cores == 0) cores = in_job ? allocation.cores_per_node : usable_cores();
-  cores = std::max<std::size_t>(cores, 1);
-  const std::size_t fitting = (ranks + cores - 1) / cores;
-  const std::size_t wanted = nodes != 0 ? nodes : site.oversubscribe ? std::min(fitting, have) : fitting;
-  Placement placement{.ranks = ranks, .hosts = {}, .share_cores = ranks > wanted * cores};
-  const auto fail = [&](const std::string& hint) {
-    throw ConfigError(
-        {fmt::format("{} rank{}{} do not fit", ranks, ranks == 1 ? "" : "s",
-                     nodes != 0 ? fmt::format(" on {} node{}", nodes, nodes == 1 ? "" : "s") : ""),
-         fmt::format("at most {} node{} of {} cores", have, have == 1 ? "" : "s", cores),
-         fmt::format("{} node{}", wanted, wanted == 1 ? "" : "s"), hint});
-  };
-  if (wanted > ranks) fail("at least one rank a node");
-  if (wanted > have) fail(in_job ? "ask for more nodes" : "fewer ranks, or a batch job of several nodes");
-  if (placement.share_cores && !site.oversubscribe)
-    fail("more nodes, or a site with \"oversubscribe\": true, as " + site.name + " is not");
-  if (in_job)
-    placement.hosts.assign(allocation.hosts.begin(),
-                           allocation.hosts.begin() + static_cast<std::ptrdiff_t>(wanted));
-  return placement;
-}
-
-std::vector<std::string> expand_hosts(const std::string& list) {
-  std::vector<std::string> hosts;
-  std::size_t at = 0;
-  while (at < list.size()) {
-    const std::size_t comma = list.find(',', at);
-    const std::size_t open = list.find('[', at);
-    if (open == std::string::npos || open > comma) {
-      hosts.push_back(list.substr(at, comma - at));
-      at = comma == std::string::npos ? list.size() : comma + 1;
-      continue;
+JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, SignalWatch& signals,
+                   const std::function<void()>& idle) {
+  constexpr std::array escalation = {SIGUSR1, SIGTERM, SIGKILL};
+  Child child(line.words, line.environment, log);
+  JobEnd end;
+  std::size_t passed_on = 0;
+  for (;;) {
+    const int number = signals.next(look_s);
+    const bool is_stop = number == SIGINT || number == SIGTERM || number == SIGUSR1;
+    // A signal that comes as the program ends counts, too.
+    if (is_stop && end.stop_signal == 0) end.stop_signal = number;
+    if (const auto status = child.ended()) {
+      end.status = *status;
+      if (end.status != 0 && end.stop_signal == 0 && is_preempted()) return {interrupted_status, SIGUSR1};
+      return end;
     }
-    const std::size_t close = list.find(']', open);
-    const std::size_t end = std::min(list.find(',', close), list.size());
-    std::stringstream ranges(list.substr(open + 1, close - open - 1));
-    for (std::string range; std::getline(ranges, range, ',');)
-      add_range(list.substr(at, open - at), range, list.substr(close + 1, end - close - 1), hosts);
-    at = end + 1;
+    if (is_stop) {
+      child.signal(escalation[std::min(passed_on, escalation.size() - 1)]);
+      ++passed_on;
+    }
+    if (idle) idle();
   }
-  return hosts;
+}
+
+void requeue_this_job(const Allocation& allocation) {
+  if (allocation.restarts >= most_restarts)
+    throw Error({.what = fmt::format("job {} was run {} times and is not queued again", allocation.job_id,
+                                     allocation.restarts)});
+  fmt::print(stderr, "job {}: queued again, to resume from the checkpoint\n", allocation.job_id);
+  std::fflush(stderr);
+  const Captured answer = capture({"scontrol", "requeue", allocation.job_id});
+  if (answer.status != 0) throw Error({.what = "scontrol requeue failed", .got = answer.err});
 }
 
 }  // namespace lockstep::sweep

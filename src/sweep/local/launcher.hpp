@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Starting a program on ranks: mpirun or srun, on this machine or on nodes of a Slurm allocation.
+// Starting a program on ranks, by mpirun or srun, on this machine or on nodes of a Slurm job; and waiting for
+// its end.
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,41 +14,64 @@
 
 namespace lockstep::sweep {
 
-/// Where ranks are to run.
-struct Placement {
-  std::size_t ranks = 1;
-  std::vector<std::string> hosts;  ///< of the allocation, the ranks evenly on them; empty: wherever we are
-  bool share_cores = false;        ///< there are more ranks than cores
-};
-
-/// A command line and what its environment must hold besides.
-struct LaunchLine {
-  std::vector<std::string> words;
-  Variables environment;
-};
-
-/// How the site starts `program` (its path and arguments). The program is told in LOCKSTEP_BINDING what its
-/// ranks are to be bound to.
-[[nodiscard]] LaunchLine launch_line(const Site& site, const Placement& placement,
-                                     const std::vector<std::string>& program);
-
-/// A job's share of a cluster, as Slurm's variables tell it.
+/// A job's share of a cluster, as Slurm's variables describe it.
 struct Allocation {
-  std::string job_id;              ///< "" outside a job
-  std::vector<std::string> hosts;  ///< in Slurm's order
-  std::size_t tasks = 0;           ///< that were asked for
-  std::size_t cores_per_node = 0;  ///< the fewest of any node
+  std::string job_id = {};              ///< "" outside a job
+  std::vector<std::string> hosts = {};  ///< in Slurm's order
+  std::size_t tasks = 0;                ///< that the job asked for
+  std::size_t cores_per_node = 0;       ///< the fewest of any node
   std::size_t restarts = 0;
 };
 /// The allocation that this process runs in.
 [[nodiscard]] Allocation current_allocation();
 
-/// The fewest of the allocation's first nodes that hold `ranks`, or `nodes` of them if that is not 0: a run
-/// on fewer nodes uses a part of those of a run on more. Throws ConfigError when they are too few.
+/// Slurm's list "n[1-3],m5" as single names.
+[[nodiscard]] std::vector<std::string> expand_hosts(const std::string& list);
+
+/// Where ranks run.
+struct Placement {
+  std::size_t ranks = 1;
+  std::vector<std::string> hosts = {};  ///< that share the ranks evenly; none: where this process runs
+  bool share_cores = false;             ///< there are more ranks than cores
+};
+
+/// The fewest of the allocation's first nodes that hold `ranks`, or the first `nodes` if that is not 0. So
+/// the nodes of a small run are part of those of a larger one. Throws ConfigError if they are too few.
 [[nodiscard]] Placement place(const Site& site, const Allocation& allocation, std::size_t ranks,
                               std::size_t nodes);
 
-/// "n[1-3],m5" as Slurm writes it, one by one.
-[[nodiscard]] std::vector<std::string> expand_hosts(const std::string& list);
+/// A command line and what it needs in its environment.
+struct LaunchLine {
+  std::vector<std::string> words;
+  Variables environment = {};
+};
+
+/// How the site starts `program` (its path and arguments). LOCKSTEP_BINDING says what its ranks should be
+/// bound to.
+[[nodiscard]] LaunchLine launch_line(const Site& site, const Placement& placement,
+                                     const std::vector<std::string>& program);
+
+/// train's exit status after a stop signal, when it has left a checkpoint (EX_TEMPFAIL: try again).
+inline constexpr int interrupted_status = 75;
+
+/// train's exit status when another process has taken its run over.
+inline constexpr int taken_over_status = 4;
+
+/// How a launch ended.
+struct JobEnd {
+  int status = 0;       ///< exit status of the launcher
+  int stop_signal = 0;  ///< the first stop signal, or 0
+};
+
+/// Starts the line and waits for its end. The first SIGINT, SIGTERM or SIGUSR1 is passed on to all ranks as
+/// SIGUSR1, which asks train for a checkpoint; the second one as SIGTERM, the third as SIGKILL. `idle` is
+/// called about twice a second. If a launch fails while Slurm preempts this job, the result is that of an
+/// interruption by SIGUSR1: Slurm does not queue such a job again if it ends by itself, and not always if it
+/// waits for the end of its grace time.
+[[nodiscard]] JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log,
+                                 SignalWatch& signals, const std::function<void()>& idle = {});
+
+/// Asks Slurm to queue this batch job again, under the same id.
+void requeue_this_job(const Allocation& allocation);
 
 }  // namespace lockstep::sweep

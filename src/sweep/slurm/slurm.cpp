@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <sstream>
+#include <regex>
 
 #include <fmt/format.h>
 
 #include "core/error.hpp"
 #include "core/names.hpp"
+#include "core/text.hpp"
 #include "sweep/process.hpp"
 #include "sweep/spec/duration.hpp"
 
@@ -18,37 +19,27 @@ namespace {
 
 constexpr std::array commands = {"sbatch", "squeue", "scontrol", "scancel", "sinfo"};
 
-std::string trimmed(const std::string& text) {
-  const auto begin = text.find_first_not_of(" \n\t");
-  return begin == std::string::npos ? "" : text.substr(begin, text.find_last_not_of(" \n\t") - begin + 1);
-}
-
-// What the command printed; throws with Slurm's own words when it failed.
+// What the command printed. If it failed, throws ConfigError with Slurm's own message.
 std::string ask(const std::vector<std::string>& words, const std::string& what) {
   const Captured answer = capture(words);
   if (answer.status != 0) throw ConfigError({.what = what, .got = trimmed(answer.err + answer.out)});
   return answer.out;
 }
 
-std::vector<std::string> split(const std::string& line, char separator) {
-  std::vector<std::string> parts;
-  std::stringstream stream(line);
-  for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
-  return parts;
-}
-
 std::size_t number(const std::string& text) {
   return text.empty() || text.find_first_not_of("0123456789+") != std::string::npos ? 0 : std::stoul(text);
 }
 
-// The value after "key" and blanks and "=", or after "key=", in what scontrol shows.
+// The value of "Key=value" or "Key   = value" in what scontrol shows.
 std::string value_of(const std::string& shown, const std::string& key) {
-  for (const std::string& line : split(shown, '\n'))
-    for (const std::string& word : split(line, ' '))
-      if (word.starts_with(key + "=")) return word.substr(key.size() + 1);
-  for (const std::string& line : split(shown, '\n'))
-    if (line.starts_with(key)) return trimmed(line.substr(std::min(line.find('=') + 1, line.size())));
-  return "";
+  std::smatch match;
+  const std::regex pattern("(?:^|\\s)" + key + " *= *(\\S*)");
+  return std::regex_search(shown, match, pattern) ? match.str(1) : "";
+}
+
+// The default partition has a star after its name.
+bool is_meant(const std::string& shown, const std::string& partition) {
+  return partition.empty() ? shown.ends_with('*') : shown == partition || shown == partition + "*";
 }
 
 }  // namespace
@@ -66,70 +57,66 @@ void require_slurm() {
   (void)ask({"sinfo", "-h", "-o", "%P"}, "Slurm does not answer");
 }
 
-ClusterSize cluster_size(const std::string& partition) {
-  ClusterSize size;
+void complete_from_slurm(Site& site) {
+  std::size_t nodes = 0, cores_per_node = 0;
   bool found = false;
   for (const std::string& line :
-       split(ask({"sinfo", "-h", "-e", "-o", "%P|%D|%c|%Z|%l"}, "Slurm does not tell its nodes"), '\n')) {
+       split(ask({"sinfo", "-h", "-e", "-o", "%P|%D|%c|%Z|%l"}, "Slurm does not list its nodes"), '\n')) {
     const std::vector<std::string> parts = split(line, '|');
-    if (parts.size() != 5) continue;
-    const bool is_default = parts[0].ends_with('*');
-    if (partition.empty() ? !is_default : parts[0] != partition && parts[0] != partition + "*") continue;
+    if (parts.size() != 5 || !is_meant(parts[0], site.partition)) continue;
     found = true;
     const std::size_t cores = number(parts[2]) / std::max<std::size_t>(number(parts[3]), 1);
-    size.nodes += number(parts[1]);
-    if (parts[4] != "infinite" && parts[4] != "n/a")
-      size.longest_s = parse_duration("a partition's limit", parts[4]);
-    size.cores_per_node = size.cores_per_node == 0 ? cores : std::min(size.cores_per_node, cores);
+    cores_per_node = cores_per_node == 0 ? cores : std::min(cores_per_node, cores);
+    nodes += number(parts[1]);
+    const std::string& limit = parts[4];
+    if (limit != "infinite" && limit != "n/a" &&
+        parse_duration("a partition's limit", limit) < parse_duration("time_limit", site.time_limit))
+      site.time_limit = duration_text(parse_duration("a partition's limit", limit));
   }
-  if (!found && !partition.empty())
+  if (!found && !site.partition.empty())
     throw ConfigError(
-        {.what = "Slurm knows no partition " + partition,
+        {.what = "Slurm knows no partition " + site.partition,
          .expected =
              "one of " + join(split(trimmed(ask({"sinfo", "-h", "-o", "%R"}, "sinfo failed")), '\n'))});
-  return size;
-}
-
-std::size_t max_array_size() {
-  const std::size_t size = number(
-      value_of(ask({"scontrol", "show", "config"}, "Slurm does not tell its configuration"), "MaxArraySize"));
-  return size > 1 ? size : 1001;
+  if (site.nodes == 0) site.nodes = nodes;
+  if (site.cores_per_node == 0) site.cores_per_node = cores_per_node;
+  const std::string config = ask({"scontrol", "show", "config"}, "Slurm does not show its configuration");
+  const std::size_t size = number(value_of(config, "MaxArraySize"));
+  if (size > 1) site.largest_array = size;
 }
 
 std::string sbatch(const std::string& script, const std::vector<std::string>& options) {
   std::vector<std::string> words = {"sbatch", "--parsable"};
   words.insert(words.end(), options.begin(), options.end());
   words.push_back(script);
-  const std::string answer = trimmed(ask(words, "Slurm does not take " + script));
+  const std::string answer = trimmed(ask(words, "Slurm does not accept " + script));
   return answer.substr(0, answer.find(';'));  // ";CLUSTER" may follow
 }
 
 std::string sbatch_test(const std::string& script) {
   const Captured answer = capture({"sbatch", "--test-only", script});
   const std::string text = trimmed(answer.err + answer.out);
-  if (answer.status != 0) throw ConfigError({.what = "Slurm would not take " + script, .got = text});
+  if (answer.status != 0) throw ConfigError({.what = "Slurm would not accept " + script, .got = text});
   return text;
 }
 
-std::vector<QueueEntry> queue_of(const std::vector<std::string>& job_ids) {
+std::vector<QueueEntry> queue_of(const std::vector<Job>& jobs) {
   std::vector<QueueEntry> entries;
-  if (job_ids.empty()) return entries;
-  // Ours are picked here: squeue -j fails as a whole when it does not know one of the jobs any more.
+  if (jobs.empty()) return entries;
+  // Not squeue -j: it fails as a whole if it has forgotten one of the jobs.
   for (const std::string& line : split(
-           ask({"squeue", "-h", "-r", "--me", "-o", "%F|%K|%T|%R"}, "Slurm does not tell its queue"), '\n')) {
+           ask({"squeue", "-h", "-r", "--me", "-o", "%F|%K|%T|%R"}, "Slurm does not list its queue"), '\n')) {
     const std::vector<std::string> parts = split(line, '|');
-    if (parts.size() < 3 || std::ranges::find(job_ids, parts[0]) == job_ids.end()) continue;
-    QueueEntry entry{
-        .job_id = parts[0], .task = {}, .state = parts[2], .reason = parts.size() > 3 ? parts[3] : ""};
+    if (parts.size() < 3 || std::ranges::find(jobs, parts[0], &Job::id) == jobs.end()) continue;
+    QueueEntry& entry = entries.emplace_back();
+    entry = {.job_id = parts[0], .state = parts[2], .reason = parts.size() > 3 ? parts[3] : ""};
     if (parts[1] != "N/A") entry.task = number(parts[1]);
-    entries.push_back(std::move(entry));
   }
   return entries;
 }
 
-std::string end_state(const std::string& job_id, std::optional<std::size_t> task) {
-  const std::string id = task ? fmt::format("{}_{}", job_id, *task) : job_id;
-  const Captured answer = capture({"scontrol", "-o", "show", "job", id});
+std::string end_state(const std::string& job) {
+  const Captured answer = capture({"scontrol", "-o", "show", "job", job});
   return answer.status == 0 ? value_of(answer.out, "JobState") : "";
 }
 

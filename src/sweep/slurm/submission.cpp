@@ -6,16 +6,15 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <numeric>
 
 #include <fmt/format.h>
 
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
-#include "sweep/process.hpp"
+#include "core/text.hpp"
+#include "sweep/slurm/slurm.hpp"
 #include "sweep/spec/duration.hpp"
-#include "sweep/spec/until.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -31,27 +30,20 @@ struct Shape {
   auto operator<=>(const Shape&) const = default;
 };
 
-std::size_t ranks_a_node(const Shape& shape) { return (shape.ranks + shape.nodes - 1) / shape.nodes; }
+std::size_t cores_a_node(const Shape& shape, const Site& site) {
+  return std::min((shape.ranks + shape.nodes - 1) / shape.nodes, site.cores_per_node);
+}
 
 Shape shape_of(const Point& point, const Site& site) {
-  const std::size_t most = site.nodes != 0 ? site.nodes : point.ranks;
-  const std::size_t fitting = (point.ranks + site.cores_per_node - 1) / site.cores_per_node;
-  std::size_t nodes = point.nodes != 0 ? point.nodes : fitting;
-  if (point.nodes == 0 && site.oversubscribe) nodes = std::min(nodes, most);
-  const auto refuse = [&](const std::string& hint) {
-    throw ConfigError({fmt::format("the run {} does not fit the site {}", point.run_id, site.name),
-                       fmt::format("at most {} nodes of {} cores", most, site.cores_per_node),
-                       fmt::format("{} ranks on {} nodes", point.ranks, nodes), hint});
-  };
-  if (nodes < fitting && !site.oversubscribe) refuse("more nodes, or fewer ranks");
-  if (nodes > most) refuse("leave it out by \"exclude\", or another --partition");
-  if (nodes > point.ranks) refuse("at least one rank a node");
-  return {.ranks = point.ranks, .nodes = nodes};
+  const std::string problem = fmt::format("the run {} does not fit the site {}", point.run_id, site.name);
+  return {.ranks = point.ranks,
+          .nodes = nodes_for(site, point.ranks, point.nodes, problem,
+                             "leave it out by \"exclude\", or another --partition")};
 }
 
 double whole_minutes(double seconds) { return 60.0 * std::max(2.0, std::ceil(seconds / 60.0)); }
 
-// The time limit of a job that needs `estimate_s` by the estimate.
+// The time limit of a job that takes `estimate_s` by the estimate.
 double time_limit_s(double estimate_s, const SubmitOptions& options, const Site& site,
                     const std::string& what) {
   const double longest = parse_duration("time_limit", site.time_limit);
@@ -61,106 +53,100 @@ double time_limit_s(double estimate_s, const SubmitOptions& options, const Site&
   if (time_s > longest)
     throw ConfigError(
         {"the time of " + what + " is too long", "at most " + duration_text(longest), duration_text(time_s),
-         "another --partition or --site; or that time with --split, and runs go on in the next job"});
-  if (options.split || time_s >= estimate_s + signal_lead_s(time_s)) return time_s;
-  throw ConfigError(
-      {fmt::format("the time of {} is too short", what),
-       fmt::format("{} and more, by the estimate", duration_text(estimate_s + signal_lead_s(time_s))),
-       duration_text(time_s) +
-           (given ? "" : ", the most that the site " + site.name + " or its partition gives"),
-       "--split lets runs stop at the limit and go on in the next job; or a longer --time"});
+         "another --partition or --site; or no more time, and --split to continue in later jobs"});
+  const double least_s = estimate_s + signal_lead_s(time_s);
+  if (options.split || time_s >= least_s) return time_s;
+  throw ConfigError({"the time of " + what + " is too short",
+                     duration_text(least_s) + " or more, by the estimate",
+                     duration_text(time_s) +
+                         (given ? "" : ", the most that the site " + site.name + " or its partition allows"),
+                     "a longer --time; or --split, and runs stop at the limit and continue in the next job"});
 }
 
-std::string job_name(const Plan& plan, const Shape& shape, std::size_t part) {
-  return fmt::format("{}-n{}x{}{}", plan.manifest.name, shape.ranks, shape.nodes,
-                     part == 0 ? "" : fmt::format("-{}", part + 1));
-}
-
-// Repeats that may turn out not to be needed are one task: it knows when to end.
-std::vector<std::vector<Point>> into_tasks(const std::vector<Point>& points, bool together) {
-  std::vector<std::vector<Point>> tasks;
-  std::map<std::string, std::size_t> known;
-  for (const Point& point : points) {
-    const auto [at, is_new] = known.emplace(together ? repeat_group(point) : point.run_id, tasks.size());
-    if (is_new) tasks.emplace_back();
-    tasks[at->second].push_back(point);
-  }
-  return tasks;
-}
-
-std::vector<std::string> ids_of(const std::vector<Point>& points) {
+std::vector<std::string> ids_of(const Repeats& points) {
   std::vector<std::string> ids;
-  for (const Point& point : points) ids.push_back(point.run_id);
+  for (const Point* point : points) ids.push_back(point->run_id);
   return ids;
 }
 
-double estimate_of(const std::vector<Point>& points) {
-  return std::accumulate(points.begin(), points.end(), 0.0,
-                         [](double sum, const Point& p) { return sum + p.estimate_s; });
+double estimate_of(const Repeats& points) {
+  double sum_s = 0.0;
+  for (const Point* point : points) sum_s += point->estimate_s;
+  return sum_s;
+}
+
+// With `until`, the repeats of a setting are one task: it decides after each whether another is needed.
+std::vector<Repeats> into_tasks(const std::vector<Point>& points, const Until& until) {
+  if (!until.metric.empty()) return group_repeats(points);
+  std::vector<Repeats> tasks;
+  for (const Point& point : points) tasks.push_back({&point});
+  return tasks;
+}
+
+// One array of runs of a shape, `part` of several.
+Job array_job(const Plan& plan, const Shape& shape, std::size_t part, std::span<const Repeats> tasks,
+              const SubmitOptions& options, const Site& site) {
+  Job job{
+      .name = fmt::format("{}-n{}x{}{}", plan.spec.name, shape.ranks, shape.nodes,
+                          part == 0 ? "" : fmt::format("-{}", part + 1)),
+      .comment = fmt::format("Sweep {}, spread: {} of {} on {}.", plan.spec.name, plural(tasks.size(), "run"),
+                             plural(shape.ranks, "rank"), plural(shape.nodes, "node")),
+      .is_array = true,
+      .nodes = shape.nodes,
+      .cores = cores_a_node(shape, site),
+      .at_once = options.at_once};
+  double longest_s = 0.0;
+  for (const Repeats& task : tasks) {
+    job.tasks.push_back(ids_of(task));
+    longest_s = std::max(longest_s, estimate_of(task));
+  }
+  job.time_s = time_limit_s(longest_s, options, site, "the runs of " + job.name);
+  return job;
 }
 
 std::vector<Job> divide_spread(const Plan& plan, const std::vector<Point>& points,
-                               const SubmitOptions& options, const Target& target) {
-  const Site& site = target.site;
+                               const SubmitOptions& options, const Site& site) {
   std::map<Shape, std::vector<Point>> shapes;
   for (const Point& point : points) shapes[shape_of(point, site)].push_back(point);
   std::vector<Job> jobs;
   for (const auto& [shape, of_shape] : shapes) {
-    const auto tasks = into_tasks(of_shape, !plan.spec.until.metric.empty());
-    for (std::size_t begin = 0, part = 0; begin < tasks.size(); begin += target.largest_array, ++part) {
-      Job job;
-      double longest_s = 0.0;
-      for (std::size_t i = begin; i < std::min(begin + target.largest_array, tasks.size()); ++i) {
-        job.tasks.push_back(ids_of(tasks[i]));
-        longest_s = std::max(longest_s, estimate_of(tasks[i]));
-      }
-      job.request = {
-          .name = job_name(plan, shape, part),
-          .comment = fmt::format("Sweep {}, spread: {} run{} of {} rank{} on {} node{}.", plan.manifest.name,
-                                 job.tasks.size(), job.tasks.size() == 1 ? "" : "s", shape.ranks,
-                                 shape.ranks == 1 ? "" : "s", shape.nodes, shape.nodes == 1 ? "" : "s"),
-          .nodes = shape.nodes,
-          .cores = std::min(ranks_a_node(shape), site.cores_per_node),
-          .tasks = job.tasks.size(),
-          .at_once = options.at_once,
-          .time_s = time_limit_s(longest_s, options, site, "the runs of " + job_name(plan, shape, part)),
-          .exclusive = false,
-          .list_file = ""};
-      jobs.push_back(std::move(job));
+    const std::vector<Repeats> tasks = into_tasks(of_shape, plan.spec.until);
+    for (std::size_t begin = 0, part = 0; begin < tasks.size(); begin += site.largest_array, ++part) {
+      const std::size_t count = std::min(site.largest_array, tasks.size() - begin);
+      jobs.push_back(array_job(plan, shape, part, std::span(tasks).subspan(begin, count), options, site));
     }
   }
   return jobs;
 }
 
-std::vector<Job> divide_packed(const Plan& plan, const std::vector<Point>& points,
-                               const SubmitOptions& options, const Site& site) {
-  std::size_t nodes = 1, cores = 1;
+Job packed_job(const Plan& plan, const std::vector<Point>& points, const SubmitOptions& options,
+               const Site& site) {
+  Job job{.name = plan.spec.name};
   for (const Point& point : points) {
     const Shape shape = shape_of(point, site);
-    nodes = std::max(nodes, shape.nodes);
-    cores = std::max(cores, ranks_a_node(shape));
+    job.nodes = std::max(job.nodes, shape.nodes);
+    job.cores = std::max(job.cores, cores_a_node(shape, site));
   }
-  Job job;
-  job.tasks = {ids_of(interleaved(points, plan.manifest.name))};
-  job.request = {
-      .name = plan.manifest.name,
-      .comment = fmt::format("Sweep {}, packed: {} runs, one after another, on the first of {} node{}.",
-                             plan.manifest.name, points.size(), nodes, nodes == 1 ? "" : "s"),
-      .nodes = nodes,
-      .cores = std::min(cores, site.cores_per_node),
-      .tasks = 0,
-      .at_once = 0,
-      .time_s = time_limit_s(estimate_of(points), options, site, "the sweep"),
-      .exclusive = true,
-      .list_file = ""};
-  return {job};
+  Repeats in_order;
+  const std::vector<Point> interleaved_points = interleaved(points, plan.spec.name);
+  for (const Point& point : interleaved_points) in_order.push_back(&point);
+  job.tasks = {ids_of(in_order)};
+  job.comment = fmt::format("Sweep {}, packed: {}, one after another, on the first of {}.", plan.spec.name,
+                            plural(points.size(), "run"), plural(job.nodes, "node"));
+  job.time_s = time_limit_s(estimate_of(in_order), options, site, "the sweep");
+  return job;
 }
 
-void keep_jobs(const SweepFolder& folder, const std::vector<SubmittedJob>& jobs) {
+void keep_jobs(const SweepFolder& folder, const std::vector<Job>& jobs) {
   Json all = Json::array();
-  for (const SubmittedJob& job : jobs)
+  for (const Job& job : jobs)
     all.push_back({{"id", job.id}, {"name", job.name}, {"is_array", job.is_array}, {"tasks", job.tasks}});
   write_text(folder.jobs_file(), all.dump(1) + "\n");
+}
+
+Json to_json(const SubmitOptions& o) {
+  return {{"site", o.site},       {"mode", o.mode},       {"time", o.time},   {"partition", o.partition},
+          {"account", o.account}, {"at_once", o.at_once}, {"split", o.split}, {"no_collect", o.no_collect}};
 }
 
 }  // namespace
@@ -170,18 +156,13 @@ void SubmitOptions::add_to(Arguments& command) {
   command.option("--mode", mode, "packed: one allocation, for scaling; spread: job arrays, for many runs")
       .shows_default()
       .one_of({"packed", "spread"});
-  command.option("--time", time, "time limit of each job, H:MM:SS; from the estimate when absent");
+  command.option("--time", time, "time limit of each job, H:MM:SS; without it by the estimate");
   command.option("--partition", partition, "instead of the site's");
   command.option("--account", account, "instead of the site's");
   command.option("--at-once", at_once, "spread: at most so many tasks of an array at the same time; 0: all")
       .shows_default();
-  command.flag("--split", split, "what does not end in the time limit goes on in the next job");
+  command.flag("--split", split, "runs that do not end in the time limit continue in the next job");
   command.flag("--no-collect", no_collect, "no job that sums up when the others have ended");
-}
-
-Json to_json(const SubmitOptions& o) {
-  return {{"site", o.site},       {"mode", o.mode},       {"time", o.time},   {"partition", o.partition},
-          {"account", o.account}, {"at_once", o.at_once}, {"split", o.split}, {"no_collect", o.no_collect}};
 }
 
 SubmitOptions submit_options(const Json& json) {
@@ -205,31 +186,21 @@ Site chosen_site(const SubmitOptions& options) {
   return site;
 }
 
-Target target_of(const SubmitOptions& options, bool ask_slurm) {
-  Target target{.site = chosen_site(options)};
-  Site& site = target.site;
-  if (ask_slurm) {
-    const ClusterSize size = cluster_size(site.partition);
-    if (site.nodes == 0) site.nodes = size.nodes;
-    if (site.cores_per_node == 0) site.cores_per_node = size.cores_per_node;
-    if (size.longest_s > 0.0 && size.longest_s < parse_duration("time_limit", site.time_limit))
-      site.time_limit = duration_text(size.longest_s);
-    target.largest_array = max_array_size();
-  }
+void complete(Site& site, bool ask_slurm) {
+  if (ask_slurm) complete_from_slurm(site);
   if (site.cores_per_node == 0) site.cores_per_node = usable_cores();
-  return target;
 }
 
 std::vector<Job> divide(const Plan& plan, const std::vector<Point>& points, const SubmitOptions& options,
-                        const Target& target) {
+                        const Site& site) {
   if (points.empty()) return {};
   const std::vector<Point> all = with_other_repeats(plan, points);
-  return options.mode == "spread" ? divide_spread(plan, all, options, target)
-                                  : divide_packed(plan, all, options, target.site);
+  if (options.mode == "spread") return divide_spread(plan, all, options, site);
+  return {packed_job(plan, all, options, site)};
 }
 
-std::vector<SubmittedJob> load_jobs(const SweepFolder& folder) {
-  std::vector<SubmittedJob> jobs;
+std::vector<Job> load_jobs(const SweepFolder& folder) {
+  std::vector<Job> jobs;
   if (!fs::exists(folder.jobs_file())) return jobs;
   for (const Json& job : read_json(folder.jobs_file()))
     jobs.push_back({.id = job.at("id"),
@@ -239,54 +210,51 @@ std::vector<SubmittedJob> load_jobs(const SweepFolder& folder) {
   return jobs;
 }
 
-std::vector<std::string> write_scripts(const Plan& plan, std::vector<Job>& jobs, const Site& site,
+std::vector<std::string> write_scripts(const Plan& plan, const std::vector<Job>& jobs, const Site& site,
                                        const fs::path& to) {
   fs::create_directories(to);
-  // Those of an earlier submission stay: their jobs may still be running.
+  // The scripts of an earlier submission stay: their jobs may still be running.
   std::size_t number = 0;
   for (const auto& entry : fs::directory_iterator(to))
     if (entry.path().extension() == ".sbatch") ++number;
   std::vector<std::string> scripts;
-  for (Job& job : jobs) {
-    const fs::path stem =
-        fs::absolute(to / fmt::format("{}-{}", ++number, job.request.name)).lexically_normal();
-    job.request.list_file = stem.string() + ".list";
+  for (const Job& job : jobs) {
+    const std::string stem =
+        fs::absolute(to / fmt::format("{}-{}", ++number, job.name)).lexically_normal().string();
     std::string list;
     for (const auto& task : job.tasks) list += join(task, " ") + "\n";
-    write_text(job.request.list_file, list);
-    scripts.push_back(stem.string() + ".sbatch");
-    write_text(scripts.back(), job_script(job.request, site, plan.folder));
+    write_text(stem + ".list", list);
+    scripts.push_back(stem + ".sbatch");
+    write_text(scripts.back(), job_script(job, site, plan.folder, stem + ".list"));
   }
   return scripts;
 }
 
 void submit(Plan& plan, const std::vector<Point>& points, const SubmitOptions& options, bool extend) {
-  const Target target = target_of(options, true);
-  const Site& site = target.site;
-  std::vector<Job> jobs = divide(plan, points, options, target);
-  save_manifest(plan.folder, plan.manifest, extend);
+  Site site = chosen_site(options);
+  complete(site, true);
+  std::vector<Job> jobs = divide(plan, points, options, site);
+  save_plan(plan, extend);
   const std::vector<std::string> scripts = write_scripts(plan, jobs, site, plan.folder.scripts());
   for (const std::string& script : scripts) sbatch_test(script);  // all or none
   write_text(plan.folder.submission_file(), to_json(options).dump(1) + "\n");
 
-  std::vector<SubmittedJob> known = load_jobs(plan.folder);
+  std::vector<Job> known = load_jobs(plan.folder);
   std::vector<std::string> ids;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    ids.push_back(sbatch(scripts[i]));
-    known.push_back({.id = ids.back(),
-                     .name = jobs[i].request.name,
-                     .is_array = jobs[i].request.tasks > 0,
-                     .tasks = jobs[i].tasks});
+    jobs[i].id = sbatch(scripts[i]);
+    ids.push_back(jobs[i].id);
+    known.push_back(jobs[i]);
     keep_jobs(plan.folder, known);
-    fmt::print("job {}: {}  {}\n", ids.back(), jobs[i].request.name, jobs[i].request.comment);
+    fmt::print("job {}: {}  {}\n", jobs[i].id, jobs[i].name, jobs[i].comment);
   }
   if (options.no_collect || ids.empty()) return;
   const fs::path collect = plan.folder.scripts() / "collect.sbatch";
-  write_text(collect, collect_script(plan.manifest.name, site, plan.folder));
+  write_text(collect, collect_script(plan.spec.name, site, plan.folder));
   const std::string id = sbatch(collect, {"--dependency=afterany:" + join(ids, ":")});
-  known.push_back({.id = id, .name = plan.manifest.name + "-collect", .is_array = false, .tasks = {}});
+  known.push_back({.id = id, .name = plan.spec.name + "-collect"});
   keep_jobs(plan.folder, known);
-  fmt::print("job {}: {}-collect, after the others\n", id, plan.manifest.name);
+  fmt::print("job {}: {}-collect, after the others\n", id, plan.spec.name);
 }
 
 }  // namespace lockstep::sweep

@@ -4,6 +4,7 @@
 #include <limits>
 #include <set>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -11,17 +12,17 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
+#include "core/options.hpp"
 #include "sweep/spec/resolver.hpp"
-#include "sweep/spec/run_id.hpp"
 #include "sweep/spec/settings.hpp"
 #include "sweep/spec/spec.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
-constexpr std::size_t most_points = 100000;
+constexpr int most_points = 100000;
 
-// One combination of settings: what the file says, ranks and nodes apart from the rest.
+// One combination of settings, as the file gives them; ranks and nodes are kept apart.
 struct Combination {
   Json settings = Json::object();
   std::size_t ranks = 1, nodes = 0;
@@ -34,27 +35,20 @@ struct Combination {
   }
 };
 
-std::string readable(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 // "algorithm=serial, ranks=2"
 std::string describe(const Combination& combination) {
   std::string text;
   for (const auto& [key, value] : combination.settings.items())
-    text += fmt::format("{}={}, ", key, readable(value));
+    text += fmt::format("{}={}, ", key, typed(value));
   text += fmt::format("ranks={}", combination.ranks);
   if (combination.nodes != 0) text += fmt::format(", nodes={}", combination.nodes);
   return text;
 }
 
-std::size_t product(std::size_t a, std::size_t b) {
-  return b != 0 && a > most_points / b ? most_points + 1 : a * b;
-}
-
-std::size_t places(const std::vector<Axis>& axes) {
-  std::size_t count = 1;
-  for (const Axis& axis : axes) count = product(count, axis.values.size());
+// How many combinations the axes have. Not a std::size_t, which could overflow.
+double places(std::span<const Axis> axes) {
+  double count = 1.0;
+  for (const Axis& axis : axes) count *= static_cast<double>(axis.values.size());
   return count;
 }
 
@@ -70,14 +64,20 @@ void for_product(const Combination& base, std::span<const Axis> axes, Visit visi
   }
 }
 
+// An entry of include as axes.
 std::vector<Axis> axes_of(const Json& lists) {
   std::vector<Axis> axes;
-  for (const auto& [key, list] : lists.items()) {
-    Axis axis{.keys = {key}, .values = {}};
-    for (const Json& value : list) axis.values.push_back({value});
-    axes.push_back(std::move(axis));
-  }
+  for (const auto& [key, list] : lists.items()) axes.push_back(axis_of(key, list));
   return axes;
+}
+
+// The sweep's seeds, then the whole numbers after the largest of them.
+std::uint32_t seed_of(const Spec& spec, std::size_t repeat) {
+  if (repeat < spec.seeds.size()) return spec.seeds[repeat];
+  const std::uint64_t seed = std::ranges::max(spec.seeds) + std::uint64_t{1} + (repeat - spec.seeds.size());
+  if (seed > std::numeric_limits<std::uint32_t>::max())
+    throw ConfigError({.what = "no seed is left for another repeat", .hint = "smaller numbers in seeds"});
+  return static_cast<std::uint32_t>(seed);
 }
 
 Point make_point(const Spec& spec, const Resolved& resolved, std::size_t ranks, std::size_t nodes,
@@ -113,15 +113,14 @@ class Expander {
 
  private:
   void check_size() const {
-    std::size_t combinations = spec_.axes.empty() && !spec_.include.empty() ? 0 : places(spec_.axes);
+    double combinations = spec_.axes.empty() && !spec_.include.empty() ? 0.0 : places(spec_.axes);
     for (const Json& entry : spec_.include) combinations += places(axes_of(entry));
-    if (product(combinations, spec_.seeds.size()) > most_points)
-      throw ConfigError(
-          {"too many runs", fmt::format("at most {}", most_points),
-           fmt::format("{} combinations or more, times {} seeds", combinations, spec_.seeds.size())});
+    if (combinations * static_cast<double>(spec_.seeds.size()) > most_points)
+      throw ConfigError({"too many runs", fmt::format("at most {}", most_points),
+                         fmt::format("{} combinations times {} seeds", combinations, spec_.seeds.size())});
   }
 
-  // The value that an exclusion looks at: as the file gives it, else the default of the configuration.
+  // The value that an exclusion is compared with: the file's, else the configuration's default.
   Json value_of(const Combination& combination, const std::string& key) {
     if (key == "ranks") return combination.ranks;
     if (key == "nodes") return combination.nodes;
@@ -166,8 +165,8 @@ class Expander {
     throw ConfigError({.what = fmt::format("the run {}: {}", describe(combination), error.what())});
   }
 
-  // Weak scaling: as many samples for each rank whatever their number; and where the ranks share batches, as
-  // much of a batch.
+  // Weak scaling: each rank keeps its number of samples and, where the ranks share batches, its part of a
+  // batch.
   void scale(Combination& combination) {
     const Resolved& resolved = resolver_.resolve(combination.settings);
     const Json& values = resolved.values;
@@ -180,12 +179,12 @@ class Expander {
       throw ConfigError(
           {.what = "weak scaling needs the number of samples for each rank",
            .expected = "train_samples, e.g. in fixed",
-           .got = "all samples of the data set, whatever the ranks",
-           .hint = "train_samples x ranks samples are then trained on; the data set must have them"});
+           .got = "all samples of the data set, on any number of ranks",
+           .hint = "a run trains on train_samples x ranks samples; the data set must have them"});
     if (values["train_samples"] != 0U) grow("train_samples");
     if (!resolved.divides_batches) return;
     grow("batch_size");
-    // Where the gradient is a sum over the batch, steps grow with it already.
+    // With a gradient that is a sum over the batch, steps already grow with the batch.
     if (spec_.linear_learning_rate && values["gradient"] == "mean")
       combination.settings["learning_rate"] =
           values["learning_rate"].get<double>() * static_cast<double>(combination.ranks);
@@ -193,19 +192,18 @@ class Expander {
 
   void check_exclusions() const {
     if (visited_ == 0 && !spec_.exclude.empty())
-      throw ConfigError(
-          {.what = "exclude has nothing to exclude from",
-           .hint = "it takes runs out of matrix and zip; runs in include were put there on purpose"});
+      throw ConfigError({.what = "exclude has nothing to exclude from",
+                         .hint = "it takes runs out of matrix and zip, not out of include"});
     for (std::size_t i = spec_.excludes_of_file; i < excluded_.size(); ++i)
       if (excluded_[i] == 0)
         throw ConfigError({.what = fmt::format("entry {} of exclude matches no run", i + 1),
-                           .expected = "settings that runs of matrix and zip have",
+                           .expected = "settings of runs in matrix and zip",
                            .got = spec_.exclude[i].dump()});
     if (visited_ > 0 && asked_ == 0)
       throw ConfigError({.what = fmt::format("exclude takes out every run ({} of {})", visited_, visited_)});
   }
 
-  // A setting that varies and that no run's algorithm knows is a mistake; a fixed one is worth a note.
+  // A setting that varies without effect is a mistake; a fixed one gets a note.
   void check_effects() {
     for (const Axis& axis : spec_.axes)
       for (const std::string& key : axis.keys)
@@ -230,7 +228,7 @@ class Expander {
         points.push_back(make_point(spec_, *kept.resolved, kept.ranks, kept.nodes, repeat));
         if (!names.insert(points.back().run_id).second)
           throw Error({.what = "two runs have the same name " + points.back().run_id,
-                       .hint = "another name or seed in one of them; this is a chance of one in millions"});
+                       .hint = "change the seed of one of them; such a chance is one in millions"});
       }
     return points;
   }
@@ -239,13 +237,13 @@ class Expander {
     std::vector<std::string> notes;
     if (asked_ > kept_.size())
       notes.push_back(
-          fmt::format("{} combinations repeat others in all that has an effect on them, and are left out",
+          fmt::format("{} combinations repeat others in all settings that have an effect, and are left out",
                       asked_ - kept_.size()));
     for (const std::string& key : given_)
       if (!effective_.contains(key))
         notes.push_back(key + " has no effect on any run: it belongs to " + who_knows(key));
     for (const std::string& dataset : resolver_.absent_datasets())
-      notes.push_back("the data set " + dataset + " is not here; estimates take it to be as large as MNIST");
+      notes.push_back("the data set " + dataset + " is not here; estimates assume the size of MNIST");
     return notes;
   }
 
@@ -257,8 +255,9 @@ class Expander {
   const Spec& spec_;
   Resolver resolver_;
   Combination fixed_;
-  std::vector<std::size_t> excluded_;    // runs that each exclusion matches
-  std::size_t visited_ = 0, asked_ = 0;  // combinations of the product; those wanted, included ones as well
+  std::vector<std::size_t> excluded_;        // runs that each exclusion matches
+  std::size_t visited_ = 0;                  // combinations of matrix and zip
+  std::size_t asked_ = 0;                    // those not excluded, and those in include
   std::set<std::string> given_, effective_;  // settings
   std::unordered_set<std::string> seen_;
   std::vector<Kept> kept_;
@@ -282,12 +281,15 @@ std::string repeat_group(const Point& point) {
   return fmt::format("{} {} {}", point.ranks, point.nodes, settings.dump());
 }
 
-std::uint32_t seed_of(const Spec& spec, std::size_t repeat) {
-  if (repeat < spec.seeds.size()) return spec.seeds[repeat];
-  const std::uint64_t seed = std::ranges::max(spec.seeds) + std::uint64_t{1} + (repeat - spec.seeds.size());
-  if (seed > std::numeric_limits<std::uint32_t>::max())
-    throw ConfigError({.what = "no seed is left for another repeat", .hint = "smaller numbers in seeds"});
-  return static_cast<std::uint32_t>(seed);
+std::vector<Repeats> group_repeats(std::span<const Point> points) {
+  std::vector<Repeats> groups;
+  std::unordered_map<std::string, std::size_t> places;
+  for (const Point& point : points) {
+    const auto [at, is_new] = places.emplace(repeat_group(point), groups.size());
+    if (is_new) groups.emplace_back();
+    groups[at->second].push_back(&point);
+  }
+  return groups;
 }
 
 Point with_repeat(const Spec& spec, const Point& point, std::size_t repeat) {

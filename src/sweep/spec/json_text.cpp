@@ -12,7 +12,7 @@
 namespace lockstep::sweep {
 namespace {
 
-// "[json.exception.parse_error.101] parse error at line 3, column 7: ..." without what is said before "line".
+// "[json.exception.parse_error.101] parse error at line 3, column 7: ..." from "line" on.
 std::string place_and_reason(std::string_view message) {
   const auto line = message.find("line ");
   return std::string(line == message.npos ? message : message.substr(line));
@@ -44,5 +44,7 @@ Json parse_json(const std::string& text) {
     throw ConfigError({.what = "not JSON", .got = reason, .hint = advice(reason)});
   }
 }
+
+std::string typed(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 }  // namespace lockstep::sweep

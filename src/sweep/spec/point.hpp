@@ -9,7 +9,7 @@
 
 namespace lockstep::sweep {
 
-/// What a run computes, all ranks together: the matrix products, which are most of it.
+/// The matrix products of a run, all ranks together: most of what it computes.
 struct Work {
   double train_flop = 0.0;
   double test_flop = 0.0;
@@ -17,22 +17,22 @@ struct Work {
 
 /// Where an estimate comes from.
 enum class EstimateSource {
-  work,      ///< the work, at the rate that the site tells
+  work,      ///< the matrix products, at the site's rate
   measured,  ///< complete runs that differ in the seed at most
   given,     ///< `time` in the sweep's file
 };
 
 /// One run: what it trains, and on how many ranks and nodes.
 struct Point {
-  /// Names the run file. A function of settings, ranks and nodes, so that whoever expands a sweep again finds
-  /// its runs.
+  /// Names the run file. It depends on settings, ranks and nodes alone, so that a sweep that is expanded
+  /// again finds its runs.
   std::string run_id;
   std::size_t ranks = 1;
-  std::size_t nodes = 0;           ///< 0: as few as hold the ranks
+  std::size_t nodes = 0;           ///< 0: the fewest that hold the ranks
   std::size_t repeat = 0;          ///< counts the runs that differ in the seed alone: 0, 1, ...
   Json settings = Json::object();  ///< configuration keys with their values, seed and experiment included
   Work work;
-  double estimate_s = 0.0;  ///< wall time that it is expected to take: estimate_times() fills it in
+  double estimate_s = 0.0;  ///< expected wall time; estimate_times() fills it in
   EstimateSource estimate_source = EstimateSource::work;
 };
 

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Resolves configurations by train's own functions.
+// Resolves configurations by train's own functions, and names runs.
 #include "sweep/spec/resolver.hpp"
+
+#include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "algorithms/algorithm.hpp"
 #include "core/error.hpp"
-#include "core/json.hpp"
+#include "core/sha256.hpp"
 #include "math/gemm.hpp"
 #include "train/check.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
-// All values of a configuration that nobody has said anything about, the algorithm's options included.
+// The configuration without any settings, the algorithm's options included.
 Json default_values(const std::string& algorithm) {
   train::RunConfig config;
   Options options;
@@ -39,23 +42,20 @@ Work work_of(const train::RunConfig& run, const std::vector<math::GemmShape>& pr
 }  // namespace
 
 Resolver::Entry& Resolver::entry(const Json& settings) {
-  std::unique_ptr<Entry>& entry = entries_[settings.dump()];
-  if (entry) return *entry;
-  auto made = std::make_unique<Entry>();
-  made->config = train::resolve_config(settings);
-  Resolved& resolved = made->resolved;
-  resolved.values = made->config.values;
-  const std::string& algorithm = made->config.run.algorithm;
+  const std::string text = settings.dump();
+  if (const auto at = entries_.find(text); at != entries_.end()) return at->second;
+  Entry made{.config = train::resolve_config(settings)};
+  Resolved& resolved = made.resolved;
+  resolved.values = made.config.values;
   for (const auto& [key, value] : settings.items())
     if (resolved.values.contains(key)) resolved.settings[key] = resolved.values[key];
+  const std::string& algorithm = made.config.run.algorithm;
   Json& defaults = defaults_[algorithm];
   if (defaults.is_null()) defaults = default_values(algorithm);
   for (const auto& [key, value] : resolved.values.items())
     if (key != "seed" && key != "experiment" && value != defaults[key]) resolved.identity[key] = value;
-  resolved.many_ranks = algorithms::find_algorithm(algorithm).many_ranks;
-  resolved.divides_batches = made->config.algorithm->capabilities().divides_batches;
-  entry = std::move(made);
-  return *entry;
+  resolved.divides_batches = made.config.algorithm->capabilities().divides_batches;
+  return entries_.emplace(text, std::move(made)).first->second;
 }
 
 data::DatasetInfo Resolver::dataset_info(const data::DataOptions& options) {
@@ -68,7 +68,7 @@ data::DatasetInfo Resolver::dataset_info(const data::DataOptions& options) {
     info = data::open_dataset(options)->info();
   } catch (const ConfigError&) {
     throw;
-  } catch (const Error&) {  // the files are not here: a sweep may be looked at where it does not run
+  } catch (const Error&) {  // the files are not here: a sweep can be expanded where it does not run
     absent_.insert(options.dataset.starts_with(data::idx_prefix)
                        ? options.dataset
                        : (std::filesystem::path(options.data_dir) / options.dataset).string());
@@ -80,21 +80,13 @@ data::DatasetInfo Resolver::dataset_info(const data::DataOptions& options) {
   return datasets_.emplace(key, info).first->second;
 }
 
-void Resolver::check_parts(Entry& entry) {
-  if (entry.parts_checked) return;
-  const data::DatasetInfo data = dataset_info(entry.config.run.data);
-  entry.resolved.work = work_of(entry.config.run, train::check_parts(entry.config, data), data);
-  entry.parts_checked = true;
-}
-
 const Resolved& Resolver::resolve(const Json& settings) { return entry(settings).resolved; }
 
 const Resolved& Resolver::check(const Json& settings, std::size_t ranks) {
   Entry& found = entry(settings);
-  bool& checked = ranks > 1 ? found.checked_on_many : found.checked_on_one;
-  if (checked) return found.resolved;
-  if (ranks > 1 && !found.resolved.many_ranks) {
-    const std::string& name = found.config.run.algorithm;
+  const train::ResolvedConfig& config = found.config;
+  const std::string& name = config.run.algorithm;
+  if (ranks > 1 && !algorithms::find_algorithm(name).many_ranks)
     throw ConfigError({.what = "algorithm " + name + " runs on one rank",
                        .expected = "1 rank",
                        .got = fmt::format("{} ranks", ranks),
@@ -102,11 +94,30 @@ const Resolved& Resolver::check(const Json& settings, std::size_t ranks) {
                            "take {0} out of the matrix and add \"include\": [{{\"algorithm\": \"{0}\", "
                            "\"ranks\": 1}}], or \"exclude\": [{{\"algorithm\": \"{0}\", \"ranks\": [{1}]}}]",
                            name, ranks)});
-  }
-  train::check_algorithm(found.config, ranks);
-  check_parts(found);
-  checked = true;
+  train::check_algorithm(config, ranks);
+  if (found.parts_checked) return found.resolved;
+  const data::DatasetInfo data = dataset_info(config.run.data);
+  found.resolved.work = work_of(config.run, train::check_parts(config, data), data);
+  found.parts_checked = true;
   return found.resolved;
+}
+
+std::string identity_text(const Resolved& resolved, std::size_t ranks, std::size_t nodes,
+                          std::uint32_t seed) {
+  nlohmann::json identity = resolved.identity;
+  identity["ranks"] = ranks;
+  identity["seed"] = seed;
+  if (nodes != 0) identity["nodes"] = nodes;
+  return identity.dump();
+}
+
+std::string make_run_id(const Resolved& resolved, std::size_t ranks, std::size_t nodes, std::uint32_t seed) {
+  constexpr std::size_t hash_digits = 12;
+  const std::string text = identity_text(resolved, ranks, nodes, seed);
+  const std::string hash = sha256(std::as_bytes(std::span(text)));
+  return fmt::format("{}-{}-n{}-b{}-s{}-{}", resolved.values["algorithm"].get<std::string>(),
+                     data::short_name(resolved.values["dataset"].get<std::string>()), ranks,
+                     resolved.values["batch_size"].get<std::size_t>(), seed, hash.substr(0, hash_digits));
 }
 
 }  // namespace lockstep::sweep

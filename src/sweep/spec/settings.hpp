@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The settings that a sweep may give or vary: what train takes, and ranks and nodes.
+// The settings that a sweep can fix or vary: train's options, ranks and nodes.
 #pragma once
 
 #include <string>
@@ -11,18 +11,18 @@
 
 namespace lockstep::sweep {
 
-/// Knows all keys, and which values each takes.
+/// All keys, and the values that each takes.
 class SettingsTable {
  public:
   SettingsTable();
   SettingsTable(const SettingsTable&) = delete;
   SettingsTable& operator=(const SettingsTable&) = delete;
 
-  /// The value as train would keep it (1 of a real number becomes 1.0). Throws ConfigError for an unknown
-  /// key, naming `where` it stands and the nearest known one, and for a value that the key does not take.
+  /// The value as train keeps it (1 becomes 1.0 for a real number). Throws ConfigError for an unknown key,
+  /// with the nearest known one, and for a value that the key does not take; `where` names the section.
   Json check(std::string_view where, const std::string& key, const Json& value);
-  [[nodiscard]] bool knows(const std::string& key) const;
-  /// True for what is no configuration key of train.
+  [[nodiscard]] bool knows(const std::string& key) { return options_.find(key) != nullptr; }
+  /// True for the keys that are not train's.
   [[nodiscard]] static bool is_shape(std::string_view key) { return key == "ranks" || key == "nodes"; }
 
  private:
@@ -30,7 +30,6 @@ class SettingsTable {
   std::vector<train::AlgorithmOption> of_algorithms_;
   std::size_t ranks_ = 1, nodes_ = 0;
   Options options_;
-  std::vector<std::string> keys_;
 };
 
 }  // namespace lockstep::sweep

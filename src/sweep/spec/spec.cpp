@@ -16,13 +16,12 @@
 #include "sweep/spec/json_text.hpp"
 #include "sweep/spec/settings.hpp"
 #include "sweep/spec/spec_sections.hpp"
-#include "sweep/spec/sweep_name.hpp"
 #include "sweep/spec/until.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
-/// Fills a Spec from a file that is merged with its variant already.
+/// Fills a Spec from a file that is already merged with its variant.
 class SpecReader {
  public:
   explicit SpecReader(const Json& merged) : merged_(merged) {}
@@ -30,12 +29,12 @@ class SpecReader {
   Spec read() {
     read_fixed();
     read_matrix();
-    read_zip();
-    spec_.include = read_objects("include");
-    spec_.exclude = read_objects("exclude");
+    for (const Json& group : section("zip")) read_zip(group);
+    for (const Json& entry : section("include")) spec_.include.push_back(read_object("include", entry));
+    for (const Json& entry : section("exclude")) spec_.exclude.push_back(read_object("exclude", entry));
     read_repeats();
     read_scaling();
-    read_until();
+    if (merged_.contains("until")) read_until(merged_.at("until"));
     if (merged_.contains("time"))
       spec_.time_s = parse_duration("time", merged_.at("time").get<std::string>());
     if (spec_.fixed.empty() && spec_.axes.empty() && spec_.include.empty())
@@ -46,30 +45,33 @@ class SpecReader {
   }
 
  private:
+  // By value: keep it while looping over its items().
+  Json section(const char* name) const { return merged_.value(name, Json()); }
+
   void claim(const std::string& key, const std::string& where) {
     const auto [at, is_new] = places_.emplace(key, where);
     if (!is_new)
       throw ConfigError({.what = key + " is given twice",
                          .expected = "a setting in one place of fixed, matrix and zip",
                          .got = "in " + at->second + " and in " + where,
-                         .hint = "runs with another value of it can be put in include"});
+                         .hint = "runs with another value of it go in include"});
   }
 
   // The values of a list, checked; `where` names its section.
-  std::vector<Json> read_list(const std::string& where, const std::string& key, const Json& list) {
+  Json read_list(const std::string& where, const std::string& key, const Json& list) {
     if (!list.is_array())
       throw ConfigError({"bad value for " + key + " in " + where, "a list of values", list.dump(),
                          "one value goes in fixed, or in brackets: [" + list.dump() + "]"});
     if (list.empty())
       throw ConfigError({"empty list for " + key + " in " + where, "at least one value", "[]"});
-    std::vector<Json> values;
+    Json values = Json::array();
     for (const Json& value : list) values.push_back(settings_.check(where, key, value));
     return values;
   }
 
   void read_fixed() {
-    if (!merged_.contains("fixed")) return;
-    for (const auto& [key, value] : merged_.at("fixed").items()) {
+    const Json fixed = section("fixed");
+    for (const auto& [key, value] : fixed.items()) {
       if (value.is_array())
         throw ConfigError({"bad value for " + key + " in fixed", "one value", value.dump(),
                            "lists of values go in matrix"});
@@ -79,54 +81,42 @@ class SpecReader {
   }
 
   void read_matrix() {
-    if (!merged_.contains("matrix")) return;
-    if (merged_.at("matrix").empty())
+    const Json matrix = section("matrix");
+    if (matrix.is_object() && matrix.empty())
       throw ConfigError({"matrix is empty", "at least one setting with a list of values", "{}"});
-    for (const auto& [key, list] : merged_.at("matrix").items()) {
-      Axis axis{.keys = {key}, .values = {}};
-      for (const Json& value : read_list("matrix", key, list)) axis.values.push_back({value});
+    for (const auto& [key, list] : matrix.items()) {
+      spec_.axes.push_back(axis_of(key, read_list("matrix", key, list)));
       claim(key, "matrix");
-      spec_.axes.push_back(std::move(axis));
     }
   }
 
-  void read_zip() {
-    if (!merged_.contains("zip")) return;
-    for (const Json& group : merged_.at("zip")) {
-      if (!group.is_object() || group.empty())
-        throw ConfigError({"bad group in zip", "an object {setting: [value, ...], ...}", group.dump()});
-      Axis axis;
-      for (const auto& [key, list] : group.items()) {
-        const std::vector<Json> values = read_list("zip", key, list);
-        if (axis.keys.empty()) axis.values.resize(values.size());
-        if (values.size() != axis.values.size())
-          throw ConfigError(
-              {"lists of different lengths in zip",
-               fmt::format("{} values for {}, as {} has", axis.values.size(), key, axis.keys[0]),
-               fmt::format("{} values: {}", values.size(), list.dump()),
-               "settings of a group advance together; the product of all goes in matrix"});
-        for (std::size_t i = 0; i < values.size(); ++i) axis.values[i].push_back(values[i]);
-        axis.keys.push_back(key);
-        claim(key, "zip");
-      }
-      spec_.axes.push_back(std::move(axis));
+  void read_zip(const Json& group) {
+    if (!group.is_object() || group.empty())
+      throw ConfigError({"bad group in zip", "an object {setting: [value, ...], ...}", group.dump()});
+    Axis axis;
+    for (const auto& [key, list] : group.items()) {
+      const Json values = read_list("zip", key, list);
+      if (axis.keys.empty()) axis.values.resize(values.size());
+      if (values.size() != axis.values.size())
+        throw ConfigError({"lists of different lengths in zip",
+                           fmt::format("{} values for {}, as {} has", axis.values.size(), key, axis.keys[0]),
+                           fmt::format("{} values: {}", values.size(), list.dump()),
+                           "settings of a group advance together; the product of all goes in matrix"});
+      for (std::size_t i = 0; i < values.size(); ++i) axis.values[i].push_back(values[i]);
+      axis.keys.push_back(key);
+      claim(key, "zip");
     }
+    spec_.axes.push_back(std::move(axis));
   }
 
-  // include and exclude: objects whose values may be lists; kept with lists everywhere.
-  std::vector<Json> read_objects(const std::string& section) {
-    std::vector<Json> objects;
-    if (!merged_.contains(section)) return objects;
-    for (const Json& given : merged_.at(section)) {
-      if (!given.is_object() || given.empty())
-        throw ConfigError(
-            {"bad entry in " + section, "an object {setting: value or list, ...}", given.dump()});
-      Json object = Json::object();
-      for (const auto& [key, value] : given.items())
-        object[key] = read_list(section, key, value.is_array() ? value : Json::array({value}));
-      objects.push_back(std::move(object));
-    }
-    return objects;
+  // An entry of include or exclude: its values may be lists, and are kept as lists.
+  Json read_object(const std::string& section, const Json& given) {
+    if (!given.is_object() || given.empty())
+      throw ConfigError({"bad entry in " + section, "an object {setting: value or list, ...}", given.dump()});
+    Json object = Json::object();
+    for (const auto& [key, value] : given.items())
+      object[key] = read_list(section, key, value.is_array() ? value : Json::array({value}));
+    return object;
   }
 
   void read_repeats() {
@@ -144,14 +134,13 @@ class SpecReader {
       }
       if (spec_.seeds.empty()) throw ConfigError({"seeds is empty", "at least one seed", "[]"});
     } else {
-      // With until there is no interval before there are enough values for one.
-      spec_.repeats = merged_.contains("until") ? fewest_for_interval : 1;
-      Option option("repeats", &spec_.repeats, "");
+      // until needs enough values for an interval.
+      std::size_t repeats = merged_.contains("until") ? fewest_for_interval : 1;
+      Option option("repeats", &repeats, "");
       option.at_least(1).at_most(10000);
       if (merged_.contains("repeats")) option.set(merged_.at("repeats"));
-      for (std::size_t i = 1; i <= spec_.repeats; ++i) spec_.seeds.push_back(static_cast<std::uint32_t>(i));
+      for (std::size_t i = 1; i <= repeats; ++i) spec_.seeds.push_back(static_cast<std::uint32_t>(i));
     }
-    spec_.repeats = spec_.seeds.size();
   }
 
   void read_scaling() {
@@ -166,28 +155,24 @@ class SpecReader {
     spec_.linear_learning_rate = rate == "linear";
     if (spec_.linear_learning_rate && !spec_.weak)
       throw ConfigError({"learning_rate_scaling linear without scaling weak", R"("scaling": "weak")", scaling,
-                         "only there the global batch grows with the ranks"});
+                         "only then does the global batch grow with the ranks"});
   }
 
-  void read_until() {
-    if (!merged_.contains("until")) return;
+  void read_until(const Json& given) {
     Until& until = spec_.until;
     Options options;
-    options.add("metric", &until.metric, "").one_of(names_of(metrics()));
+    options.add("metric", &until.metric, "").one_of(metric_names());
     options.add("ci", &until.ci, "").above(0).below(1);
     options.add("at_most", &until.at_most, "")
         .at_least(static_cast<double>(fewest_for_interval))
         .at_most(10000);
-    for (const auto& [key, value] : merged_.at("until").items()) {
-      if (options.find(key) == nullptr) throw unknown_name("key in until", key, options.keys());
-      options.find(key)->set(value);
-    }
+    options.set(given, "key in until");
     if (until.metric.empty())
-      throw ConfigError(
-          {.what = "until without a metric", .expected = "one of " + join(names_of(metrics()))});
-    if (until.at_most < spec_.repeats)
-      throw ConfigError({"until stops before it begins", fmt::format("at_most of at least {}", spec_.repeats),
-                         fmt::format("{}", until.at_most), "repeats and seeds count from the start"});
+      throw ConfigError({.what = "until without a metric", .expected = "one of " + join(metric_names())});
+    if (until.at_most < spec_.seeds.size())
+      throw ConfigError({"until stops before it begins",
+                         fmt::format("at_most of at least {}", spec_.seeds.size()),
+                         fmt::format("{}", until.at_most), "it includes those of repeats or seeds"});
   }
 
   const Json& merged_;
@@ -211,7 +196,7 @@ Spec spec_of(const Json& file, const std::filesystem::path& path, const std::str
   return spec;
 }
 
-// The variants that were not asked for are read too: a mistake in one is told today.
+// Reads the other variants, too, so that a mistake in one is reported at once.
 Spec read_all_scales(const Json& file, const std::filesystem::path& path, const std::string& scale) {
   check_sections(file);
   Spec wanted = spec_of(file, path, scale);
@@ -228,6 +213,12 @@ Spec read_all_scales(const Json& file, const std::filesystem::path& path, const 
 
 }  // namespace
 
+Axis axis_of(const std::string& key, const Json& list) {
+  Axis axis{.keys = {key}, .values = {}};
+  for (const Json& value : list) axis.values.push_back({value});
+  return axis;
+}
+
 Spec parse_spec(const std::string& text, const std::filesystem::path& path, const std::string& scale) {
   try {
     return read_all_scales(parse_json(text), path, scale);
@@ -240,10 +231,8 @@ Spec read_spec(const std::filesystem::path& path, const std::string& scale) {
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path))
     throw ConfigError({.what = "cannot read the sweep's file " + path.string(),
-                       .hint = "those that come along are in jobs/experiments/"});
+                       .hint = "Lockstep's own are in jobs/experiments/"});
   return parse_spec({std::istreambuf_iterator<char>(file), {}}, path, scale);
 }
-
-std::vector<std::string> scales_of(const Spec& spec) { return scales_of_file(spec.text); }
 
 }  // namespace lockstep::sweep

@@ -10,7 +10,6 @@
 #include "core/json.hpp"
 #include "core/names.hpp"
 #include "sweep/spec/settings.hpp"
-#include "sweep/spec/sweep_name.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -25,6 +24,11 @@ bool is_object(const Json& value) { return value.is_object(); }
 bool is_array(const Json& value) { return value.is_array(); }
 bool is_string(const Json& value) { return value.is_string(); }
 bool is_whole(const Json& value) { return value.is_number_integer(); }
+
+// Not std::isalnum: that depends on the locale.
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
 
 constexpr std::array table = {
     Section{"name", "a text", is_string},
@@ -48,10 +52,10 @@ constexpr std::span<const Section> sections = table;
 // By value: keep it while looping over its items().
 Json variants_of(const Json& file) { return file.value("variants", Json::object()); }
 
-// A setting that stands at the top level is a frequent slip.
+// A setting at the top level is a frequent mistake.
 ConfigError unknown_section(const std::string& key, const std::string& where) {
   if (SettingsTable().knows(key))
-    return ConfigError({.what = "the setting '" + key + "' stands at the top level" + where,
+    return ConfigError({.what = "the setting '" + key + "' is given at the top level" + where,
                         .hint = "put it in fixed, or its list in matrix"});
   return unknown_name("key" + where, key, names_of(sections));
 }
@@ -69,17 +73,18 @@ void check_level(const Json& level, const std::string& where, bool is_variant) {
   }
 }
 
-// Takes the key away from the sections that are named.
-void remove_setting(Json& file, const std::string& key, bool from_include) {
+void erase_key(Json& groups, const std::string& key) {
+  for (Json& group : groups)
+    if (group.is_object()) group.erase(key);
+}
+
+// Takes the key out of fixed, matrix and zip, and drops groups of zip that are empty then.
+void remove_setting(Json& file, const std::string& key) {
   for (const char* section : {"fixed", "matrix"})
     if (file.contains(section)) file[section].erase(key);
-  for (const char* section : {"zip", "include"}) {
-    if (!file.contains(section) || (section == std::string_view("include") && !from_include)) continue;
-    for (Json& group : file[section])
-      if (group.is_object()) group.erase(key);
-  }
   if (!file.contains("zip")) return;
-  Json groups = Json::array();  // without those that have become empty
+  erase_key(file["zip"], key);
+  Json groups = Json::array();
   for (const Json& group : file["zip"])
     if (!group.is_object() || !group.empty()) groups.push_back(group);
   file["zip"] = groups;
@@ -123,12 +128,13 @@ Json merge_variant(const Json& file, const std::string& scale) {
   if (scale == "full") return merged;
   const Json& variant = file.at("variants").at(scale);
 
-  // First everything that the variant speaks of goes, then its own is put in: a key that the variant itself
-  // gives twice is then still there twice, to be told.
-  const Json none = Json::object();
-  const auto own = [&](const char* section) -> const Json& {
-    return variant.contains(section) && variant.at(section).is_object() ? variant.at(section) : none;
+  // First every key and section of the variant is taken out of the file, then the variant's values are put
+  // in. So a key that the variant itself gives twice is still there twice, and is reported.
+  const auto own = [&](const char* section) {
+    const Json values = variant.value(section, Json());
+    return values.is_object() ? values : Json::object();
   };
+  const Json fixed = own("fixed"), matrix = own("matrix");
   for (const auto& [section, value] : variant.items()) {
     const bool by_key = section == "fixed" || section == "matrix";
     if (!by_key || value.is_null()) merged.erase(section);
@@ -137,21 +143,35 @@ Json merge_variant(const Json& file, const std::string& scale) {
       merged.erase("repeats");
     }
   }
-  for (const auto& [key, value] : own("fixed").items()) remove_setting(merged, key, !value.is_null());
-  // A key of the file's matrix keeps its place there, and so the runs their order.
-  for (const auto& [key, value] : own("matrix").items()) {
-    const bool in_place = merged.value("matrix", none).contains(key) && !value.is_null();
+  for (const auto& [key, value] : fixed.items()) {
+    remove_setting(merged, key);
+    if (!value.is_null() && merged.contains("include")) erase_key(merged["include"], key);
+  }
+  // A key of the file's matrix keeps its place there, so that the runs keep their order.
+  for (const auto& [key, value] : matrix.items()) {
+    const bool in_place = merged.value("matrix", Json()).contains(key) && !value.is_null();
     if (in_place) merged["matrix"][key] = value;
-    if (!in_place) remove_setting(merged, key, false);
+    if (!in_place) remove_setting(merged, key);
   }
   if (variant.contains("zip") && variant.at("zip").is_array())
     for (const Json& group : variant.at("zip"))
-      for (const auto& [key, value] : group.items()) remove_setting(merged, key, false);
+      for (const auto& [key, value] : group.items()) remove_setting(merged, key);
   for (const auto& [section, value] : variant.items())
     if (section != "fixed" && section != "matrix" && !value.is_null()) merged[section] = value;
-  merge_settings(merged, "fixed", own("fixed"));
-  merge_settings(merged, "matrix", own("matrix"));
+  merge_settings(merged, "fixed", fixed);
+  merge_settings(merged, "matrix", matrix);
   return merged;
+}
+
+void check_folder_name(std::string_view what, const std::string& name) {
+  constexpr std::size_t longest = 100;
+  const auto is_good = [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; };
+  if (!name.empty() && name.size() <= longest && is_letter_or_digit(name[0]) &&
+      std::ranges::all_of(name, is_good))
+    return;
+  throw ConfigError({"bad " + std::string(what) + " name",
+                     "a letter or digit, then letters, digits and . _ - ; at most 100 in all",
+                     "'" + name + "'", "it names a folder of results"});
 }
 
 }  // namespace lockstep::sweep

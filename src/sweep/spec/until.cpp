@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 #include <numbers>
 #include <string>
 
@@ -19,14 +18,16 @@ double last(std::span<const double> epochs) { return epochs.back(); }
 
 double median_of(std::span<const double> epochs) { return median({epochs.begin(), epochs.end()}); }
 
-constexpr std::array metric_table = {
-    MetricRow{"epoch_s", "training time of an epoch: the median over the run's epochs", median_of},
-    MetricRow{"train_clock_s", "training time of the run", last},
-    MetricRow{"wall_clock_s", "wall time of the run", last},
-    MetricRow{"train_loss", "after the last epoch", last},
-    MetricRow{"test_loss", "after the last epoch", last},
-    MetricRow{"test_accuracy", "after the last epoch", last},
+struct Metric {
+  std::string_view name;  // of a series of /epochs
+  double (*of_run)(std::span<const double> epochs);
 };
+
+constexpr std::array metric_table = {
+    Metric{"epoch_s", median_of}, Metric{"train_clock_s", last}, Metric{"wall_clock_s", last},
+    Metric{"train_loss", last},   Metric{"test_loss", last},     Metric{"test_accuracy", last},
+};
+constexpr std::span<const Metric> metrics = metric_table;
 
 // P(Binomial(n, 1/2) = i), by logarithms: 2^-n itself is too small for large n.
 double binomial_half(double n, double i) {
@@ -45,12 +46,6 @@ std::size_t interval_rank(std::size_t n) {
   return k;
 }
 
-struct Group {
-  const Point* first = nullptr;
-  std::size_t next_repeat = 0;  // and so the number of those made
-  std::vector<double> values;
-};
-
 }  // namespace
 
 double median(std::vector<double> values) {
@@ -59,16 +54,28 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : 0.5 * (values[half - 1] + values[half]);
 }
 
-std::span<const MetricRow> metrics() { return metric_table; }
+std::vector<std::string> metric_names() { return names_of(metrics); }
+
+std::span<const double> epoch_values(const record::RunRecord& run, std::string_view name) {
+  const auto found = std::ranges::find_if(
+      run.series, [&](const record::Series& s) { return s.group == "epochs" && s.name == name; });
+  if (found == run.series.end()) return {};
+  return found->values;
+}
 
 std::optional<double> metric_of(const record::RunRecord& run, std::string_view metric) {
-  const MetricRow& row = find_row(metrics(), "metric", metric);
-  for (const record::Series& series : run.series) {
-    if (series.group != "epochs" || series.name != metric || series.values.empty()) continue;
-    const double value = row.of_run(series.values);
-    if (std::isfinite(value)) return value;
-  }
-  return {};
+  const Metric& row = find_row(metrics, "metric", metric);
+  const std::span<const double> epochs = epoch_values(run, metric);
+  if (epochs.empty()) return {};
+  const double value = row.of_run(epochs);
+  if (!std::isfinite(value)) return {};
+  return value;
+}
+
+std::optional<double> metric_of_complete(const std::filesystem::path& run_file, std::string_view metric) {
+  if (!std::filesystem::exists(run_file)) return {};
+  const record::RunRecord run = record::read_run_file(run_file);
+  return run.status == "complete" ? metric_of(run, metric) : std::nullopt;
 }
 
 std::optional<Median> median_interval(std::vector<double> values) {
@@ -87,25 +94,17 @@ std::vector<Point> more_repeats(const Spec& spec, const std::vector<Point>& made
                                 const std::filesystem::path& folder) {
   std::vector<Point> more;
   if (spec.until.metric.empty()) return more;
-  std::map<std::string, Group> groups;
-  std::vector<Group*> in_order;
-  for (const Point& point : made) {
-    const auto [at, is_new] = groups.try_emplace(repeat_group(point));
-    Group& group = at->second;
-    if (is_new) {
-      group.first = &point;
-      in_order.push_back(&group);
+  for (const Repeats& repeats : group_repeats(made)) {
+    std::size_t next_repeat = 0;
+    std::vector<double> values;
+    for (const Point* point : repeats) {
+      next_repeat = std::max(next_repeat, point->repeat + 1);
+      const auto value = metric_of_complete(folder / (point->run_id + ".h5"), spec.until.metric);
+      if (value) values.push_back(*value);
     }
-    group.next_repeat = std::max(group.next_repeat, point.repeat + 1);
-    const auto path = folder / (point.run_id + ".h5");
-    if (!std::filesystem::exists(path)) continue;
-    const record::RunRecord run = record::read_run_file(path);
-    if (run.status != "complete") continue;
-    if (const auto value = metric_of(run, spec.until.metric)) group.values.push_back(*value);
+    if (next_repeat < spec.until.at_most && !is_precise(values, spec.until.ci))
+      more.push_back(with_repeat(spec, *repeats.front(), next_repeat));
   }
-  for (const Group* group : in_order)
-    if (group->next_repeat < spec.until.at_most && !is_precise(group->values, spec.until.ci))
-      more.push_back(with_repeat(spec, *group->first, group->next_repeat));
   return more;
 }
 
