@@ -17,27 +17,28 @@ class Option;
 
 namespace lockstep {
 
-/// One option ("--results", "-n,--ranks") or word ("spec") that is expected; changes return *this.
+/// One option ("--results", "-n,--ranks") or word ("spec") of the command line. A handle: setters return it
+/// again.
 class Argument {
  public:
   explicit Argument(CLI::Option& option) : option_(&option) {}
 
-  Argument& required();
+  Argument required();
   /// --help shows the variable's present value, or `text`, as the default.
-  Argument& shows_default();
-  Argument& shows_default(const std::string& text);
-  Argument& one_of(const std::vector<std::string>& names);
-  Argument& not_negative();
+  Argument shows_default();
+  Argument shows_default(const std::string& text);
+  Argument one_of(const std::vector<std::string>& names);
+  Argument not_negative();
   /// What --help calls the value, e.g. "FILE"; "": nothing.
-  Argument& value_name(const std::string& name);
+  Argument value_name(const std::string& name);
   /// Given several times, the last one counts; otherwise that is an error.
-  Argument& last_counts();
+  Argument last_counts();
   /// Given several times, each value is kept: for places of several texts.
-  Argument& each_counts();
+  Argument each_counts();
   /// May stand without a value.
-  Argument& optional_value();
+  Argument optional_value();
   /// The heading that --help shows it under.
-  Argument& group(const std::string& heading);
+  Argument group(const std::string& heading);
 
  private:
   CLI::Option* option_;
@@ -47,8 +48,6 @@ class Argument {
 class Arguments {
  public:
   Arguments(const std::string& program, const std::string& help);
-  ~Arguments();
-  Arguments(Arguments&&) noexcept;
 
   Argument flag(const std::string& names, bool& place, const std::string& help);
   Argument option(const std::string& names, std::string& place, const std::string& help);
@@ -82,10 +81,9 @@ class Arguments {
   [[nodiscard]] std::optional<std::string> parse(std::vector<std::string> words);
 
  private:
-  explicit Arguments(CLI::App& command);
+  explicit Arguments(std::shared_ptr<CLI::App> command);
 
-  std::unique_ptr<CLI::App> own_;  // of a program; a command's belongs to its program
-  CLI::App* app_;
+  std::shared_ptr<CLI::App> app_;
 };
 
 }  // namespace lockstep

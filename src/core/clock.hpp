@@ -31,10 +31,8 @@ using PhaseSeconds = std::array<double, phase_count>;
 /// One clock reading for each change of phase; nothing is allocated.
 class PhaseTimer {
  public:
-  /// Starts an epoch: all phases at zero, `phase` entered now.
-  void restart(Phase phase = Phase::data) { restart(phase, {}); }
-  /// The same in an epoch that goes on: the phases have `so_far` already.
-  void restart(Phase phase, const PhaseSeconds& so_far);
+  /// Starts an epoch, in Phase::data; `so_far` is what an interrupted epoch has in its phases already.
+  void restart(const PhaseSeconds& so_far = {});
   void enter(Phase phase);
   /// Charges the running phase and returns all phases since restart().
   [[nodiscard]] const PhaseSeconds& stop();

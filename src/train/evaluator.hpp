@@ -23,21 +23,22 @@ struct TestResult {
 /// collective.
 class Evaluator {
  public:
-  /// At most `max_batch` samples at once; `model` takes as many. All outlive it.
+  /// Evaluates at most `max_batch` samples at once, which `model` must be able to take. All outlive it.
   Evaluator(const comm::Communicator& ranks, const data::Samples& test, std::size_t max_batch,
             nn::Model& model);
 
-  /// What the algorithm exports now; the same result on every rank.
+  /// Evaluates what the algorithm exports now; the same result on every rank.
   [[nodiscard]] TestResult evaluate(algorithms::Algorithm& algorithm);
-  /// What it exports now: parameters, and behind them the layers' state; until the next call.
+  /// What the algorithm exports now: parameters, and behind them the layers' state; valid until the next
+  /// call.
   [[nodiscard]] std::span<const float> exported(algorithms::Algorithm& algorithm);
 
-  /// From now on evaluate_own() does something.
+  /// Without this call, evaluate_own() does nothing.
   void prepare_own() { alone_.emplace(ranks_.split(ranks_.rank())); }
-  /// Each rank's own model on the whole test set. The ranks leave it together, so that slow evaluation is not
-  /// charged to training.
+  /// Evaluates each rank's own model on the whole test set. A barrier at its end keeps a slow evaluation off
+  /// the training clock.
   void evaluate_own(PhaseTimer& phases);
-  /// What that found last; none without prepare_own().
+  /// The last result of evaluate_own(); none without prepare_own().
   [[nodiscard]] const std::optional<double>& own_accuracy() const { return own_accuracy_; }
 
  private:

@@ -24,7 +24,7 @@ Json gathered(const comm::Communicator& ranks, double mine) {
   return Json(ranks.gather(std::span<const double>(&mine, 1)));
 }
 
-// What the launcher says that it was asked for, and whether the ranks are bound like that. Collective.
+// The binding that the launcher says was requested, and whether the ranks have it. Collective.
 void add_requested_binding(const comm::Communicator& ranks, Json& provenance) {
   const auto mine = static_cast<double>(record::cores_of(record::binding()));
   const std::vector<double> cores = ranks.gather(std::span(&mine, 1));
@@ -44,13 +44,9 @@ void add_requested_binding(const comm::Communicator& ranks, Json& provenance) {
   provenance["binding_as_requested"] = problem.empty();
   if (problem.empty()) return;
   provenance["binding_note"] = problem;
-  fmt::print(stderr, "note: one rank a core was asked for, but {}: timings may not compare with others\n",
+  fmt::print(stderr,
+             "note: one rank a core was asked for, but {}: timings may not be comparable with others\n",
              problem);
-}
-
-// For each rank the first rank of its node; on rank 0, elsewhere empty. Collective.
-Json nodes_of_ranks(const comm::Communicator& ranks, const comm::Communicator& node) {
-  return gathered(ranks, -node.max(-static_cast<double>(ranks.rank())));
 }
 
 }  // namespace
@@ -84,7 +80,8 @@ Json machine_of(const comm::Communicator& ranks, const comm::Communicator& node,
   std::ranges::sort(processors);
   processors.erase(std::unique(processors.begin(), processors.end()), processors.end());
   machine["cpu_models"] = processors;
-  machine["nodes_of_ranks"] = nodes_of_ranks(ranks, node);
+  const double first_of_node = -node.max(-static_cast<double>(ranks.rank()));
+  machine["nodes_of_ranks"] = gathered(ranks, first_of_node);
   return machine;
 }
 
