@@ -47,7 +47,6 @@ Argument Arguments::option(const std::string& names, std::vector<std::string>& p
 }
 
 void Arguments::footer(const std::string& text) { app_->footer(text); }
-void Arguments::no_help_option() { app_->set_help_flag(); }
 void Arguments::version_option(const std::string& version) { app_->set_version_flag("--version", version); }
 void Arguments::keep_unknown_words() { app_->allow_extras(); }
 void Arguments::begins_another_program() { app_->prefix_command(); }
@@ -69,8 +68,6 @@ std::vector<std::string> Arguments::option_names() const {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   return names;
 }
-
-std::string Arguments::help() const { return app_->help(); }
 
 std::optional<std::string> Arguments::parse(std::vector<std::string> words) {
   std::ranges::reverse(words);  // CLI11 takes them from the back

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The options and words of a command line. CLI11 parses them; its header takes seconds to compile, so only
-// arguments.cpp sees it.
+// The options and words of a command line. Only arguments.cpp sees CLI11, which takes seconds to compile.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +16,7 @@ class Option;
 
 namespace lockstep {
 
-/// One option ("--results", "-n,--ranks") or word ("spec") of the command line. A handle: setters return it
-/// again.
+/// A handle of one option ("--results", "-n,--ranks") or word ("spec"); setters return it again.
 class Argument {
  public:
   explicit Argument(CLI::Option& option) : option_(&option) {}
@@ -57,8 +55,6 @@ class Arguments {
 
   /// Text behind the options in --help.
   void footer(const std::string& text);
-  /// --help and --version are options of one's own: neither is made.
-  void no_help_option();
   void version_option(const std::string& version);
   /// Words that nothing takes are kept in remaining() rather than refused.
   void keep_unknown_words();
@@ -75,9 +71,8 @@ class Arguments {
   /// "--results", "--seed", ...
   [[nodiscard]] std::vector<std::string> option_names() const;
 
-  [[nodiscard]] std::string help() const;
-  /// Fills the places; throws ConfigError. Returns the text to print where one of CLI11's own --help or
-  /// --version was given: then nothing else is to be done.
+  /// Fills the places; throws ConfigError. Returns the text of --help or --version, to be printed instead of
+  /// anything else, if one was given.
   [[nodiscard]] std::optional<std::string> parse(std::vector<std::string> words);
 
  private:

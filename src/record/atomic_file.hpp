@@ -9,13 +9,11 @@
 
 namespace lockstep::record {
 
-/// What a written file survives: the end of this process, or also a crash of the machine (fsync of file and
-/// folder).
+/// What a written file survives: the end of this process, or also a crash of the machine (fsync).
 enum class Durability { survives_kill, survives_power_loss };
 
-/// A file that is made under the temporary name "<path>.<random>.partial", and removed unless it is finished.
-/// No other process uses the name: two may write the same file, e.g. if an older attempt at a run still
-/// lives. Throws Error.
+/// A file that is made as "<path>.<random>.partial", and removed unless it is finished. The name is random
+/// because two processes may write the same file, e.g. if an older attempt still lives. Throws Error.
 class PartialFile {
  public:
   /// Creates it, empty.
@@ -38,16 +36,14 @@ class PartialFile {
   int fd_;
 };
 
-/// Writes `bytes` to a PartialFile of `path` and finishes it. The folder must exist. Throws Error; then an
-/// older file stays as it was.
+/// Writes `bytes` to a file in an existing folder, whole. Throws Error; then an older file stays as it was.
 void replace_file(const std::filesystem::path& path, std::span<const std::byte> bytes, Durability durability);
 
 /// Removes the temporary files of processes that were killed while they wrote `path`. A process that is
 /// writing it now gets an Error, and replaces nothing.
 void remove_partial_files(const std::filesystem::path& path);
 
-/// Differs between the file that has this name now and others that had or will have it. Empty: there is no
-/// file.
+/// Differs between the file that has this name now and others that had or will have it. "": no file.
 [[nodiscard]] std::string file_identity(const std::filesystem::path& path);
 
 /// Creates the folders that `path` needs; throws Error when that fails.

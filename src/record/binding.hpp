@@ -19,8 +19,7 @@ namespace lockstep::record {
 /// The numbers in such a list; none for any other text.
 [[nodiscard]] std::vector<std::size_t> parse_cpu_list(std::string_view text);
 
-/// The number of cores that the CPUs of such a list belong to on this machine. Where the system does not say,
-/// each CPU counts as a core.
+/// The number of this machine's cores that such a list has CPUs of; if it is unknown, the number of CPUs.
 [[nodiscard]] std::size_t cores_of(std::string_view cpus);
 
 /// What one rank may use.
@@ -30,8 +29,7 @@ struct RankBinding {
   std::size_t cores = 0;  ///< number of cores that these belong to
 };
 
-/// Why the ranks are not bound to cores; "" if each may use at most `cores_each` cores, and no other rank of
-/// its host may use them.
+/// Why not each rank has at most `cores_each` cores, which no other rank of its host may use; or "".
 [[nodiscard]] std::string not_bound_to_cores(const std::vector<RankBinding>& ranks, std::size_t cores_each);
 
 }  // namespace lockstep::record

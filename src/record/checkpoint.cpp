@@ -7,7 +7,6 @@
 #include <functional>
 #include <numeric>
 #include <system_error>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -108,8 +107,7 @@ hdf5::Handle open_checkpoint(const fs::path& path) {
   }
 }
 
-// Another process may replace the file at any time, but the file whose checksum is compared must be the one
-// that is opened.
+// Another process may replace the file between the comparison of its checksum and its opening.
 hdf5::Handle open_unchanged(const fs::path& path) {
   while (true) {
     const std::string identity = file_identity(path);

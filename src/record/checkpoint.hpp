@@ -50,8 +50,7 @@ class CheckpointWriter {
   /// Begins a PartialFile and reserves all space that it will need. Throws Error, as all functions here.
   CheckpointWriter(const std::filesystem::path& path, const CheckpointContents& contents);
 
-  /// Writes the next values. The arrays come one after another, each from its first value to its last; no
-  /// call crosses an array's end.
+  /// Writes the next values of one array; the arrays come one after another, from first to last value.
   void write(std::span<const float> values);
   /// Syncs the file and gives it its name; the checkpoint before it becomes the previous one.
   void finish(const std::filesystem::path& previous);
@@ -70,8 +69,7 @@ class CheckpointWriter {
   std::size_t array_ = 0, written_ = 0;  // the array that is being written, and its bytes so far
 };
 
-/// A checkpoint whose checksum was right. It can still be read when another process replaces or removes the
-/// file.
+/// A checkpoint whose checksum was right. It stays readable when the file is replaced or removed.
 class CheckpointReader {
  public:
   /// Throws Error if the file is absent, cut short, changed, or of another version.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// RAII over the HDF5 C API: checked calls, handles, files, groups; and values: texts, numbers, series,
-// attributes.
+// RAII over the HDF5 C API: checked calls, handles, files, groups, data sets of texts and numbers.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +14,7 @@
 
 namespace lockstep::record::hdf5 {
 
-/// Throws Error with HDF5's own error stack when `code` is negative; `what` says what failed, e.g. "open
-/// x.h5".
+/// Throws Error with HDF5's error stack if `code` is negative; `what` says what failed, e.g. "open x.h5".
 void check(herr_t code, std::string_view what);
 
 /// An HDF5 identifier, closed by the function of its kind. Move-only.
@@ -78,8 +76,7 @@ void write_text(const Handle& place, const std::string& name, const std::string&
 /// A value as the text that such a data set holds of it: indented, valid UTF-8.
 [[nodiscard]] std::string json_text(const Json& value);
 
-/// Doubles of the given shape, row-major; chunked, and extensible along the first dimension (filled with
-/// NaN).
+/// Doubles, row-major; chunked, and extensible along the first dimension, where NaN is the fill value.
 [[nodiscard]] Handle write_series(const Handle& place, const std::string& name,
                                   std::span<const double> values, const std::vector<std::size_t>& shape);
 [[nodiscard]] std::vector<double> read_doubles(const Handle& dataset);

@@ -58,8 +58,7 @@ Handle dataset_properties() {
   return list;
 }
 
-// By default HDF5 clears a conversion buffer of 1 MiB for every text that it moves, which is most of the time
-// of writing a small run file.
+// By default HDF5 clears 1 MiB for every text that it moves: most of the time to write a small run file.
 Handle transfer_properties() {
   constexpr std::size_t conversion_bytes = 16 << 10;
   Handle list = property_list(H5P_DATASET_XFER);
@@ -119,8 +118,7 @@ void write_json_numbers(const Handle& place, const std::string& name, const Json
   (void)write_dataset(place, name, type_of<T>(), numbers.data(), space_of(shape));
 }
 
-// Bytes that are no UTF-8 (an environment variable may hold any) become U+FFFD, so that every reader can
-// decode.
+// Bytes that are not UTF-8, e.g. of an environment variable, become U+FFFD, so that all readers can decode.
 std::string valid_utf8(const std::string& text) {
   return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
 }

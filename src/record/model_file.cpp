@@ -2,8 +2,6 @@
 // Parameters by layer and name.
 #include "record/model_file.hpp"
 
-#include <string>
-
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "record/atomic_file.hpp"

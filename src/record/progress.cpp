@@ -61,9 +61,8 @@ std::string epoch_line(const EpochSummary& epoch, std::size_t total) {
                             with_thousands(epoch.samples / epoch.epoch_s));
 }
 
-// Open MPI's mpiexec gives every rank a pseudo-terminal, and passes its output on, perhaps to a file. Whether
-// a person reads it depends on mpiexec's own output, the parent's. If mpiexec runs on another host, no line
-// can be redrawn.
+// Open MPI's mpiexec gives every rank a pseudo-terminal, and passes its output on, perhaps to a file. So the
+// output of mpiexec itself, the parent, counts. If that runs on another host, no line can be redrawn.
 bool launcher_shows_a_terminal() {
   if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return true;
   std::error_code failure;

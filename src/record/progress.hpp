@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Progress of a run for people: one line that is redrawn on a terminal, or one plain line an epoch in a batch
-// log.
+// Progress of a run for people: one line, redrawn on a terminal; in a batch log one line for each epoch.
 #pragma once
 
 #include <cstddef>

@@ -17,8 +17,7 @@ namespace lockstep::record {
 /// give is left out; a text is then "unknown".
 [[nodiscard]] Json host_provenance();
 
-/// The environment variables that control Slurm, MPI, OpenMP and the BLAS; never one that may hold a
-/// credential.
+/// The environment variables that control Slurm, MPI, OpenMP and the BLAS, but none that may be secret.
 [[nodiscard]] Json environment_provenance();
 /// Whether environment_provenance has the variable of this name.
 [[nodiscard]] bool is_recorded_variable(std::string_view name);

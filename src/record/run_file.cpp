@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <exception>
 #include <fstream>
-#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -110,8 +109,7 @@ std::vector<std::byte> file_bytes_of(const RunRecord& record) {
   return hdf5::file_image(file);
 }
 
-// A file that is not HDF5 at all is recognised by its first eight bytes; otherwise HDF5 would call it
-// damaged.
+// The first eight bytes distinguish a file that is not HDF5 from one that is damaged.
 void check_signature(const fs::path& path) {
   constexpr std::array<char, 8> signature = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
   std::error_code error;
@@ -163,8 +161,7 @@ RunRecord read_contents(const hdf5::Handle& file) {
   return record;
 }
 
-// What `read` returns; what it throws (of HDF5, of JSON, or of an impossible size) becomes an Error about the
-// file.
+// What `read` returns. What it throws (HDF5, JSON, impossible sizes) becomes an Error about the file.
 template <class Read>
 auto read_or_damaged(const fs::path& path, const Read& read) {
   try {
@@ -199,15 +196,14 @@ bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_co
   return file_bytes <= small_bytes || last_cost_s <= most_share * since_last_s;
 }
 
-RunFileWriter::RunFileWriter(fs::path path, Durability snapshots)
-    : path_(std::move(path)), snapshots_(snapshots) {
+RunFileWriter::RunFileWriter(fs::path path) : path_(std::move(path)) {
   create_folders_for(path_);
   check_writable(path_);
 }
 
 bool RunFileWriter::snapshot(const RunRecord& record) {
   if (!snapshot_due(file_bytes_, now_s() - last_end_s_, last_cost_s_)) return false;
-  write(record, snapshots_);
+  write(record, Durability::survives_kill);
   return true;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whether the parts of a configuration fit together, for train before it starts, and for every run of a
-// sweep.
+// Whether the parts of a configuration fit together, for train and for every run of a sweep.
 #pragma once
 
 #include <cstddef>

@@ -132,12 +132,8 @@ CommandLine parse_command_line(const std::string& algorithm, const std::vector<s
       "Run under mpiexec or srun for more than one rank.");
   arguments.footer(footer);
   arguments.keep_unknown_words();
-  arguments.no_help_option();
-  bool help = false;
-  bool version = false;
+  arguments.version_option(version_text());
   std::vector<std::string> config_files;
-  arguments.flag("-h,--help", help, "show this text");
-  arguments.flag("--version", version, "show version and build");
   arguments.option("--config", config_files, "JSON file, or run file (.h5), to take the configuration from")
       .value_name("FILE")
       .each_counts();
@@ -158,9 +154,7 @@ CommandLine parse_command_line(const std::string& algorithm, const std::vector<s
     add_option(arguments, option, option.help() + " [" + join(algorithms) + "]", "Options of algorithms",
                typed);
 
-  (void)arguments.parse(modern_spelling(words));
-  if (help) line.text = arguments.help();
-  if (version) line.text = version_text();
+  line.text = arguments.parse(modern_spelling(words));
   if (line.text) return line;
   if (const auto extras = arguments.remaining(); !extras.empty()) {
     const std::string& word = extras.front();

@@ -19,8 +19,7 @@ struct TestResult {
   double accuracy = 0.0;
 };
 
-/// Evaluates models on the test set: each rank takes its share of the samples, in batches. All functions are
-/// collective.
+/// Evaluates models on the test set: each rank takes its share, in batches. All functions are collective.
 class Evaluator {
  public:
   /// Evaluates at most `max_batch` samples at once, which `model` must be able to take. All outlive it.
@@ -29,14 +28,12 @@ class Evaluator {
 
   /// Evaluates what the algorithm exports now; the same result on every rank.
   [[nodiscard]] TestResult evaluate(algorithms::Algorithm& algorithm);
-  /// What the algorithm exports now: parameters, and behind them the layers' state; valid until the next
-  /// call.
+  /// Parameters and, behind them, the layers' state as exported now; valid until the next call.
   [[nodiscard]] std::span<const float> exported(algorithms::Algorithm& algorithm);
 
   /// Without this call, evaluate_own() does nothing.
   void prepare_own() { alone_.emplace(ranks_.split(ranks_.rank())); }
-  /// Evaluates each rank's own model on the whole test set. A barrier at its end keeps a slow evaluation off
-  /// the training clock.
+  /// Evaluates each rank's own model on the whole test set, then waits for all ranks, off the training clock.
   void evaluate_own(PhaseTimer& phases);
   /// The last result of evaluate_own(); none without prepare_own().
   [[nodiscard]] const std::optional<double>& own_accuracy() const { return own_accuracy_; }

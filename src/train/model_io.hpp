@@ -17,8 +17,7 @@ namespace lockstep::train {
 /// `model`. For one rank on behalf of all.
 [[nodiscard]] record::ModelFile read_model_for(const nn::Model& model, const std::filesystem::path& path);
 
-/// Copies the file's values to the model's bound parameters and state on all ranks; rank 0 reads. Throws
-/// AgreedError. Collective.
+/// Copies the file's values, which rank 0 reads, to the model on all ranks. Throws AgreedError. Collective.
 void load_model(const comm::Communicator& ranks, nn::Model& model, const std::filesystem::path& path);
 
 /// Writes `values`: the model's parameters, and behind them its state. Throws Error. For one rank.

@@ -37,15 +37,14 @@ std::string host_name() {
   return name.data();
 }
 
-// Reads the command line into `given`, the configuration's keys, and `settings`; or returns the exit status,
-// if there is nothing to train.
+// Reads the command line into `given` and `settings`, or returns the exit status if nothing is to be trained.
 std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks, Json& given,
                                 RunSettings& settings) {
   try {
     CommandLine line =
         parse_command_line(algorithm, {settings.command_line.begin() + 1, settings.command_line.end()});
     if (line.text) {
-      fmt::print("{}\n", *line.text);
+      fmt::print("{}", *line.text);
       return 0;
     }
     const ResolvedConfig resolved = resolve_config(line.given);

@@ -6,7 +6,6 @@
 #include <array>
 #include <memory>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -76,9 +75,8 @@ std::array<fs::path, 2> checkpoints_of(const fs::path& run_file) {
   return {record::checkpoint_path(run_file), record::previous_checkpoint_path(run_file)};
 }
 
-// The newest checkpoint of the run that can be used, or nullptr. A process that is thought dead may still
-// live and write: first the run file, then a checkpoint of what that file has. So the run file is read after
-// the checkpoint.
+// The newest usable checkpoint, or nullptr. A process that is thought dead may still write: first the run
+// file, then a checkpoint of what that file has. So the run file is read after the checkpoint.
 std::shared_ptr<const record::CheckpointReader> newest_usable(const fs::path& run_file, std::size_t ranks) {
   for (const fs::path& one : checkpoints_of(run_file)) {
     if (!is_there(one)) continue;

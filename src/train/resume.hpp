@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where a run begins: at its first step, or where an earlier process left it. All functions are for one rank
-// on behalf of all.
+// Where a run begins. All functions are for one rank on behalf of all.
 #pragma once
 
 #include <cstddef>

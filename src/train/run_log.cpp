@@ -52,28 +52,32 @@ double training_seconds(const PhaseSeconds& phases) {
   return total;
 }
 
-EpochOfRun append_epoch(const comm::Communicator& ranks, const EpochOfRank& mine, record::RunRecord& record) {
+record::EpochSummary append_epoch(const comm::Communicator& ranks, const EpochOfRank& mine,
+                                  record::RunRecord& record) {
   std::array<double, 2> sums{mine.stats.loss_sum, static_cast<double>(mine.stats.samples)};
   ranks.sum(sums);
   const double train_s = training_seconds(mine.phases);
   std::array<double, 2> slowest{train_s, mine.wall_clock_s};
   ranks.max(slowest);
-  const EpochOfRun run{.train_loss = sums[0] / sums[1], .samples = sums[1], .epoch_s = slowest[0]};
+  record::EpochSummary epoch{.epoch = record.epochs() + 1,
+                             .train_loss = sums[0] / sums[1],
+                             .epoch_s = slowest[0],
+                             .samples = sums[1]};
+  if (mine.tested) epoch.test_accuracy = mine.tested->accuracy;
 
   std::vector<record::Series> seen;
   const auto add = [&](std::string name, std::string unit, std::string description, double value) {
     seen.push_back({"epochs", std::move(name), std::move(unit), std::move(description), 0, {value}});
   };
-  add("train_loss", "1", "mean loss over the samples trained, as they were trained", run.train_loss);
+  add("train_loss", "1", "mean loss over the samples trained, as they were trained", epoch.train_loss);
   add("test_loss", "1", "mean loss on the test set", mine.tested ? mine.tested->loss : not_measured);
-  add("test_accuracy", "1", "share of the test set that is classified rightly",
-      mine.tested ? mine.tested->accuracy : not_measured);
+  add("test_accuracy", "1", "share of the test set that is classified rightly", epoch.test_accuracy);
   add("learning_rate", "1", "learning rate of the last step", mine.stats.learning_rate);
-  add("epoch_s", "s", "training time of the slowest rank", run.epoch_s);
+  add("epoch_s", "s", "training time of the slowest rank", epoch.epoch_s);
   add("train_clock_s", "s", "training time since the start, slowest rank of each epoch",
-      record.train_clock_s() + run.epoch_s);
+      record.train_clock_s() + epoch.epoch_s);
   add("wall_clock_s", "s", "wall time since the first step, with evaluation and checkpoints", slowest[1]);
-  add("samples", "samples", "samples trained by all ranks", run.samples);
+  add("samples", "samples", "samples trained by all ranks", epoch.samples);
   add("steps", "steps", "steps of each rank", static_cast<double>(mine.stats.steps));
   const auto add_per_rank = [&](std::string name, std::string unit, std::string description, double value) {
     add(std::move(name), std::move(unit), std::move(description), value);
@@ -93,7 +97,7 @@ EpochOfRun append_epoch(const comm::Communicator& ranks, const EpochOfRank& mine
         {"exchange", one.name, one.unit, one.description, one.per_rank ? ranks.size() : 0, {one.value}});
   std::ranges::stable_partition(seen, [](const record::Series& series) { return series.ranks == 0; });
   append_all(ranks, seen, record);
-  return run;
+  return epoch;
 }
 
 }  // namespace lockstep::train

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "algorithms/algorithm.hpp"
 #include "comm/communicator.hpp"
 #include "core/clock.hpp"
+#include "record/progress.hpp"
 #include "record/run_record.hpp"
 #include "train/evaluator.hpp"
 
@@ -27,15 +27,8 @@ struct EpochOfRank {
   std::vector<algorithms::Observation> observations;
 };
 
-/// What all ranks know of an epoch after it was logged.
-struct EpochOfRun {
-  double train_loss = 0.0;
-  double samples = 0.0;
-  double epoch_s = 0.0;  ///< training time of the slowest rank
-};
-
-/// Adds an epoch to the series of `record`, and makes those that it does not have yet. Only rank 0's record
-/// is filled. Collective.
-EpochOfRun append_epoch(const comm::Communicator& ranks, const EpochOfRank& mine, record::RunRecord& record);
+/// Adds an epoch to the series of rank 0's `record`, and makes missing ones. Returns the epoch. Collective.
+record::EpochSummary append_epoch(const comm::Communicator& ranks, const EpochOfRank& mine,
+                                  record::RunRecord& record);
 
 }  // namespace lockstep::train

@@ -34,8 +34,8 @@ void add_requested_binding(const comm::Communicator& ranks, Json& provenance) {
   for (std::size_t rank = 0; rank < ranks.size(); ++rank)
     bindings.push_back({provenance.at("hosts").at(rank), provenance.at("bindings").at(rank),
                         static_cast<std::size_t>(cores[rank])});
-  const Json slurm_cpus = record::environment_provenance().value("SLURM_CPUS_PER_TASK", Json("1"));
-  const auto cores_each = record::parse_cpu_list(slurm_cpus.get<std::string>());
+  const char* const slurm_cpus = std::getenv("SLURM_CPUS_PER_TASK");
+  const auto cores_each = record::parse_cpu_list(slurm_cpus == nullptr ? "1" : slurm_cpus);
   const std::string problem =
       std::string_view(requested) == "core"
           ? record::not_bound_to_cores(bindings, cores_each.empty() ? 1 : cores_each.front())

@@ -3,7 +3,6 @@
 #include "train/run_recorder.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <vector>
@@ -109,15 +108,10 @@ void RunRecorder::show(const Position& position, const algorithms::StepReport& s
                    .loss = step.loss_sum / static_cast<double>(std::max<std::size_t>(step.samples, 1))});
 }
 
-EpochOfRun RunRecorder::append(const Position& position, const EpochOfRank& mine) {
-  const EpochOfRun run = append_epoch(ranks_, mine, record_);
-  if (progress_)
-    progress_->epoch_done({.epoch = position.epoch,
-                           .train_loss = run.train_loss,
-                           .test_accuracy = mine.tested ? mine.tested->accuracy : std::nan(""),
-                           .epoch_s = run.epoch_s,
-                           .samples = run.samples});
-  return run;
+record::EpochSummary RunRecorder::append(const EpochOfRank& mine) {
+  const record::EpochSummary epoch = append_epoch(ranks_, mine, record_);
+  if (progress_) progress_->epoch_done(epoch);
+  return epoch;
 }
 
 void RunRecorder::snapshot() {

@@ -36,8 +36,8 @@ class RunRecorder {
   void greet(std::size_t parameter_count, const Json& machine) const;
   /// After every step.
   void show(const Position& position, const algorithms::StepReport& step);
-  /// After an epoch, which `position` counts already. Collective.
-  EpochOfRun append(const Position& position, const EpochOfRank& mine);
+  /// After an epoch. Returns its numbers. Collective.
+  record::EpochSummary append(const EpochOfRank& mine);
   /// Writes the record if a snapshot is due; a failure is a warning.
   void snapshot();
   /// Writes the record now; returns what failed, or "": the same on all ranks. Collective.

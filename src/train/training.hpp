@@ -35,7 +35,7 @@ class Training {
 
   // Training (training_run.cpp).
   bool step_done(const algorithms::StepReport& step);
-  EpochOfRun finish_epoch(const algorithms::EpochStats& stats);
+  record::EpochSummary finish_epoch(const algorithms::EpochStats& stats);
   int end_complete();
   int end_diverged(double loss);
   int end_interrupted();

@@ -28,7 +28,7 @@ bool Training::step_done(const algorithms::StepReport& step) {
   return checkpointer_.pauses_here();
 }
 
-EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
+record::EpochSummary Training::finish_epoch(const algorithms::EpochStats& stats) {
   EpochOfRank mine;
   mine.stats = stats;
   mine.own_accuracy = evaluator_.own_accuracy();
@@ -39,7 +39,7 @@ EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
   mine.wall_clock_s = clock_.wall_clock_s();
   ++position_.epoch;
   position_.step = 0;
-  return recorder_.append(position_, mine);
+  return recorder_.append(mine);
 }
 
 int Training::run() {
@@ -60,7 +60,7 @@ int Training::run() {
       checkpointer_.save_and_continue();
       continue;
     }
-    const EpochOfRun epoch = finish_epoch(stats);
+    const record::EpochSummary epoch = finish_epoch(stats);
     if (!std::isfinite(epoch.train_loss)) return end_diverged(epoch.train_loss);
     checkpointer_.write_after_epoch(epochs);
   }
