@@ -12,6 +12,7 @@
 #include "core/build_info.hpp"
 #include "core/json.hpp"
 #include "math/gemm.hpp"
+#include "record/binding.hpp"
 #include "record/provenance.hpp"
 
 namespace lockstep::bench {

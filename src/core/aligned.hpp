@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The scalar type, and owned arrays that start on a cache line.
+// Owned arrays that start on a cache line.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,6 @@
 #include <vector>
 
 namespace lockstep {
-
-using Scalar = float;
 
 inline constexpr std::size_t cache_line_bytes = 64;
 

@@ -12,54 +12,22 @@
 
 namespace lockstep {
 
-Argument& Argument::required() {
-  option_->required();
-  return *this;
+Argument Argument::required() { return Argument(*option_->required()); }
+Argument Argument::shows_default() { return Argument(*option_->capture_default_str()); }
+Argument Argument::shows_default(const std::string& text) { return Argument(*option_->default_str(text)); }
+Argument Argument::one_of(const std::vector<std::string>& names) {
+  return Argument(*option_->check(CLI::IsMember(names)));
 }
-Argument& Argument::shows_default() {
-  option_->capture_default_str();
-  return *this;
-}
-Argument& Argument::shows_default(const std::string& text) {
-  option_->default_str(text);
-  return *this;
-}
-Argument& Argument::one_of(const std::vector<std::string>& names) {
-  option_->check(CLI::IsMember(names));
-  return *this;
-}
-Argument& Argument::not_negative() {
-  option_->check(CLI::NonNegativeNumber);
-  return *this;
-}
-Argument& Argument::value_name(const std::string& name) {
-  option_->type_name(name);
-  return *this;
-}
-Argument& Argument::last_counts() {
-  option_->take_last();
-  return *this;
-}
-Argument& Argument::each_counts() {
-  option_->take_all()->expected(1);
-  return *this;
-}
-Argument& Argument::optional_value() {
-  option_->expected(0, 1);
-  return *this;
-}
-Argument& Argument::group(const std::string& heading) {
-  option_->group(heading);
-  return *this;
-}
+Argument Argument::not_negative() { return Argument(*option_->check(CLI::NonNegativeNumber)); }
+Argument Argument::value_name(const std::string& name) { return Argument(*option_->type_name(name)); }
+Argument Argument::last_counts() { return Argument(*option_->take_last()); }
+Argument Argument::each_counts() { return Argument(*option_->take_all()->expected(1)); }
+Argument Argument::optional_value() { return Argument(*option_->expected(0, 1)); }
+Argument Argument::group(const std::string& heading) { return Argument(*option_->group(heading)); }
 
 Arguments::Arguments(const std::string& program, const std::string& help)
-    : own_(std::make_unique<CLI::App>(help)), app_(own_.get()) {
-  app_->name(program);
-}
-Arguments::Arguments(CLI::App& command) : app_(&command) {}
-Arguments::~Arguments() = default;
-Arguments::Arguments(Arguments&&) noexcept = default;
+    : app_(std::make_shared<CLI::App>(help, program)) {}
+Arguments::Arguments(std::shared_ptr<CLI::App> command) : app_(std::move(command)) {}
 
 Argument Arguments::flag(const std::string& names, bool& place, const std::string& help) {
   return Argument(*app_->add_flag(names, place, help));
@@ -79,7 +47,6 @@ Argument Arguments::option(const std::string& names, std::vector<std::string>& p
 }
 
 void Arguments::footer(const std::string& text) { app_->footer(text); }
-void Arguments::no_help_option() { app_->set_help_flag(); }
 void Arguments::version_option(const std::string& version) { app_->set_version_flag("--version", version); }
 void Arguments::keep_unknown_words() { app_->allow_extras(); }
 void Arguments::begins_another_program() { app_->prefix_command(); }
@@ -87,7 +54,7 @@ std::vector<std::string> Arguments::remaining() const { return app_->remaining()
 
 Arguments Arguments::command(std::string_view name, std::string_view help) {
   app_->require_subcommand(1);
-  return Arguments(*app_->add_subcommand(std::string(name), std::string(help)));
+  return Arguments(app_->get_subcommand_ptr(app_->add_subcommand(std::string(name), std::string(help))));
 }
 bool Arguments::given() const { return app_->parsed(); }
 
@@ -101,8 +68,6 @@ std::vector<std::string> Arguments::option_names() const {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   return names;
 }
-
-std::string Arguments::help() const { return app_->help(); }
 
 std::optional<std::string> Arguments::parse(std::vector<std::string> words) {
   std::ranges::reverse(words);  // CLI11 takes them from the back

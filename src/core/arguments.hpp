@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The options and words of a command line. CLI11 parses them; its header takes seconds to compile, so only
-// arguments.cpp sees it.
+// The options and words of a command line. Only arguments.cpp sees CLI11, which takes seconds to compile.
 #pragma once
 
 #include <cstddef>
@@ -17,27 +16,27 @@ class Option;
 
 namespace lockstep {
 
-/// One option ("--results", "-n,--ranks") or word ("spec") that is expected; changes return *this.
+/// A handle of one option ("--results", "-n,--ranks") or word ("spec"); setters return it again.
 class Argument {
  public:
   explicit Argument(CLI::Option& option) : option_(&option) {}
 
-  Argument& required();
+  Argument required();
   /// --help shows the variable's present value, or `text`, as the default.
-  Argument& shows_default();
-  Argument& shows_default(const std::string& text);
-  Argument& one_of(const std::vector<std::string>& names);
-  Argument& not_negative();
+  Argument shows_default();
+  Argument shows_default(const std::string& text);
+  Argument one_of(const std::vector<std::string>& names);
+  Argument not_negative();
   /// What --help calls the value, e.g. "FILE"; "": nothing.
-  Argument& value_name(const std::string& name);
+  Argument value_name(const std::string& name);
   /// Given several times, the last one counts; otherwise that is an error.
-  Argument& last_counts();
+  Argument last_counts();
   /// Given several times, each value is kept: for places of several texts.
-  Argument& each_counts();
+  Argument each_counts();
   /// May stand without a value.
-  Argument& optional_value();
+  Argument optional_value();
   /// The heading that --help shows it under.
-  Argument& group(const std::string& heading);
+  Argument group(const std::string& heading);
 
  private:
   CLI::Option* option_;
@@ -47,8 +46,6 @@ class Argument {
 class Arguments {
  public:
   Arguments(const std::string& program, const std::string& help);
-  ~Arguments();
-  Arguments(Arguments&&) noexcept;
 
   Argument flag(const std::string& names, bool& place, const std::string& help);
   Argument option(const std::string& names, std::string& place, const std::string& help);
@@ -58,8 +55,6 @@ class Arguments {
 
   /// Text behind the options in --help.
   void footer(const std::string& text);
-  /// --help and --version are options of one's own: neither is made.
-  void no_help_option();
   void version_option(const std::string& version);
   /// Words that nothing takes are kept in remaining() rather than refused.
   void keep_unknown_words();
@@ -76,16 +71,14 @@ class Arguments {
   /// "--results", "--seed", ...
   [[nodiscard]] std::vector<std::string> option_names() const;
 
-  [[nodiscard]] std::string help() const;
-  /// Fills the places; throws ConfigError. Returns the text to print where one of CLI11's own --help or
-  /// --version was given: then nothing else is to be done.
+  /// Fills the places; throws ConfigError. Returns the text of --help or --version, to be printed instead of
+  /// anything else, if one was given.
   [[nodiscard]] std::optional<std::string> parse(std::vector<std::string> words);
 
  private:
-  explicit Arguments(CLI::App& command);
+  explicit Arguments(std::shared_ptr<CLI::App> command);
 
-  std::unique_ptr<CLI::App> own_;  // of a program; a command's belongs to its program
-  CLI::App* app_;
+  std::shared_ptr<CLI::App> app_;
 };
 
 }  // namespace lockstep

@@ -12,9 +12,9 @@ double now_s() {
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-void PhaseTimer::restart(Phase phase, const PhaseSeconds& so_far) {
+void PhaseTimer::restart(const PhaseSeconds& so_far) {
   seconds_ = so_far;
-  current_ = phase;
+  current_ = Phase::data;
   entered_s_ = now_s();
 }
 

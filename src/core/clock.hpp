@@ -43,10 +43,8 @@ struct alignas(cache_line_bytes) PublishedProgress {
 /// One clock reading for each change of phase; nothing is allocated.
 class PhaseTimer {
  public:
-  /// Starts an epoch: all phases at zero, `phase` entered now.
-  void restart(Phase phase = Phase::data) { restart(phase, {}); }
-  /// The same in an epoch that goes on: the phases have `so_far` already.
-  void restart(Phase phase, const PhaseSeconds& so_far);
+  /// Starts an epoch, in Phase::data; `so_far` is what an interrupted epoch has in its phases already.
+  void restart(const PhaseSeconds& so_far = {});
   void enter(Phase phase);
   /// From now on each change of phase is published there, too. nullptr: nowhere.
   void publish_to(PublishedProgress* place) { published_ = place; }

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace lockstep {
 namespace {
 
@@ -42,18 +45,13 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 ConfigError unknown_name(std::string_view kind, std::string_view name,
                          const std::vector<std::string>& known) {
   const std::string nearest = nearest_name(name, known);
-  return ConfigError({.what = "unknown " + std::string(kind) + " '" + std::string(name) + "'",
+  return ConfigError({.what = fmt::format("unknown {} '{}'", kind, name),
                       .expected = "one of " + join(known),
                       .hint = nearest.empty() ? "" : "did you mean '" + nearest + "'?"});
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
-  std::string text;
-  for (const std::string& part : parts) {
-    if (!text.empty()) text += separator;
-    text += part;
-  }
-  return text;
+  return fmt::format("{}", fmt::join(parts, separator));
 }
 
 }  // namespace lockstep

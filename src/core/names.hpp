@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Named tables: rows are found by name, and an unknown name is answered with the nearest one and the whole
-// list.
+// Named tables: rows are found by name; the error for an unknown one has the nearest name and all names.
 #pragma once
 
 #include <span>

@@ -18,26 +18,22 @@ Option::Option(std::string key, Place place, std::string help)
     : key_(std::move(key)), help_(std::move(help)), place_(place) {}
 
 Option& Option::at_least(double low) {
-  low_ = low;
-  low_open_ = false;
+  low_ = {low, /*open=*/false};
   return *this;
 }
 
 Option& Option::above(double low) {
-  low_ = low;
-  low_open_ = true;
+  low_ = {low, /*open=*/true};
   return *this;
 }
 
 Option& Option::at_most(double high) {
-  high_ = high;
-  high_open_ = false;
+  high_ = {high, /*open=*/false};
   return *this;
 }
 
 Option& Option::below(double high) {
-  high_ = high;
-  high_open_ = true;
+  high_ = {high, /*open=*/true};
   return *this;
 }
 
@@ -64,8 +60,8 @@ std::string Option::expected() const {
   if (std::holds_alternative<std::vector<std::string>*>(place_)) return "a list of texts: [\"...\", ...]";
   if (std::holds_alternative<Json*>(place_)) return "a name or a JSON object";
   std::string text = std::holds_alternative<double*>(place_) ? "a number" : "a whole number";
-  if (low_) text += fmt::format(", {} {}", low_open_ ? "above" : "at least", *low_);
-  if (high_) text += fmt::format(", {} {}", high_open_ ? "below" : "at most", *high_);
+  if (low_) text += fmt::format(", {} {}", low_->open ? "above" : "at least", low_->value);
+  if (high_) text += fmt::format(", {} {}", high_->open ? "below" : "at most", high_->value);
   return text;
 }
 
@@ -75,67 +71,40 @@ Json Option::value() const {
 
 bool Option::within_limits(double value) const {
   if (!std::isfinite(value)) return false;
-  if (low_ && (low_open_ ? value <= *low_ : value < *low_)) return false;
-  return !high_ || (high_open_ ? value < *high_ : value <= *high_);
+  if (low_ && (low_->open ? value <= low_->value : value < low_->value)) return false;
+  return !high_ || (high_->open ? value < high_->value : value <= high_->value);
+}
+
+bool Option::has_right_type(const Json& value) const {
+  if (std::holds_alternative<bool*>(place_)) return value.is_boolean();
+  if (std::holds_alternative<std::string*>(place_)) return value.is_string();
+  if (std::holds_alternative<Json*>(place_)) return value.is_string() || value.is_object();
+  if (std::holds_alternative<std::vector<std::string>*>(place_))
+    return value.is_array() && std::ranges::all_of(value, [](const Json& item) { return item.is_string(); });
+  if (std::holds_alternative<double*>(place_)) return value.is_number();
+  if (!value.is_number_unsigned() && !(value.is_number_integer() && value.get<std::int64_t>() >= 0))
+    return false;
+  return std::holds_alternative<std::size_t*>(place_) ||
+         value.get<std::uint64_t>() <= std::numeric_limits<std::uint32_t>::max();
+}
+
+bool Option::is_name(const std::string& text) const {
+  return std::ranges::find(names_, text) != names_.end() ||
+         (!prefix_.empty() && text.size() > prefix_.size() && text.starts_with(prefix_));
 }
 
 void Option::set(const Json& value) {
-  if (auto* const* place = std::get_if<bool*>(&place_)) {
-    if (!value.is_boolean()) throw ConfigError({"bad value for " + key_, expected(), value.dump()});
-    **place = value.get<bool>();
-  } else if (auto* const* json = std::get_if<Json*>(&place_)) {
-    if (!value.is_string() && !value.is_object())
-      throw ConfigError({"bad value for " + key_, expected(), value.dump()});
-    **json = value;
-  } else if (std::holds_alternative<std::string*>(place_)) {
-    set_text(value);
-  } else if (std::holds_alternative<std::vector<std::string>*>(place_)) {
-    set_texts(value);
-  } else {
-    set_number(value);
-  }
-}
-
-void Option::set_text(const Json& value) {
-  if (!value.is_string()) throw ConfigError({"bad value for " + key_, expected(), value.dump()});
-  const auto text = value.get<std::string>();
-  const bool begins_so = !prefix_.empty() && text.size() > prefix_.size() && text.starts_with(prefix_);
-  if (!names_.empty() && !begins_so && std::find(names_.begin(), names_.end(), text) == names_.end())
-    throw unknown_name(key_, text, names_);
-  *std::get<std::string*>(place_) = text;
-}
-
-void Option::set_texts(const Json& value) {
-  const auto is_text = [](const Json& item) { return item.is_string(); };
-  if (!value.is_array() || !std::ranges::all_of(value, is_text))
+  if (!has_right_type(value) || (value.is_number() && !within_limits(value.get<double>())))
     throw ConfigError({"bad value for " + key_, expected(), value.dump()});
-  *std::get<std::vector<std::string>*>(place_) = value.get<std::vector<std::string>>();
-}
-
-void Option::set_number(const Json& value) {
-  const ConfigError wrong({"bad value for " + key_, expected(), value.dump()});
-  if (!value.is_number()) throw wrong;
-  if (auto* const* place = std::get_if<double*>(&place_)) {
-    if (!within_limits(value.get<double>())) throw wrong;
-    **place = value.get<double>();
-    return;
-  }
-  if (!value.is_number_integer()) throw wrong;
-  if (!value.is_number_unsigned() && value.get<std::int64_t>() < 0) throw wrong;
-  const auto number = value.get<std::uint64_t>();
-  if (!within_limits(static_cast<double>(number))) throw wrong;
-  if (auto* const* place = std::get_if<std::uint32_t*>(&place_)) {
-    if (number > std::numeric_limits<std::uint32_t>::max()) throw wrong;
-    **place = static_cast<std::uint32_t>(number);
-  } else {
-    *std::get<std::size_t*>(place_) = number;
-  }
+  if (!names_.empty() && !is_name(value.get_ref<const std::string&>()))
+    throw unknown_name(key_, value.get<std::string>(), names_);
+  std::visit([&](auto* place) { value.get_to(*place); }, place_);
 }
 
 Json Option::parse(std::string_view text) const {
   if (std::holds_alternative<std::string*>(place_) || std::holds_alternative<Json*>(place_))
     return Json(std::string(text));
-  if (std::holds_alternative<bool*>(place_)) {
+  if (is_switch()) {
     if (text == "1" || text == "true" || text == "on" || text == "yes") return true;
     if (text == "0" || text == "false" || text == "off" || text == "no") return false;
     throw ConfigError({"bad value for " + key_, expected() + " (also 1 or 0)", std::string(text)});
@@ -145,8 +114,7 @@ Json Option::parse(std::string_view text) const {
   if (typed.starts_with('.')) typed.insert(0, 1, '0');
   Json number = Json::parse(typed, nullptr, /*allow_exceptions=*/false);
   if (!number.is_number()) throw ConfigError({"bad value for " + key_, expected(), std::string(text)});
-  const bool whole = !std::holds_alternative<double*>(place_);
-  if (whole && number.is_number_float()) {
+  if (!std::holds_alternative<double*>(place_) && number.is_number_float()) {
     const auto real = number.get<double>();
     if (real >= 0 && real < 1e15 && real == std::floor(real)) number = static_cast<std::uint64_t>(real);
   }
@@ -158,8 +126,7 @@ Option& Options::add(std::string key, Option::Place place, std::string help) {
 }
 
 Option* Options::find(std::string_view key) {
-  const auto at =
-      std::find_if(options_.begin(), options_.end(), [&](const Option& f) { return f.key() == key; });
+  const auto at = std::ranges::find(options_, key, &Option::key);
   return at == options_.end() ? nullptr : &*at;
 }
 
@@ -181,6 +148,11 @@ Json Options::values() const {
   Json values = Json::object();
   for (const Option& option : options_) values[option.key()] = option.value();
   return values;
+}
+
+void Options::set(const Json& values) {
+  for (const auto& [key, value] : values.items())
+    if (Option* option = find(key)) option->set(value);
 }
 
 std::string typed(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,16 +28,16 @@ class Option {
   Option& below(double high);
   /// The value must be one of these names.
   Option& one_of(std::vector<std::string> names);
-  /// What --help calls the value, where it is none of some names: "FILE".
+  /// What --help calls the value of an option without names, e.g. "FILE".
   Option& value_name(std::string name);
-  /// Or a text that begins so and goes on; `shown` stands for it among the names, e.g. "idx:FOLDER".
+  /// Also allows `prefix` with more text behind it; the list of names shows it as `shown`, e.g. "idx:FOLDER".
   Option& or_begins_with(std::string prefix, std::string shown);
 
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] const std::string& help() const { return help_; }
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   [[nodiscard]] const std::string& value_name() const { return value_name_; }
-  /// "a whole number, at least 1": what a value must be.
+  /// What a value must be: "a whole number, at least 1".
   [[nodiscard]] std::string expected() const;
 
   [[nodiscard]] Json value() const;
@@ -50,20 +49,22 @@ class Option {
   [[nodiscard]] Json parse(std::string_view text) const;
 
  private:
+  struct Limit {
+    double value;
+    bool open;  // the value itself is outside
+  };
   [[nodiscard]] bool within_limits(double value) const;
-  void set_number(const Json& value);
-  void set_text(const Json& value);
-  void set_texts(const Json& value);
+  [[nodiscard]] bool has_right_type(const Json& value) const;
+  [[nodiscard]] bool is_name(const std::string& text) const;
 
   std::string key_, help_, value_name_;
   Place place_;
-  std::optional<double> low_, high_;
-  bool low_open_ = false, high_open_ = false;
+  std::optional<Limit> low_, high_;
   std::vector<std::string> names_;
-  std::string prefix_;  // of a text that is none of the names; "": there is none
+  std::string prefix_;  // of or_begins_with(), or ""
 };
 
-/// The options that something understands, in the order in which they are shown.
+/// The options of one part of the program, in the order in which they are shown.
 class Options {
  public:
   Option& add(std::string key, Option::Place place, std::string help);
@@ -74,6 +75,8 @@ class Options {
   [[nodiscard]] std::vector<Option>& all() { return options_; }
   [[nodiscard]] std::vector<std::string> keys() const;
   [[nodiscard]] Json values() const;
+  /// Sets the options that `values` names; other keys are ignored. Throws ConfigError.
+  void set(const Json& values);
 
  private:
   std::vector<Option> options_;

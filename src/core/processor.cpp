@@ -4,7 +4,9 @@
 
 #include <fstream>
 #include <map>
+#include <utility>
 
+#include <fmt/format.h>
 #include <sys/utsname.h>
 
 namespace lockstep {
@@ -17,8 +19,7 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(blanks) - first + 1));
 }
 
-// The "key : value" lines of the first processor, up to an empty line; on large machines the whole file takes
-// long to read.
+// The "key : value" lines of the first processor, which an empty line ends; the whole file may be long.
 std::map<std::string, std::string> first_processor(std::istream& cpuinfo) {
   std::map<std::string, std::string> values;
   for (std::string line; std::getline(cpuinfo, line) && (values.empty() || !trimmed(line).empty());)
@@ -28,24 +29,19 @@ std::map<std::string, std::string> first_processor(std::istream& cpuinfo) {
   return values;
 }
 
-struct Key {
-  const char* name;
-  const char* told_as;
-};
 // Names: x86 and LoongArch; MIPS; POWER; RISC-V.
 constexpr const char* names[] = {"model name", "Model Name", "cpu model", "cpu", "uarch"};
-// Numbers that tell designs and their revisions apart. x86 has other keys for its own, which its name
-// implies.
-constexpr Key numbers[] = {{"CPU implementer", "implementer"},
-                           {"CPU architecture", "architecture"},
-                           {"CPU variant", "variant"},
-                           {"CPU part", "part"},
-                           {"CPU revision", "revision"},
-                           {"revision", "revision"},
-                           {"mvendorid", "mvendorid"},
-                           {"marchid", "marchid"},
-                           {"mimpid", "mimpid"},
-                           {"isa", "isa"}};
+// Numbers that differ between designs and their revisions. On x86 the name is enough.
+constexpr std::pair<const char*, const char*> numbers[] = {{"CPU implementer", "implementer"},
+                                                           {"CPU architecture", "architecture"},
+                                                           {"CPU variant", "variant"},
+                                                           {"CPU part", "part"},
+                                                           {"CPU revision", "revision"},
+                                                           {"revision", "revision"},
+                                                           {"mvendorid", "mvendorid"},
+                                                           {"marchid", "marchid"},
+                                                           {"mimpid", "mimpid"},
+                                                           {"isa", "isa"}};
 
 }  // namespace
 
@@ -55,9 +51,9 @@ std::string describe_processor(std::istream& cpuinfo, std::string_view machine) 
   for (const char* name : names)
     if (const auto found = values.find(name); found != values.end() && text.empty()) text = found->second;
   if (text.empty()) text = machine.empty() ? "unknown" : machine;
-  for (const Key& key : numbers)
-    if (const auto found = values.find(key.name); found != values.end() && !found->second.empty())
-      text += std::string(", ") + key.told_as + " " + found->second;
+  for (const auto& [key, shown] : numbers)
+    if (const auto found = values.find(key); found != values.end() && !found->second.empty())
+      text += fmt::format(", {} {}", shown, found->second);
   return text;
 }
 

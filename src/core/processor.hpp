@@ -8,13 +8,13 @@
 
 namespace lockstep {
 
-/// The processor's kind in one line: two processors for which other code is the fastest have different ones.
-/// x86 has a name for it ("AMD EPYC 9554 64-Core Processor"); Arm has the numbers of its maker and design
-/// instead, RISC-V those and what instructions it knows. "unknown" where the system tells nothing.
+/// The processor's kind in one line; it differs between processors for which different code may be the
+/// fastest. x86 has a name for it ("AMD EPYC 9554 64-Core Processor"). Arm has numbers of maker and design
+/// instead, RISC-V also a list of instruction sets. "unknown" if the system says nothing.
 [[nodiscard]] std::string processor();
 
-/// The same out of the text of /proc/cpuinfo, of which the first processor is read, and the name that uname
-/// has for the machine ("x86_64", "aarch64").
+/// The same from a text like /proc/cpuinfo, whose first processor counts, and uname's name for the machine
+/// ("x86_64", "aarch64").
 [[nodiscard]] std::string describe_processor(std::istream& cpuinfo, std::string_view machine);
 
 }  // namespace lockstep

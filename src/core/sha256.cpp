@@ -5,6 +5,7 @@
 #include <array>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/evp.h>
 
 #include "core/error.hpp"
@@ -12,37 +13,24 @@
 namespace lockstep {
 namespace {
 
-void check(int code) {
-  if (code != 1) throw Error({.what = "SHA-256 failed in the OpenSSL library"});
+void check(bool success) {
+  if (!success) throw Error({.what = "SHA-256 failed in the OpenSSL library"});
 }
 
 }  // namespace
 
-struct Sha256::Context {
-  Context() : digest(EVP_MD_CTX_new()) { check(digest != nullptr ? 1 : 0); }
-  ~Context() { EVP_MD_CTX_free(digest); }
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
-  EVP_MD_CTX* digest;
-};
-
-Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  check(EVP_DigestInit_ex(context_->digest, EVP_sha256(), nullptr));
+Sha256::Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+  check(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
 }
 
-Sha256::~Sha256() = default;
-
 void Sha256::add(std::span<const std::byte> bytes) {
-  check(EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size()));
+  check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
 }
 
 std::string Sha256::hex() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned length = 0;
-  check(EVP_DigestFinal_ex(context_->digest, digest.data(), &length));
-  std::string text;
-  for (unsigned i = 0; i < length; ++i) text += fmt::format("{:02x}", digest[i]);
-  return text;
+  std::array<unsigned char, 32> digest{};
+  check(EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1);
+  return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
 std::string sha256(std::span<const std::byte> bytes) {

@@ -8,15 +8,14 @@
 #include <string>
 #include <string_view>
 
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
+
 namespace lockstep {
 
 /// A checksum that is fed in pieces; how the bytes are cut into pieces makes no difference.
 class Sha256 {
  public:
   Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
 
   void add(std::span<const std::byte> bytes);
   void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
@@ -24,11 +23,10 @@ class Sha256 {
   [[nodiscard]] std::string hex();
 
  private:
-  struct Context;  // OpenSSL's
-  std::unique_ptr<Context> context_;
+  std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
 };
 
-/// Of one block.
+/// The checksum of one block.
 [[nodiscard]] std::string sha256(std::span<const std::byte> bytes);
 
 }  // namespace lockstep

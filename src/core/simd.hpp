@@ -128,8 +128,7 @@ inline void store_first(float* to, std::size_t count, Floats values) {
 using Words = std::uint64_t __attribute__((vector_size(vector_bytes)));
 inline constexpr std::size_t word_count = vector_bytes / sizeof(std::uint64_t);
 
-/// In each lane the product of the low halves of a and b, as all instruction sets have it; the vector
-/// extensions do not say it.
+/// In each lane the product of the low halves of a and b; the vector extensions cannot express it.
 [[nodiscard]] inline Words multiply_low_halves(Words a, Words b) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Words>(
@@ -161,8 +160,7 @@ inline void interleave(Words a, Words b, Words& first, Words& second) {
 #endif
 }
 
-/// `value` in every lane. Said to the compiler: of Floats{} + value it makes an addition, since that turns -0
-/// into 0.
+/// `value` in every lane. Not Floats{} + value, which is an addition, because that turns -0 into 0.
 [[nodiscard]] inline Floats broadcast(float value) {
 #if defined(__AVX512F__)
   return _mm512_set1_ps(value);

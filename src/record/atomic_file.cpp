@@ -35,22 +35,14 @@ int open_or_fail(const fs::path& path, int flags) {
   return fd;
 }
 
-void sync_or_fail(int fd, const fs::path& path) {
-  // EINVAL: this kind of file, e.g. a folder on some network file systems, cannot be synced.
-  if (::fsync(fd) != 0 && errno != EINVAL) fail("sync", path, errno);
-}
-
-// Network file systems report a full disk here at the latest.
-void close_or_fail(int fd, const fs::path& path) {
-  if (::close(fd) != 0 && errno != EINTR) fail("write", path, errno);
-}
+// EINVAL: this kind of file, e.g. a folder on some network file systems, cannot be synced.
+bool synced(int fd) { return ::fsync(fd) == 0 || errno == EINVAL; }
 
 void sync_folder(const fs::path& path) {
   const int fd = open_or_fail(path, O_RDONLY | O_DIRECTORY);
-  const int code = ::fsync(fd);
-  const int error = errno;
+  const int error = synced(fd) ? 0 : errno;
   ::close(fd);
-  if (code != 0 && error != EINVAL) fail("sync", path, error);
+  if (error != 0) fail("sync", path, error);
 }
 
 constexpr std::string_view partial_suffix = ".partial";
@@ -71,13 +63,13 @@ bool is_named(int fd, const fs::path& path) {
   return ::fstat(fd, &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino;
 }
 
-// Gives the file `path`, where there is one, a second name; it is found under its first all the while.
+// If there is a file `path`, gives it a second name. It keeps its first name all the while.
 void keep_as(const fs::path& path, const fs::path& second) {
   const fs::path link = partial_name(second);
   if (::link(path.c_str(), link.c_str()) == 0) {
     const bool renamed = std::rename(link.c_str(), second.c_str()) == 0;
     const int error = errno;
-    ::unlink(link.c_str());  // still there when both names were those of one file already
+    ::unlink(link.c_str());  // still there if both names were names of one file already
     if (!renamed) fail("keep the older", path, error);
     return;
   }
@@ -100,7 +92,7 @@ PartialFile::~PartialFile() {
 
 void PartialFile::reserve(std::size_t bytes) const {
   const int error = ::posix_fallocate(fd_, 0, static_cast<off_t>(bytes));
-  // Some file systems cannot promise room; then writing tells.
+  // Some file systems cannot reserve space; then a full disk shows when the bytes are written.
   if (error != 0 && error != EINVAL && error != EOPNOTSUPP) fail("write", partial_, error);
 }
 
@@ -116,9 +108,10 @@ void PartialFile::write_at(std::size_t offset, std::span<const std::byte> bytes)
 
 void PartialFile::finish(Durability durability, const fs::path& keep_old_as) {
   const bool durable = durability == Durability::survives_power_loss;
-  if (durable) sync_or_fail(fd_, partial_);
+  if (durable && !synced(fd_)) fail("sync", partial_, errno);
   const bool removed = !is_named(fd_, partial_);
-  close_or_fail(std::exchange(fd_, -1), partial_);
+  // Network file systems report a full disk here at the latest.
+  if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR) fail("write", partial_, errno);
   if (removed) fail("replace", path_, ENOENT);
   if (!keep_old_as.empty()) keep_as(path_, keep_old_as);
   if (std::rename(partial_.c_str(), path_.c_str()) != 0) fail("replace", path_, errno);
@@ -134,14 +127,14 @@ void replace_file(const fs::path& path, std::span<const std::byte> bytes, Durabi
 
 void remove_partial_files(const fs::path& path) {
   const std::string start = path.filename().string() + ".";
-  std::error_code unseen;  // one that stays is in nobody's way
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_of(path), unseen))
+  std::error_code ignored;  // a file that stays does no harm
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_of(path), ignored))
     if (const std::string name = entry.path().filename().string();
         name.starts_with(start) && name.ends_with(partial_suffix))
-      fs::remove(entry.path(), unseen);
+      fs::remove(entry.path(), ignored);
 }
 
-// An inode's number may be used again, hence the time.
+// The time is a part of it because inode numbers are used again.
 std::string file_identity(const fs::path& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) return {};
@@ -155,8 +148,8 @@ void create_folders_for(const fs::path& path) {
 }
 
 void check_writable(const fs::path& path) {
-  std::error_code unseen;  // a path that cannot be looked at cannot be created either, and that is told below
-  if (fs::is_directory(path, unseen)) fail("write", path, EISDIR);
+  std::error_code ignored;  // PartialFile fails for a path that cannot be looked at
+  if (fs::is_directory(path, ignored)) fail("write", path, EISDIR);
   const PartialFile partial(path);
 }
 

@@ -9,13 +9,11 @@
 
 namespace lockstep::record {
 
-/// What a written file outlives: the end of this process, or also the loss of the machine (fsync of file and
-/// folder).
+/// What a written file survives: the end of this process, or also a crash of the machine (fsync).
 enum class Durability { survives_kill, survives_power_loss };
 
-/// A file that is being made under the name "<path>.<random>.partial", which no other process uses: two may
-/// write the same file, e.g. an older attempt at a run that is thought dead and is not. Unless it is
-/// finished, it is removed. Throws Error.
+/// A file that is made as "<path>.<random>.partial", and removed unless it is finished. The name is random
+/// because two processes may write the same file, e.g. if an older attempt still lives. Throws Error.
 class PartialFile {
  public:
   /// Creates it, empty.
@@ -24,13 +22,13 @@ class PartialFile {
   PartialFile(const PartialFile&) = delete;
   PartialFile& operator=(const PartialFile&) = delete;
 
-  /// Where it lies until it is finished.
+  /// Its temporary name.
   [[nodiscard]] const std::filesystem::path& path() const { return partial_; }
-  /// Takes so much room on the disk, so that there is either enough or an error at once.
+  /// Reserves space on the disk, so that a lack of it is an error at once.
   void reserve(std::size_t bytes) const;
   void write_at(std::size_t offset, std::span<const std::byte> bytes) const;
-  /// Gives it its name. A file that has this name already is replaced; if there is such a name, it is kept as
-  /// `keep_old_as`. Where the file system has hard links, a reader finds a file under the name at any time.
+  /// Gives the file its name. An older file of this name is replaced, or kept as `keep_old_as` if that is
+  /// given. On a file system with hard links, a reader finds a file under the name at any time.
   void finish(Durability durability, const std::filesystem::path& keep_old_as = {});
 
  private:
@@ -38,15 +36,14 @@ class PartialFile {
   int fd_;
 };
 
-/// Writes `bytes` to a PartialFile of `path` and finishes it. The folder must exist. Throws Error; an older
-/// file then stays as it was.
+/// Writes `bytes` to a file in an existing folder, whole. Throws Error; then an older file stays as it was.
 void replace_file(const std::filesystem::path& path, std::span<const std::byte> bytes, Durability durability);
 
-/// Removes what processes that were killed while they wrote `path` have left. One that lives and writes it
-/// now gets an Error, and its file is not replaced.
+/// Removes the temporary files of processes that were killed while they wrote `path`. A process that is
+/// writing it now gets an Error, and replaces nothing.
 void remove_partial_files(const std::filesystem::path& path);
 
-/// Tells the file that has this name from those that had it before or will have it. Empty: there is none.
+/// Differs between the file that has this name now and others that had or will have it. "": no file.
 [[nodiscard]] std::string file_identity(const std::filesystem::path& path);
 
 /// Creates the folders that `path` needs; throws Error when that fails.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// CPUs, their cores, and who else may use them.
+// Lists of CPUs, their cores, and which ranks share them.
 #include "record/binding.hpp"
 
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <map>
@@ -10,8 +11,37 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sched.h>
 
 namespace lockstep::record {
+
+std::string binding() {
+  // The kernel refuses a set that is smaller than its own; large machines have more CPUs than one cpu_set_t.
+  for (std::size_t sets = 1; sets <= 1024; sets *= 2) {
+    std::vector<cpu_set_t> set(sets);
+    const std::size_t bytes = sets * sizeof(cpu_set_t);
+    if (::sched_getaffinity(0, bytes, set.data()) == 0) {
+      std::vector<std::size_t> cpus;
+      for (std::size_t cpu = 0; cpu < 8 * bytes; ++cpu)
+        if (CPU_ISSET_S(cpu, bytes, set.data())) cpus.push_back(cpu);
+      return cpu_list(cpus);
+    }
+    if (errno != EINVAL) break;
+  }
+  return "unknown";
+}
+
+std::string cpu_list(std::span<const std::size_t> cpus) {
+  std::string text;
+  for (std::size_t first = 0; first < cpus.size();) {
+    std::size_t last = first;
+    while (last + 1 < cpus.size() && cpus[last + 1] == cpus[last] + 1) ++last;
+    if (!text.empty()) text += ",";
+    text += first == last ? fmt::format("{}", cpus[first]) : fmt::format("{}-{}", cpus[first], cpus[last]);
+    first = last + 1;
+  }
+  return text;
+}
 
 std::vector<std::size_t> parse_cpu_list(std::string_view text) {
   std::vector<std::size_t> cpus;
@@ -35,7 +65,7 @@ std::vector<std::size_t> parse_cpu_list(std::string_view text) {
 }
 
 std::size_t cores_of(std::string_view cpus) {
-  std::set<std::string> cores;  // each by the list of its hardware threads
+  std::set<std::string> cores;  // each as the list of its hardware threads
   for (const std::size_t cpu : parse_cpu_list(cpus)) {
     std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
     std::string threads;

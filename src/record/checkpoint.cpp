@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
+#include <numeric>
 #include <system_error>
-#include <utility>
 
 #include <fmt/format.h>
 
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
-#include "record/hdf5_values.hpp"
+#include "record/hdf5.hpp"
 
 namespace lockstep::record {
 namespace {
@@ -21,36 +22,10 @@ namespace fs = std::filesystem;
 
 constexpr int checkpoint_version = 1;
 constexpr std::size_t checksum_length = 64;
-constexpr std::size_t piece_bytes = std::size_t{4} << 20;  // that are read at once
+constexpr std::size_t piece_bytes = std::size_t{4} << 20;  // read at once
 
-std::size_t length_of(const std::vector<std::size_t>& shape) {
-  std::size_t length = 1;
-  for (const std::size_t extent : shape) length *= extent;
-  return length;
-}
-
-// The part [begin, begin + count) of an array of one dimension, or of one row of two, in the file.
-hdf5::Handle part_of(const hdf5::Handle& dataset, std::size_t begin, std::size_t count) {
-  hdf5::Handle space(H5Dget_space(dataset.id()), H5Sclose, "look at an array's shape");
-  const auto shape = hdf5::shape_of(dataset);
-  const std::size_t row = shape.back();
-  const hsize_t start[2] = {shape.size() == 2 ? begin / row : begin, begin % row};
-  const hsize_t extent[2] = {shape.size() == 2 ? 1 : count, count};
-  hdf5::check(H5Sselect_hyperslab(space.id(), H5S_SELECT_SET, start, nullptr, extent, nullptr),
-              "select a part of an array");
-  return space;
-}
-
-hdf5::Handle memory_space(std::size_t count) {
-  const hsize_t length = count;
-  return {H5Screate_simple(1, &length, nullptr), H5Sclose, "describe memory"};
-}
-
-void read_part(const hdf5::Handle& dataset, std::size_t begin, std::span<float> values) {
-  if (values.empty()) return;
-  hdf5::check(H5Dread(dataset.id(), H5T_NATIVE_FLOAT, memory_space(values.size()).id(),
-                      part_of(dataset, begin, values.size()).id(), H5P_DEFAULT, values.data()),
-              "read an array");
+std::size_t bytes_of(const CheckpointContents::Array& array) {
+  return std::accumulate(array.shape.begin(), array.shape.end(), sizeof(float), std::multiplies<>());
 }
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& expected, const std::string& got) {
@@ -81,52 +56,45 @@ void check_checksum(const fs::path& path) {
     refuse(path, "contents with the SHA-256 at its end", got);
 }
 
-std::string about_text(const CheckpointContents& contents) {
-  return contents.about.dump(2, ' ', false, Json::error_handler_t::replace);
-}
-
-// A data set without values, and where in the file they will be.
-std::size_t allocate(const hdf5::Handle& place, const std::string& name, hid_t type,
-                     const std::vector<std::size_t>& shape) {
-  const std::vector<hsize_t> extent(shape.begin(), shape.end());
-  const hdf5::Handle space(extent.empty()
-                               ? H5Screate(H5S_SCALAR)
-                               : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
+// Makes a data set without values; returns where in the file they will be.
+std::size_t allocate(const hdf5::Handle& place, const CheckpointContents::Array& array) {
+  const std::vector<hsize_t> extent(array.shape.begin(), array.shape.end());
+  const hdf5::Handle space(H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr),
                            H5Sclose, "create a data space");
   const hdf5::Handle properties = hdf5::property_list(H5P_DATASET_CREATE);
   hdf5::check(H5Pset_alloc_time(properties.id(), H5D_ALLOC_TIME_EARLY), "allocate at once");
   hdf5::check(H5Pset_fill_time(properties.id(), H5D_FILL_TIME_NEVER), "leave fill values out");
   hdf5::check(H5Pset_obj_track_times(properties.id(), false), "leave times out");
-  const hdf5::Handle dataset(
-      H5Dcreate2(place.id(), name.c_str(), type, space.id(), H5P_DEFAULT, properties.id(), H5P_DEFAULT),
-      H5Dclose, "create the data set " + name);
+  const hdf5::Handle dataset(H5Dcreate2(place.id(), array.name.c_str(), H5T_NATIVE_FLOAT, space.id(),
+                                        H5P_DEFAULT, properties.id(), H5P_DEFAULT),
+                             H5Dclose, "create the data set " + array.name);
   const haddr_t offset = H5Dget_offset(dataset.id());
-  if (offset == HADDR_UNDEF) throw Error({.what = "HDF5 does not tell where the array " + name + " lies"});
+  if (offset == HADDR_UNDEF)
+    throw Error({.what = "HDF5 does not say where the array " + array.name + " lies"});
   return static_cast<std::size_t>(offset);
 }
 
-// Where in the file each array's values will lie.
+// Makes the file without the arrays' values; returns where in the file they will be.
 std::vector<std::size_t> lay_out(const fs::path& path, const CheckpointContents& contents) {
   const hdf5::Handle file = hdf5::create_file(path.string());
   hdf5::write_attribute(file, "checkpoint_version", checkpoint_version);
   hdf5::write_attribute(file, "creator", "Lockstep " + std::string(build_info::version));
-  hdf5::write_text(file, "about", about_text(contents));
+  hdf5::write_text(file, "about", hdf5::json_text(contents.about));
   const hdf5::Handle numbers = hdf5::create_group(file, "numbers");
   for (const auto& [name, of_ranks] : contents.numbers) hdf5::write_value(numbers, name, Json(of_ranks));
   std::vector<std::size_t> offsets;
   const hdf5::Handle arrays = hdf5::create_group(file, "arrays");
-  for (const auto& [name, shape] : contents.arrays)
-    offsets.push_back(allocate(arrays, name, H5T_NATIVE_FLOAT, shape));
+  for (const auto& array : contents.arrays) offsets.push_back(allocate(arrays, array));
   hdf5::check(H5Fflush(file.id(), H5F_SCOPE_GLOBAL), "lay out a checkpoint");
   return offsets;
 }
 
-// What the file takes at most.
+// The most bytes that the file can take.
 std::size_t room_for(const CheckpointContents& contents) {
   constexpr std::size_t for_all = 64 << 10, for_each = 4 << 10;  // headers, names, HDF5's tables
-  std::size_t bytes = for_all + about_text(contents).size();
+  std::size_t bytes = for_all + hdf5::json_text(contents.about).size();
   for (const auto& numbers : contents.numbers) bytes += for_each + numbers.of_ranks.size() * sizeof(double);
-  for (const auto& array : contents.arrays) bytes += for_each + length_of(array.shape) * sizeof(float);
+  for (const auto& array : contents.arrays) bytes += for_each + bytes_of(array);
   return bytes;
 }
 
@@ -139,9 +107,8 @@ hdf5::Handle open_checkpoint(const fs::path& path) {
   }
 }
 
-// The file that is compared with its checksum must be the one that is opened, and another process may replace
-// it at any time.
-hdf5::Handle open_as_it_stays(const fs::path& path) {
+// Another process may replace the file between the comparison of its checksum and its opening.
+hdf5::Handle open_unchanged(const fs::path& path) {
   while (true) {
     const std::string identity = file_identity(path);
     if (identity.empty()) throw Error({.what = "cannot read " + path.string(), .got = "no such file"});
@@ -163,9 +130,9 @@ fs::path previous_checkpoint_path(const fs::path& run_file) {
 }
 
 void remove_checkpoints(const fs::path& run_file) {
-  std::error_code unseen;
-  fs::remove(checkpoint_path(run_file), unseen);
-  fs::remove(previous_checkpoint_path(run_file), unseen);
+  std::error_code ignored;
+  fs::remove(checkpoint_path(run_file), ignored);
+  fs::remove(previous_checkpoint_path(run_file), ignored);
 }
 
 CheckpointWriter::CheckpointWriter(const fs::path& path, const CheckpointContents& contents)
@@ -174,9 +141,9 @@ CheckpointWriter::CheckpointWriter(const fs::path& path, const CheckpointContent
   const std::vector<std::size_t> offsets = lay_out(partial_.path(), contents);  // truncates it
   end_ = fs::file_size(partial_.path());
   for (std::size_t i = 0; i < offsets.size(); ++i)
-    arrays_.push_back({offsets[i], length_of(contents.arrays[i].shape) * sizeof(float)});
+    arrays_.push_back({offsets[i], bytes_of(contents.arrays[i])});
   if (!std::ranges::is_sorted(arrays_, {}, &Place::offset))
-    throw Error({.what = "HDF5 lays arrays out in another order than they were made"});
+    throw Error({.what = "HDF5 does not lay arrays out in the order in which they were made"});
   partial_.reserve(end_ + checksum_length);
 }
 
@@ -194,7 +161,7 @@ void CheckpointWriter::add_layout_up_to(std::size_t offset) {
 void CheckpointWriter::write(std::span<const float> values) {
   if (values.empty()) return;
   if (array_ == arrays_.size() || written_ + values.size_bytes() > arrays_[array_].bytes)
-    throw Error({.what = "more values than a checkpoint's arrays have room for"});
+    throw Error({.what = "a checkpoint's arrays have no room for so many values"});
   const Place& place = arrays_[array_];
   if (written_ == 0) add_layout_up_to(place.offset);
   checksum_.add(std::as_bytes(values));
@@ -217,39 +184,38 @@ void CheckpointWriter::finish(const fs::path& previous) {
   partial_.finish(Durability::survives_power_loss, previous);
 }
 
-CheckpointReader::CheckpointReader(const fs::path& path) : path_(path), file_(open_as_it_stays(path)) {
+CheckpointReader::CheckpointReader(const fs::path& path) : path_(path), file_(open_unchanged(path)) {
   try {
-    if (!hdf5::has_attribute(file_, "checkpoint_version"))
+    if (hdf5::read_version(file_, path.string(), "checkpoint_version", checkpoint_version) == 0)
       refuse(path, "the attribute checkpoint_version", "a file without it");
-    const int version = hdf5::read_int_attribute(file_, "checkpoint_version");
-    if (version != checkpoint_version)
-      throw Error({.what = path.string() + " was written by another version of Lockstep",
-                   .expected = fmt::format("checkpoint_version {}", checkpoint_version),
-                   .got = fmt::format("checkpoint_version {}", version)});
-    about_ = Json::parse(hdf5::read_text(file_, "about"));
+    contents_.about = Json::parse(hdf5::read_text(file_, "about"));
   } catch (const Json::exception& failure) {
     refuse(path, "a JSON text about it", failure.what());
   }
+  const hdf5::Handle numbers = hdf5::open_group(file_, "numbers");
+  for (const std::string& name : hdf5::member_names(numbers))
+    contents_.numbers.push_back({name, hdf5::read_doubles(hdf5::open_dataset(numbers, name))});
+  const hdf5::Handle arrays = hdf5::open_group(file_, "arrays");
+  for (const std::string& name : hdf5::member_names(arrays))
+    contents_.arrays.push_back({name, hdf5::shape_of(hdf5::open_dataset(arrays, name))});
 }
 
-std::vector<double> CheckpointReader::numbers(const std::string& name) const {
-  return hdf5::read_doubles(hdf5::open_dataset(hdf5::open_group(file_, "numbers"), name));
-}
-
-std::vector<std::size_t> CheckpointReader::shape(const std::string& array) const {
-  return hdf5::shape_of(hdf5::open_dataset(hdf5::open_group(file_, "arrays"), array));
-}
-
+// The values are a part of an array of one dimension, or of one row of two.
 void CheckpointReader::read(const std::string& array, std::size_t begin, std::span<float> values) const {
-  read_part(hdf5::open_dataset(hdf5::open_group(file_, "arrays"), array), begin, values);
-}
-
-std::vector<std::string> CheckpointReader::number_names() const {
-  return hdf5::member_names(hdf5::open_group(file_, "numbers"));
-}
-
-std::vector<std::string> CheckpointReader::array_names() const {
-  return hdf5::member_names(hdf5::open_group(file_, "arrays"));
+  if (values.empty()) return;
+  const hdf5::Handle dataset = hdf5::open_dataset(hdf5::open_group(file_, "arrays"), array);
+  const auto shape = hdf5::shape_of(dataset);
+  const bool has_rows = shape.size() == 2;
+  const hsize_t start[2] = {has_rows ? begin / shape.back() : begin, begin % shape.back()};
+  const hsize_t count = values.size();
+  const hsize_t extent[2] = {has_rows ? 1 : count, count};
+  const hdf5::Handle in_file(H5Dget_space(dataset.id()), H5Sclose, "look at an array's shape");
+  hdf5::check(H5Sselect_hyperslab(in_file.id(), H5S_SELECT_SET, start, nullptr, extent, nullptr),
+              "select a part of an array");
+  const hdf5::Handle in_memory(H5Screate_simple(1, &count, nullptr), H5Sclose, "describe memory");
+  hdf5::check(
+      H5Dread(dataset.id(), H5T_NATIVE_FLOAT, in_memory.id(), in_file.id(), H5P_DEFAULT, values.data()),
+      "read an array");
 }
 
 }  // namespace lockstep::record

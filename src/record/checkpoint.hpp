@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The checkpoint file (HDF5): a training's state, whole or refused. What it is for is in docs/checkpoints.md.
+// The checkpoint file (HDF5): a training's state, whole or refused. See docs/checkpoints.md.
 #pragma once
 
 #include <cstddef>
@@ -15,13 +15,13 @@
 
 namespace lockstep::record {
 
-/// The run's checkpoint beside its run file, and the one before it.
+/// The checkpoint beside a run file, and the one before it.
 [[nodiscard]] std::filesystem::path checkpoint_path(const std::filesystem::path& run_file);
 [[nodiscard]] std::filesystem::path previous_checkpoint_path(const std::filesystem::path& run_file);
-/// Removes both; one that stays is in nobody's way.
+/// Removes both; a failure is ignored, because an old checkpoint does no harm.
 void remove_checkpoints(const std::filesystem::path& run_file);
 
-/// What a checkpoint is to hold.
+/// What a checkpoint holds.
 struct CheckpointContents {
   struct Numbers {
     std::string name;
@@ -29,31 +29,30 @@ struct CheckpointContents {
   };
   struct Array {
     std::string name;
-    std::vector<std::size_t> shape;  ///< [n], or [rank, n] where every rank has its own
+    std::vector<std::size_t> shape;  ///< [n], or [rank, n] if every rank has its own
   };
-  Json about = Json::object();  ///< whose checkpoint it is, and where the training stands
+  Json about = Json::object();  ///< which run it is of, and how far the training came
   std::vector<Numbers> numbers = {};
   std::vector<Array> arrays = {};
 };
 
-/// Writes a checkpoint: HDF5 lays the file out, which is a few kilobytes, and the values are written behind
-/// its back to the places that it tells, in few large pieces, arrays front to back. HDF5 cannot be let into a
-/// full disk (files that it cannot close end in a crash), so all the room is taken before. Layout:
+/// Writes a checkpoint. HDF5 lays the file out, which takes a few kilobytes. The values are then written
+/// without HDF5 to the places that it chose, arrays front to back, in few large pieces. HDF5 crashes on a
+/// full disk, because it cannot close its files, so all space is reserved first. Layout:
 ///   /about          a JSON text
 ///   /numbers/NAME   [rank]
 ///   /arrays/NAME    [n] or [rank, n]
 ///   attributes of /: checkpoint_version, creator
-/// Behind HDF5's end of the file stand 64 characters more: the SHA-256 of all bytes before them. It is
-/// compared before HDF5 sees the file, since HDF5 may hang or crash on one that is damaged.
+/// Behind HDF5's end of the file are 64 more characters: the SHA-256 of all bytes before them. It is compared
+/// before HDF5 opens the file, because HDF5 may hang or crash on a damaged file.
 class CheckpointWriter {
  public:
-  /// Begins a PartialFile and takes all the room that it will need. Throws Error, as all that follows.
+  /// Begins a PartialFile and reserves all space that it will need. Throws Error, as all functions here.
   CheckpointWriter(const std::filesystem::path& path, const CheckpointContents& contents);
 
-  /// The next values of the arrays, one array after another, each from its first value to its last; no call
-  /// goes beyond an array's end.
+  /// Writes the next values of one array; the arrays come one after another, from first to last value.
   void write(std::span<const float> values);
-  /// Syncs it and gives it its name; the checkpoint before it becomes the previous one.
+  /// Syncs the file and gives it its name; the checkpoint before it becomes the previous one.
   void finish(const std::filesystem::path& previous);
 
  private:
@@ -66,30 +65,26 @@ class CheckpointWriter {
   Sha256 checksum_;
   std::vector<Place> arrays_;
   std::size_t checked_ = 0;              // bytes of the file that the checksum has seen
-  std::size_t end_ = 0;                  // HDF5's
-  std::size_t array_ = 0, written_ = 0;  // the one that is being written, and its bytes so far
+  std::size_t end_ = 0;                  // of HDF5's part of the file
+  std::size_t array_ = 0, written_ = 0;  // the array that is being written, and its bytes so far
 };
 
-/// A checkpoint that was read through and found whole. It stays what it is when another process replaces or
-/// removes the file.
+/// A checkpoint whose checksum was right. It stays readable when the file is replaced or removed.
 class CheckpointReader {
  public:
-  /// Throws Error, which says what is wrong with the file: absent, torn, changed, or of another version.
+  /// Throws Error if the file is absent, cut short, changed, or of another version.
   explicit CheckpointReader(const std::filesystem::path& path);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] const Json& about() const { return about_; }
-  [[nodiscard]] std::vector<double> numbers(const std::string& name) const;
-  [[nodiscard]] std::vector<std::size_t> shape(const std::string& array) const;
-  /// The values from `begin` on, counted from the array's first one, rank after rank.
+  /// All but the values of the arrays.
+  [[nodiscard]] const CheckpointContents& contents() const { return contents_; }
+  /// Reads values from number `begin` on; the ranks' values are counted one rank after another.
   void read(const std::string& array, std::size_t begin, std::span<float> values) const;
-  [[nodiscard]] std::vector<std::string> number_names() const;
-  [[nodiscard]] std::vector<std::string> array_names() const;
 
  private:
   std::filesystem::path path_;
   hdf5::Handle file_;
-  Json about_;
+  CheckpointContents contents_;
 };
 
 }  // namespace lockstep::record

@@ -11,7 +11,7 @@
 namespace lockstep::record::hdf5 {
 namespace {
 
-// One line a level, the deepest cause first, as HDF5 knows it.
+// HDF5's error stack: one line a level, the deepest cause first.
 std::string error_stack() {
   std::string text;
   const auto append = [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
@@ -29,7 +29,7 @@ std::string error_stack() {
   throw Error({.what = fmt::format("HDF5: cannot {}", what), .got = error_stack()});
 }
 
-// Access to a file on the disk. Some cluster file systems know no locks, and HDF5 then refuses to open.
+// Access without a lock: some cluster file systems have none, and HDF5 then refuses to open a file.
 Handle unlocked_access() {
   Handle access = property_list(H5P_FILE_ACCESS);
 #if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
@@ -38,7 +38,7 @@ Handle unlocked_access() {
   return access;
 }
 
-// The library prints its error stacks unless told not to; ours go into the exceptions.
+// By default the library prints its error stacks; here they are texts of exceptions.
 void silence_error_printing() {
   check(H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr), "turn error printing off");
 }
@@ -58,12 +58,6 @@ Handle::~Handle() {
 }
 
 Handle::Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
-
-Handle& Handle::operator=(Handle&& other) noexcept {
-  std::swap(id_, other.id_);
-  std::swap(close_, other.close_);
-  return *this;
-}
 
 Handle property_list(hid_t kind) { return {H5Pcreate(kind), H5Pclose, "create a property list"}; }
 
@@ -112,6 +106,11 @@ Handle open_group(const Handle& place, const std::string& name) {
   return {H5Gopen2(place.id(), name.c_str(), H5P_DEFAULT), H5Gclose, fmt::format("open the group {}", name)};
 }
 
+Handle open_dataset(const Handle& place, const std::string& name) {
+  return {H5Dopen2(place.id(), name.c_str(), H5P_DEFAULT), H5Dclose,
+          fmt::format("open the data set {}", name)};
+}
+
 bool has_member(const Handle& place, const std::string& name) {
   const htri_t found = H5Lexists(place.id(), name.c_str(), H5P_DEFAULT);
   check(found, fmt::format("look for {}", name));
@@ -123,20 +122,12 @@ std::vector<std::string> member_names(const Handle& group) {
   unsigned order = 0;
   check(H5Pget_link_creation_order(properties.id(), &order), "look at a group's order");
   const H5_index_t index = (order & H5P_CRT_ORDER_TRACKED) != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME;
-  H5G_info_t info;
-  check(H5Gget_info(group.id(), &info), "count a group's members");
+  const auto append = [](hid_t, const char* name, const H5L_info_t*, void* names) -> herr_t {
+    static_cast<std::vector<std::string>*>(names)->emplace_back(name);
+    return 0;
+  };
   std::vector<std::string> names;
-  for (hsize_t i = 0; i < info.nlinks; ++i) {
-    const auto name_at = [&](char* buffer, std::size_t size) {
-      const ssize_t length =
-          H5Lget_name_by_idx(group.id(), ".", index, H5_ITER_INC, i, buffer, size, H5P_DEFAULT);
-      if (length < 0) fail("read a member's name");
-      return static_cast<std::size_t>(length);
-    };
-    std::string name(name_at(nullptr, 0), '\0');
-    (void)name_at(name.data(), name.size() + 1);
-    names.push_back(name);
-  }
+  check(H5Literate(group.id(), index, H5_ITER_INC, nullptr, append, &names), "list a group's members");
   return names;
 }
 

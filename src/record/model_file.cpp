@@ -2,34 +2,32 @@
 // Parameters by layer and name.
 #include "record/model_file.hpp"
 
-#include <map>
-#include <optional>
-
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "record/atomic_file.hpp"
-#include "record/hdf5_values.hpp"
+#include "record/hdf5.hpp"
 
 namespace lockstep::record {
 namespace {
 
 constexpr int newest_version = 1;
 
+constexpr const char* group_name(bool state) { return state ? "state" : "parameters"; }
+
 void write_tensors(const hdf5::Handle& file, const ModelFile& model, bool state) {
-  const hdf5::Handle group = hdf5::create_group(file, state ? "state" : "parameters");
-  std::map<std::string, hdf5::Handle> layers;
+  const hdf5::Handle group = hdf5::create_group(file, group_name(state));
   for (const ModelTensor& tensor : model.tensors) {
     if (tensor.is_state != state) continue;
     const std::size_t slash = tensor.name.find('/');
     const std::string layer = tensor.name.substr(0, slash);
-    auto place = layers.find(layer);
-    if (place == layers.end()) place = layers.emplace(layer, hdf5::create_group(group, layer)).first;
-    hdf5::write_floats(place->second, tensor.name.substr(slash + 1), tensor.values, tensor.shape);
+    const bool known = hdf5::has_member(group, layer);
+    const hdf5::Handle place = known ? hdf5::open_group(group, layer) : hdf5::create_group(group, layer);
+    hdf5::write_floats(place, tensor.name.substr(slash + 1), tensor.values, tensor.shape);
   }
 }
 
 void read_tensors(const hdf5::Handle& file, ModelFile& model, bool state) {
-  const hdf5::Handle group = hdf5::open_group(file, state ? "state" : "parameters");
+  const hdf5::Handle group = hdf5::open_group(file, group_name(state));
   for (const std::string& layer : hdf5::member_names(group)) {
     const hdf5::Handle place = hdf5::open_group(group, layer);
     for (const std::string& name : hdf5::member_names(place)) {
@@ -48,9 +46,8 @@ void write_model_file(const ModelFile& model, const std::filesystem::path& path)
   const hdf5::Handle file = hdf5::create_file_in_memory();
   hdf5::write_attribute(file, "model_version", newest_version);
   hdf5::write_attribute(file, "creator", "lockstep " + std::string(build_info::version));
-  hdf5::write_text(file, "model", model.description.dump(2));
-  const hdf5::Handle provenance = hdf5::create_group(file, "provenance");
-  for (const auto& [key, value] : model.provenance.items()) hdf5::write_value(provenance, key, value);
+  hdf5::write_text(file, "model", hdf5::json_text(model.description));
+  hdf5::write_group(file, "provenance", model.provenance);
   write_tensors(file, model, false);
   write_tensors(file, model, true);
   create_folders_for(path);
@@ -60,14 +57,10 @@ void write_model_file(const ModelFile& model, const std::filesystem::path& path)
 ModelFile read_model_file(const std::filesystem::path& path) {
   try {
     const hdf5::Handle file = hdf5::open_file(path.string());
-    if (!hdf5::has_attribute(file, "model_version"))
+    if (hdf5::read_version(file, path.string(), "model_version", newest_version) == 0)
       throw Error({.what = "it is no model file",
                    .expected = "what train --save-model writes",
                    .hint = "a run file has the parameters' checksum alone"});
-    if (const int version = hdf5::read_int_attribute(file, "model_version"); version > newest_version)
-      throw Error({.what = "it is of a newer version of Lockstep",
-                   .expected = "version " + std::to_string(newest_version) + " or older",
-                   .got = std::to_string(version)});
     ModelFile model;
     model.description = Json::parse(hdf5::read_text(file, "model"));
     read_tensors(file, model, false);

@@ -15,7 +15,7 @@ namespace lockstep::record {
 struct ModelTensor {
   std::string name;
   std::vector<std::size_t> shape;
-  bool is_state = false;  ///< no parameter, but changed by training, such as a running mean
+  bool is_state = false;  ///< layer state, such as a running mean, rather than a parameter
   std::vector<float> values;
 };
 
@@ -25,7 +25,7 @@ struct ModelFile {
   std::vector<ModelTensor> tensors;
 };
 
-/// Writes it under a temporary name and renames it; folders are created. Throws Error.
+/// Writes the file under a temporary name and renames it; creates folders. Throws Error.
 void write_model_file(const ModelFile& model, const std::filesystem::path& path);
 /// Throws Error for anything but a model file.
 [[nodiscard]] ModelFile read_model_file(const std::filesystem::path& path);

@@ -3,11 +3,12 @@
 #include "record/progress.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <span>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,16 +20,14 @@
 namespace lockstep::record {
 namespace {
 
-constexpr double redraw_interval_s = 0.1;
-
 struct StyleRow {
   std::string_view name;
   ProgressStyle style;
 };
-constexpr std::array<StyleRow, 4> styles = {{{"auto", ProgressStyle::automatic},
-                                             {"live", ProgressStyle::live},
-                                             {"plain", ProgressStyle::plain},
-                                             {"off", ProgressStyle::off}}};
+constexpr StyleRow styles[] = {{"auto", ProgressStyle::automatic},
+                               {"live", ProgressStyle::live},
+                               {"plain", ProgressStyle::plain},
+                               {"off", ProgressStyle::off}};
 
 std::size_t terminal_width(std::FILE* out) {
   winsize size{};
@@ -54,28 +53,16 @@ std::string loss_text(double loss) {
   return fixed ? fmt::format("loss {:.4f}", loss) : fmt::format("loss {:.3e}", loss);
 }
 
-std::string rate_text(double samples_per_s) { return with_thousands(samples_per_s) + " samples/s"; }
-
-std::string left_text(double seconds) { return clock_text(seconds) + " left"; }
-
 std::string epoch_line(const EpochSummary& epoch, std::size_t total) {
   std::string line = epoch_text(epoch.epoch, total) + "  " + loss_text(epoch.train_loss);
   if (!std::isnan(epoch.test_accuracy))
     line += fmt::format("  test accuracy {:.2f} %", 100.0 * epoch.test_accuracy);
-  return line + fmt::format("  {:.3f} s  {}", epoch.epoch_s, rate_text(epoch.samples / epoch.epoch_s));
+  return line + fmt::format("  {:.3f} s  {} samples/s", epoch.epoch_s,
+                            with_thousands(epoch.samples / epoch.epoch_s));
 }
 
-}  // namespace
-
-ProgressStyle progress_style(std::string_view name) {
-  return find_row(std::span<const StyleRow>(styles), "progress style", name).style;
-}
-
-namespace {
-
-// Open MPI's mpiexec gives every rank a pseudo-terminal and passes on what comes out of it, also to a file.
-// Whether a person looks is then for mpiexec's own output to say: the parent's, when it runs on this host
-// (else this is no terminal to redraw).
+// Open MPI's mpiexec gives every rank a pseudo-terminal, and passes its output on, perhaps to a file. So the
+// output of mpiexec itself, the parent, counts. If that runs on another host, no line can be redrawn.
 bool launcher_shows_a_terminal() {
   if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return true;
   std::error_code failure;
@@ -86,8 +73,12 @@ bool launcher_shows_a_terminal() {
 
 }  // namespace
 
+ProgressStyle progress_style(std::string_view name) {
+  return find_row(std::span<const StyleRow>(styles), "progress style", name).style;
+}
+
 bool is_terminal(std::FILE* out) {
-  // No colour is used, so NO_COLOR has no say; moving the cursor is what a dumb terminal cannot do.
+  // A dumb terminal cannot move the cursor. NO_COLOR does not matter, because no colour is used.
   const char* terminal = std::getenv("TERM");
   return terminal != nullptr && *terminal != '\0' && std::string_view(terminal) != "dumb" &&
          ::isatty(::fileno(out)) != 0 && launcher_shows_a_terminal();
@@ -99,18 +90,15 @@ Progress::Progress(std::FILE* out, ProgressStyle style, std::size_t total_epochs
       style_(style),
       total_epochs_(total_epochs),
       steps_per_epoch_(steps_per_epoch),
-      clock_(clock),
-      start_s_(clock()),
-      epoch_start_s_(start_s_),
-      next_draw_s_(start_s_ + redraw_interval_s) {
+      clock_(clock) {
   if (style_ == ProgressStyle::automatic)
     style_ = is_terminal(out) ? ProgressStyle::live : ProgressStyle::plain;
 }
 
 Progress::~Progress() { finished(); }
 
-// Every epoch left takes what the epochs so far took on average, evaluation included; before there is one,
-// what this one's steps promise.
+// Each remaining epoch is expected to take the mean of the epochs so far, evaluation included; before there
+// is one, the time that this epoch's steps extrapolate to.
 double Progress::left_s(double now, double epoch_share) const {
   const double in_epoch_s = now - epoch_start_s_;
   const double per_epoch_s = epochs_seen_ > 0
@@ -125,7 +113,7 @@ void Progress::redraw_if_due(const StepStatus& status) {
   const double now = clock_();
   if (now < next_draw_s_) return;
   next_draw_s_ = now + redraw_interval_s;
-  if (last_epoch_ + 1 < status.epoch) last_epoch_ = status.epoch - 1;  // a continued run
+  if (last_epoch_ + 1 < status.epoch) last_epoch_ = status.epoch - 1;  // a resumed run
   const double share =
       static_cast<double>(status.step) / static_cast<double>(std::max<std::size_t>(steps_per_epoch_, 1));
   const LiveLine line = {.status = status,
@@ -134,8 +122,7 @@ void Progress::redraw_if_due(const StepStatus& status) {
                          .samples_per_s = status.samples / (now - epoch_start_s_),
                          .left_s = left_s(now, share)};
   // The last column stays free: a line that fills it moves the cursor on.
-  fmt::print(out_, "\r{}\x1b[K", live_line(line, terminal_width(out_) - 1));
-  std::fflush(out_);
+  print(fmt::format("\r{}\x1b[K", live_line(line, terminal_width(out_) - 1)));
   line_shown_ = true;
 }
 
@@ -146,20 +133,20 @@ void Progress::epoch_done(const EpochSummary& summary) {
   epoch_start_s_ = now;
   next_draw_s_ = now + redraw_interval_s;
   if (style_ == ProgressStyle::off) return;
-  clear_line();
+  finished();
   std::string line = epoch_line(summary, total_epochs_);
-  // On a terminal the live line below tells the time left.
+  // On a terminal the live line below shows the time left.
   if (style_ == ProgressStyle::plain && summary.epoch < total_epochs_)
-    line += "  " + left_text(left_s(now, 1.0));
-  fmt::print(out_, "{}\n", line);
-  std::fflush(out_);
+    line += fmt::format("  {} left", clock_text(left_s(now, 1.0)));
+  print(line + "\n");
 }
 
-void Progress::finished() { clear_line(); }
+void Progress::finished() {
+  if (std::exchange(line_shown_, false)) print("\r\x1b[K");
+}
 
-void Progress::clear_line() {
-  if (!std::exchange(line_shown_, false)) return;
-  fmt::print(out_, "\r\x1b[K");
+void Progress::print(const std::string& text) {
+  fmt::print(out_, "{}", text);
   std::fflush(out_);
 }
 
@@ -167,8 +154,8 @@ std::string live_line(const LiveLine& line, std::size_t width) {
   const auto [epoch, step, samples, loss] = line.status;
   const std::string head = epoch_text(epoch, line.total_epochs);
   const std::string tail = fmt::format(
-      "  step {:>{}}/{}  {}  {}  {}", step, std::to_string(line.steps_per_epoch).size(), line.steps_per_epoch,
-      loss_text(loss), rate_text(line.samples_per_s), left_text(line.left_s));
+      "  step {:>{}}/{}  {}  {} samples/s  {} left", step, std::to_string(line.steps_per_epoch).size(),
+      line.steps_per_epoch, loss_text(loss), with_thousands(line.samples_per_s), clock_text(line.left_s));
   constexpr std::size_t widest_bar = 30, narrowest_bar = 6, frame = 4;  // two blanks, two brackets
   const std::size_t words = head.size() + tail.size();
   if (words + frame + narrowest_bar > width) return (head + tail).substr(0, width);

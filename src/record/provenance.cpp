@@ -4,28 +4,26 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <map>
-#include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include <Eigen/Core>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "core/build_info.hpp"
-#include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/processor.hpp"
 #include "record/hdf5.hpp"
@@ -44,34 +42,31 @@ std::string first_line(const fs::path& path) {
   return std::getline(file, line) && !line.empty() ? line : unknown;
 }
 
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \t");
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-// The "key : value" lines of a file in /proc, the first of each key.
-std::map<std::string, std::string> key_values(const fs::path& path) {
-  std::map<std::string, std::string> values;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);)
-    if (const auto colon = line.find(':'); colon != std::string::npos)
-      values.emplace(trimmed(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
-  return values;
-}
-
 // "32768K" or "13146588 kB" in bytes.
 std::optional<std::uint64_t> bytes_in(const std::string& text) {
   const char* end = text.data() + text.size();
   std::uint64_t number = 0;
   const auto [rest, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc()) return std::nullopt;
-  const std::string unit = trimmed({rest, end});
-  if (unit.starts_with('K') || unit.starts_with('k')) return number << 10;
+  const std::string_view unit(rest, end);
+  if (unit.starts_with('K') || unit.starts_with(" kB")) return number << 10;
   if (unit.starts_with('M')) return number << 20;
   return number;
 }
 
-// Caches of the first CPU. `cpus` are those that share one.
+// The sum over the lines "KEY:   13146588 kB" of a file in /proc.
+std::uint64_t bytes_of(std::istream& file, std::initializer_list<std::string_view> keys) {
+  std::uint64_t sum = 0;
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = std::min(line.find(':'), line.size());
+    if (std::ranges::find(keys, std::string_view(line).substr(0, colon)) == keys.end()) continue;
+    const std::size_t digits = std::min(line.find_first_of("0123456789"), line.size());
+    sum += bytes_in(line.substr(digits)).value_or(0);
+  }
+  return sum;
+}
+
+// Caches of the first CPU, each with the CPUs that share it.
 void add_caches(Json& host) {
   for (int index = 0;; ++index) {
     const fs::path folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}", index);
@@ -84,12 +79,10 @@ void add_caches(Json& host) {
   }
 }
 
-std::string boost() {
-  if (const std::string text = first_line("/sys/devices/system/cpu/cpufreq/boost"); text != unknown)
-    return text == "0" ? "off" : "on";
-  if (const std::string text = first_line("/sys/devices/system/cpu/intel_pstate/no_turbo"); text != unknown)
-    return text == "0" ? "on" : "off";
-  return unknown;
+// "on" if the first line is `on`, "off" if it is another, "unknown" if there is no such file.
+std::string switch_state(const fs::path& path, std::string_view on) {
+  const std::string text = first_line(path);
+  return text == unknown ? unknown : text == on ? "on" : "off";
 }
 
 }  // namespace
@@ -117,14 +110,14 @@ Json host_provenance() {
       {"kernel", named ? fmt::format("{} {} {}", system.sysname, system.release, system.machine) : unknown},
       {"cpu_model", processor()}};
   if (const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN); cpus > 0) host["online_cpus"] = cpus;
-  host["smt"] = [] {
-    const std::string active = first_line("/sys/devices/system/cpu/smt/active");
-    return active == unknown ? unknown : active == "1" ? "on" : "off";
-  }();
+  host["smt"] = switch_state("/sys/devices/system/cpu/smt/active", "1");
   add_caches(host);
-  if (const auto bytes = bytes_in(key_values("/proc/meminfo")["MemTotal"])) host["memory_bytes"] = *bytes;
+  std::ifstream memory("/proc/meminfo");
+  if (const std::uint64_t bytes = bytes_of(memory, {"MemTotal"}); bytes > 0) host["memory_bytes"] = bytes;
   host["governor"] = first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
-  host["boost"] = boost();
+  host["boost"] = switch_state("/sys/devices/system/cpu/cpufreq/boost", "1");
+  if (host["boost"] == unknown)
+    host["boost"] = switch_state("/sys/devices/system/cpu/intel_pstate/no_turbo", "0");
   return host;
 }
 
@@ -135,12 +128,10 @@ bool is_recorded_variable(std::string_view name) {
   constexpr std::array<std::string_view, 10> secrets = {
       "KEY", "TOKEN", "SECRET", "PASSWORD", "JWT", "AUTH", "SECURITY", "CREDENTIAL", "MUNGE", "PRECONDITION"};
   std::string upper(name);
-  std::transform(upper.begin(), upper.end(), upper.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   const auto is_prefix = [&](std::string_view prefix) { return upper.starts_with(prefix); };
   const auto is_inside = [&](std::string_view word) { return upper.find(word) != std::string::npos; };
-  return std::any_of(prefixes.begin(), prefixes.end(), is_prefix) &&
-         std::none_of(secrets.begin(), secrets.end(), is_inside);
+  return std::ranges::any_of(prefixes, is_prefix) && std::ranges::none_of(secrets, is_inside);
 }
 
 Json environment_provenance() {
@@ -175,43 +166,7 @@ Json slurm_provenance() {
   return slurm;
 }
 
-std::string binding() {
-  const auto free_set = [](cpu_set_t* set) { CPU_FREE(set); };
-  // The kernel refuses a set that is smaller than its own; large machines have more than 1024 CPUs.
-  for (std::size_t most = 1024; most <= (std::size_t{1} << 20); most *= 2) {
-    const std::unique_ptr<cpu_set_t, decltype(free_set)> set(CPU_ALLOC(most), free_set);
-    const std::size_t bytes = CPU_ALLOC_SIZE(most);
-    CPU_ZERO_S(bytes, set.get());
-    if (::sched_getaffinity(0, bytes, set.get()) == 0) {
-      std::vector<std::size_t> cpus;
-      for (std::size_t cpu = 0; cpu < most; ++cpu)
-        if (CPU_ISSET_S(cpu, bytes, set.get())) cpus.push_back(cpu);
-      return cpu_list(cpus);
-    }
-    if (errno != EINVAL) break;
-  }
-  return unknown;
-}
-
-std::string cpu_list(std::span<const std::size_t> cpus) {
-  std::string text;
-  for (std::size_t first = 0; first < cpus.size();) {
-    std::size_t last = first;
-    while (last + 1 < cpus.size() && cpus[last + 1] == cpus[last] + 1) ++last;
-    if (!text.empty()) text += ",";
-    text += first == last ? fmt::format("{}", cpus[first]) : fmt::format("{}-{}", cpus[first], cpus[last]);
-    first = last + 1;
-  }
-  return text;
-}
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc)};
-}
+std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 MemoryUse memory_use() {
   MemoryUse use;
@@ -221,9 +176,7 @@ MemoryUse memory_use() {
   // Kernels before 4.14 have only the long form, with the same lines for every mapping.
   std::ifstream file("/proc/self/smaps_rollup");
   if (!file) file.open("/proc/self/smaps");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:"))
-      use.private_bytes += bytes_in(trimmed(line.substr(line.find(':') + 1))).value_or(0);
+  use.private_bytes = bytes_of(file, {"Private_Clean", "Private_Dirty"});
   return use;
 }
 

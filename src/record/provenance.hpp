@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,32 +14,26 @@ namespace lockstep::record {
 [[nodiscard]] Json build_provenance();
 
 /// This machine: host name, CPU, caches, memory, kernel, frequency policy. A number that the system does not
-/// tell is left out; a text is then "unknown".
+/// give is left out; a text is then "unknown".
 [[nodiscard]] Json host_provenance();
 
-/// The environment variables that steer Slurm, MPI, OpenMP and the BLAS; never one that may hold a
-/// credential.
+/// The environment variables that control Slurm, MPI, OpenMP and the BLAS, but none that may be secret.
 [[nodiscard]] Json environment_provenance();
-/// Whether environment_provenance tells the variable of this name.
+/// Whether environment_provenance has the variable of this name.
 [[nodiscard]] bool is_recorded_variable(std::string_view name);
 
-/// The job that this process belongs to, of Slurm's environment variables those that are there:
+/// The job that this process belongs to, as far as Slurm's environment variables are set:
 /// slurm_job_id, slurm_array_job_id, slurm_array_task_id, slurm_step_id, slurm_job_partition, slurm_nodelist
 /// (texts) and slurm_restart_count (a number).
 [[nodiscard]] Json slurm_provenance();
 
-/// The CPUs that this process may run on, e.g. "0-3,8".
-[[nodiscard]] std::string binding();
-/// CPU numbers in ascending order as such a list.
-[[nodiscard]] std::string cpu_list(std::span<const std::size_t> cpus);
-
 /// Now, as ISO 8601 in UTC: "2025-01-31T12:34:56Z".
 [[nodiscard]] std::string utc_now();
 
+/// The memory of this process.
 struct MemoryUse {
-  std::uint64_t peak_rss_bytes =
-      0;                            ///< the most memory that this process had resident, shared pages included
-  std::uint64_t private_bytes = 0;  ///< resident now and shared with no other process
+  std::uint64_t peak_rss_bytes = 0;  ///< the most that was resident, shared pages included
+  std::uint64_t private_bytes = 0;   ///< resident now, and shared with no other process
 };
 [[nodiscard]] MemoryUse memory_use();
 

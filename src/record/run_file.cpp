@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <exception>
 #include <fstream>
-#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -18,7 +17,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
-#include "record/hdf5_values.hpp"
+#include "record/hdf5.hpp"
 #include "record/provenance.hpp"
 
 namespace lockstep::record {
@@ -28,8 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr std::array<const char*, 2> series_groups = {"epochs", "exchange"};
 
-std::string json_text(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
-
 void write_one_series(const hdf5::Handle& group, const Series& series) {
   const std::size_t width = std::max<std::size_t>(series.ranks, 1);
   if (series.values.size() % width != 0)
@@ -37,19 +34,21 @@ void write_one_series(const hdf5::Handle& group, const Series& series) {
         {.what = fmt::format("the series {}/{} does not consist of whole epochs", series.group, series.name),
          .expected = fmt::format("a multiple of {} values", width),
          .got = std::to_string(series.values.size())});
-  const std::size_t epochs = series.values.size() / width;
-  const bool per_rank = series.ranks > 0;
-  const auto shape = per_rank ? std::vector{epochs, series.ranks} : std::vector{epochs};
+  std::vector<std::size_t> shape{series.values.size() / width};
+  std::vector<const char*> labels{"epoch"};
+  if (series.ranks > 0) {
+    shape.push_back(series.ranks);
+    labels.push_back("rank");
+  }
   const hdf5::Handle dataset = hdf5::write_series(group, series.name, series.values, shape);
   hdf5::write_attribute(dataset, "unit", series.unit);
   hdf5::write_attribute(dataset, "description", series.description);
-  hdf5::write_dimension_labels(
-      dataset, per_rank ? std::vector<std::string>{"epoch", "rank"} : std::vector<std::string>{"epoch"});
+  hdf5::write_dimension_labels(dataset, labels);
 }
 
 void write_series_groups(const hdf5::Handle& file, const std::vector<Series>& all) {
   for (const Series& series : all)
-    if (std::find(series_groups.begin(), series_groups.end(), series.group) == series_groups.end())
+    if (std::ranges::find(series_groups, series.group) == series_groups.end())
       throw Error({.what = fmt::format("the series {} has the unknown group '{}'", series.name, series.group),
                    .expected = "epochs or exchange"});
   for (const char* name : series_groups) {
@@ -59,24 +58,7 @@ void write_series_groups(const hdf5::Handle& file, const std::vector<Series>& al
   }
 }
 
-// One column of /segments: an array [segment].
-template <class Value>
-void write_column(const hdf5::Handle& group, const char* name, const std::vector<Segment>& segments,
-                  Value Segment::*member) {
-  Json column = Json::array();
-  for (const Segment& segment : segments) column.push_back(segment.*member);
-  hdf5::write_value(group, name, column);
-}
-
-template <class Value>
-void read_column(const hdf5::Handle& group, const char* name, std::vector<Segment>& segments,
-                 Value Segment::*member) {
-  const Json column = hdf5::read_value(group, name);
-  segments.resize(column.size());
-  for (std::size_t i = 0; i < segments.size(); ++i) segments[i].*member = column[i].get<Value>();
-}
-
-// The members of a segment and the names of their columns; calls visit(name, member) for each.
+// Calls visit(name, member) for each column of /segments, an array [segment].
 template <class Visit>
 void for_columns(Visit visit) {
   visit("started", &Segment::started);
@@ -93,14 +75,22 @@ void for_columns(Visit visit) {
 void write_segments(const hdf5::Handle& file, const std::vector<Segment>& segments) {
   if (segments.empty()) return;
   const hdf5::Handle group = hdf5::create_group(file, "segments");
-  for_columns([&](const char* name, auto member) { write_column(group, name, segments, member); });
+  for_columns([&](const char* name, auto member) {
+    Json column = Json::array();
+    for (const Segment& segment : segments) column.push_back(segment.*member);
+    hdf5::write_value(group, name, column);
+  });
 }
 
 // Files from before there were segments have none.
 void read_segments(const hdf5::Handle& file, std::vector<Segment>& segments) {
   if (!hdf5::has_member(file, "segments")) return;
   const hdf5::Handle group = hdf5::open_group(file, "segments");
-  for_columns([&](const char* name, auto member) { read_column(group, name, segments, member); });
+  for_columns([&](const char* name, auto member) {
+    const Json column = hdf5::read_value(group, name);
+    segments.resize(column.size());
+    for (std::size_t i = 0; i < segments.size(); ++i) column[i].get_to(segments[i].*member);
+  });
 }
 
 std::vector<std::byte> file_bytes_of(const RunRecord& record) {
@@ -111,23 +101,22 @@ std::vector<std::byte> file_bytes_of(const RunRecord& record) {
   hdf5::write_attribute(file, "status", record.status);
   hdf5::write_attribute(file, "started", record.started);
   hdf5::write_attribute(file, "finished", record.finished);
-  hdf5::write_text(file, "config", json_text(record.config));
-  hdf5::write_text(file, "model", json_text(record.model));
-  const hdf5::Handle provenance = hdf5::create_group(file, "provenance");
-  for (const auto& [key, value] : record.provenance.items()) hdf5::write_value(provenance, key, value);
+  hdf5::write_text(file, "config", hdf5::json_text(record.config));
+  hdf5::write_text(file, "model", hdf5::json_text(record.model));
+  hdf5::write_group(file, "provenance", record.provenance);
   write_series_groups(file, record.series);
   write_segments(file, record.segments);
   return hdf5::file_image(file);
 }
 
-// A file that is not even HDF5 is told from a damaged one by its first eight bytes.
+// The first eight bytes distinguish a file that is not HDF5 from one that is damaged.
 void check_signature(const fs::path& path) {
   constexpr std::array<char, 8> signature = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   const std::string what = "cannot read the run file " + path.string();
-  if (status.type() == fs::file_type::not_found) throw Error({.what = what, .got = "no such file"});
-  if (!fs::exists(status)) throw Error({.what = what, .got = error.message()});
+  if (!fs::exists(status))
+    throw Error({.what = what, .got = fs::status_known(status) ? "no such file" : error.message()});
   if (fs::is_directory(status)) throw Error({.what = what, .expected = "a file", .got = "a folder"});
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error({.what = what, .got = std::generic_category().message(errno)});
@@ -136,18 +125,6 @@ void check_signature(const fs::path& path) {
   if (file.gcount() == 0) throw Error({.what = path.string() + " is no run file", .got = "an empty file"});
   if (start != signature)
     throw Error({.what = path.string() + " is no run file", .expected = "an HDF5 file"});
-}
-
-void check_schema(const hdf5::Handle& file, const fs::path& path) {
-  if (!hdf5::has_attribute(file, "schema_version"))
-    throw Error({.what = path.string() + " is an HDF5 file, but no run file",
-                 .expected = "the attribute schema_version, which every run file has"});
-  const int version = hdf5::read_int_attribute(file, "schema_version");
-  if (version > schema_version)
-    throw Error({.what = path.string() + " was written by a newer Lockstep",
-                 .expected = fmt::format("schema_version {} or older", schema_version),
-                 .got = fmt::format("schema_version {}", version),
-                 .hint = "read it with the Lockstep that wrote it, or a later one"});
 }
 
 void read_series_group(const hdf5::Handle& file, const std::string& group_name, std::vector<Series>& all) {
@@ -184,18 +161,16 @@ RunRecord read_contents(const hdf5::Handle& file) {
   return record;
 }
 
-[[noreturn]] void fail_damaged(const fs::path& path, const char* cause) {
-  throw Error(
-      {.what = "the run file " + path.string() + " is damaged",
-       .got = cause,
-       .hint = "it was cut short or changed after it was written, e.g. by a copy that did not finish"});
-}
-
-hdf5::Handle open_or_fail(const fs::path& path) {
+// What `read` returns. What it throws (HDF5, JSON, impossible sizes) becomes an Error about the file.
+template <class Read>
+auto read_or_damaged(const fs::path& path, const Read& read) {
   try {
-    return hdf5::open_file(path.string());
-  } catch (const Error& failure) {
-    fail_damaged(path, failure.what());
+    return read();
+  } catch (const std::exception& failure) {
+    throw Error(
+        {.what = "the run file " + path.string() + " is damaged",
+         .got = failure.what(),
+         .hint = "it was cut short or changed after it was written, e.g. by a copy that did not finish"});
   }
 }
 
@@ -208,13 +183,11 @@ void write_run_file(const RunRecord& record, const fs::path& path, Durability du
 
 RunRecord read_run_file(const fs::path& path) {
   check_signature(path);
-  const hdf5::Handle file = open_or_fail(path);
-  check_schema(file, path);
-  try {
-    return read_contents(file);
-  } catch (const std::exception& failure) {  // of HDF5, of JSON, or of an impossible size
-    fail_damaged(path, failure.what());
-  }
+  const hdf5::Handle file = read_or_damaged(path, [&] { return hdf5::open_file(path.string()); });
+  if (hdf5::read_version(file, path.string(), "schema_version", schema_version) == 0)
+    throw Error({.what = path.string() + " is an HDF5 file, but no run file",
+                 .expected = "the attribute schema_version, which every run file has"});
+  return read_or_damaged(path, [&] { return read_contents(file); });
 }
 
 bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_cost_s) {
@@ -223,15 +196,14 @@ bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_co
   return file_bytes <= small_bytes || last_cost_s <= most_share * since_last_s;
 }
 
-RunFileWriter::RunFileWriter(fs::path path, Durability snapshots)
-    : path_(std::move(path)), snapshots_(snapshots) {
+RunFileWriter::RunFileWriter(fs::path path) : path_(std::move(path)) {
   create_folders_for(path_);
   check_writable(path_);
 }
 
 bool RunFileWriter::snapshot(const RunRecord& record) {
   if (!snapshot_due(file_bytes_, now_s() - last_end_s_, last_cost_s_)) return false;
-  write(record, snapshots_);
+  write(record, Durability::survives_kill);
   return true;
 }
 
@@ -247,19 +219,19 @@ void RunFileWriter::write(const RunRecord& record, Durability durability) {
   last_cost_s_ = last_end_s_ - start_s;
 }
 
-// A file that was removed is written again, and so is one of an older attempt at the run, which had looked
-// before this one began and wrote after that. So of two it is always the older that ends.
+// A file that was removed is written again. So is the file of an older attempt at the run, which may have
+// checked before this one began, and written after that. So of two attempts the older one always ends.
 void RunFileWriter::check_still_ours(const RunRecord& record) const {
   const std::string there = file_identity(path_);
   if (written_.empty() || there.empty() || there == written_) return;
   if (read_run_file(path_).segments.size() < record.segments.size()) return;
-  throw TakenOver("another process goes on with this run, and has written " + path_.string() +
+  throw TakenOver("another process has continued this run, and has written " + path_.string() +
                   " since; this one ends, and has changed nothing");
 }
 
 void RunFileWriter::finish(RunRecord& record, std::string_view status) {
   constexpr std::array<std::string_view, 3> final_states = {"complete", "interrupted", "failed"};
-  if (std::find(final_states.begin(), final_states.end(), status) == final_states.end())
+  if (std::ranges::find(final_states, status) == final_states.end())
     throw Error({.what = "a run cannot end with this status",
                  .expected = "complete, interrupted or failed",
                  .got = std::string(status)});

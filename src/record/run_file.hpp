@@ -13,9 +13,8 @@
 
 namespace lockstep::record {
 
-/// Writes the whole record under a temporary name in the same folder and renames it to `path`: readers find
-/// the old file or the new one, each complete. Missing folders are created. Throws Error; an older file then
-/// stays as it was.
+/// Writes the whole record, so that readers find the old file or the new one, each complete. Missing folders
+/// are created. Throws Error; then an older file stays as it was.
 void write_run_file(const RunRecord& record, const std::filesystem::path& path, Durability durability);
 
 /// Reads a run file of this schema or an older one. Throws Error for anything else.
@@ -25,28 +24,26 @@ void write_run_file(const RunRecord& record, const std::filesystem::path& path, 
 /// time since the last snapshot is at least 20 times what that one took.
 [[nodiscard]] bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_cost_s);
 
-/// Another process goes on with this run and has written its file since: this one must end, and write
-/// nothing. No Error, so that whoever can do without a file that cannot be written does not go on.
+/// Another process has continued this run and has written its file since: this one must end, and write
+/// nothing. Not an Error, because some callers carry on after an Error of a file that cannot be written.
 class TakenOver : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Keeps a run's file up to date: a snapshot after every epoch, a synced final state at the end. A run that
-/// ends without finish() leaves its last snapshot, with the status "running". Where the file is no longer the
-/// one that this writer left, its functions throw TakenOver: the process may be thought dead, e.g. by Slurm,
-/// which lost sight of its node and started the job elsewhere.
+/// Keeps a run's file up to date: a snapshot after every epoch, a synced final state at the end. Without
+/// finish() the last snapshot stays, with the status "running". Throws TakenOver if the file is no longer the
+/// one that it wrote, e.g. because Slurm lost contact with this node and started the job elsewhere.
 class RunFileWriter {
  public:
-  /// Creates the folders and tries the path, so that one that cannot be written is known before any work.
-  explicit RunFileWriter(std::filesystem::path path, Durability snapshots = Durability::survives_kill);
+  /// Creates the folders and tests the path, so that one that cannot be written is found before any work.
+  explicit RunFileWriter(std::filesystem::path path);
 
-  /// Writes the record if a snapshot is due (the first always is); returns whether it did.
+  /// Writes the record if a snapshot is due (the first one always is); returns whether it did.
   bool snapshot(const RunRecord& record);
   /// Writes the record now, synced: before a checkpoint that refers to it.
   void save(const RunRecord& record);
-  /// Sets status (complete, interrupted or failed) and time of the end, of the run and of its last segment,
-  /// and writes the final state, synced.
+  /// Sets status (complete, interrupted or failed) and end of the run and its last segment; writes, synced.
   void finish(RunRecord& record, std::string_view status);
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
@@ -56,8 +53,7 @@ class RunFileWriter {
   void check_still_ours(const RunRecord& record) const;
 
   std::filesystem::path path_;
-  Durability snapshots_;
-  std::string written_;  // tells the file that this writer has written from any other; empty: none yet
+  std::string written_;  // the identity of the file that this writer wrote last; empty: none yet
   std::uintmax_t file_bytes_ = 0;
   double last_end_s_ = 0.0;
   double last_cost_s_ = 0.0;

@@ -35,6 +35,11 @@ std::size_t RunRecord::epochs() const {
   return series.empty() ? 0 : series.front().values.size() / std::max<std::size_t>(series.front().ranks, 1);
 }
 
+double RunRecord::train_clock_s() const {
+  const auto clock = std::ranges::find(series, "train_clock_s", &Series::name);
+  return clock == series.end() || clock->values.empty() ? 0.0 : clock->values.back();
+}
+
 void RunRecord::truncate(std::size_t epochs) {
   for (Series& one : series)
     one.values.resize(std::min(one.values.size(), epochs * std::max<std::size_t>(one.ranks, 1)));

@@ -27,12 +27,12 @@ struct Series {
   void append(std::span<const double> epoch_values);
 };
 
-/// What one process after another did of a run: an uninterrupted run has one segment.
+/// What one process did of a run. An uninterrupted run has one segment.
 struct Segment {
-  std::string started, finished;  ///< UTC, ISO 8601; finished is empty while it goes on, and if it was killed
-  std::string status = "running";               ///< running, complete, interrupted, failed or killed
-  std::size_t first_epoch = 0, first_step = 0;  ///< epochs, and steps of the next one, that were done before
-  double lost_s = 0.0;                          ///< training time of this segment that was done and not kept
+  std::string started, finished;   ///< UTC, ISO 8601; finished is empty while it runs, and if it was killed
+  std::string status = "running";  ///< running, complete, interrupted, failed or killed
+  std::size_t first_epoch = 0, first_step = 0;  ///< done before: epochs, and steps of the next one
+  double lost_s = 0.0;                          ///< training time of this segment that was not kept
   std::string job = {};                         ///< Slurm's job id; empty without one
   std::size_t restart_count = 0;                ///< how often Slurm had restarted that job
   std::string hosts = {};                       ///< the ranks' hosts, each once, in the order of ranks
@@ -42,7 +42,7 @@ struct Segment {
 struct RunRecord {
   std::string run_id;
   std::string status = "running";  ///< running, complete, interrupted or failed
-  std::string started, finished;   ///< UTC, ISO 8601; finished is empty while the run goes on
+  std::string started, finished;   ///< UTC, ISO 8601; finished is empty while it runs
   Json config = Json::object();    ///< the whole resolved configuration
   Json model = Json::object();     ///< the resolved description of the model
   Json provenance =
@@ -54,6 +54,8 @@ struct RunRecord {
   [[nodiscard]] Series& find(std::string_view group, std::string_view name);
   /// How many epochs it holds.
   [[nodiscard]] std::size_t epochs() const;
+  /// Training seconds of these epochs: the last value of epochs/train_clock_s, or 0.
+  [[nodiscard]] double train_clock_s() const;
   /// Leaves the first `epochs` epochs.
   void truncate(std::size_t epochs);
 };

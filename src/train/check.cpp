@@ -2,10 +2,15 @@
 // Checks across the keys of a configuration; single values are checked where they are set.
 #include "train/check.hpp"
 
+#include <filesystem>
+#include <system_error>
+
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/error.hpp"
 #include "nn/model.hpp"
+#include "record/atomic_file.hpp"
 #include "train/model_io.hpp"
 
 namespace lockstep::train {
@@ -19,7 +24,7 @@ void check_algorithm(const ResolvedConfig& config, std::size_t ranks) {
   config.algorithm->check(config.run.allreduce);
   if (config.run.training.batch_norm == "sync" && !config.algorithm->capabilities().divides_batches)
     throw ConfigError(
-        {"with " + name + " each rank makes batches of its own: there is no statistic over the ranks",
+        {"with " + name + " each rank makes its own batches, so there are no statistics over the ranks",
          "--batch-norm own", "--batch-norm sync", "--algorithm parallel_sgd"});
 }
 
@@ -33,6 +38,21 @@ std::vector<math::GemmShape> check_parts(const ResolvedConfig& config, const dat
                                                    .gemm = gemm.get()});
   if (!config.run.init_from.empty()) (void)read_model_for(model, config.run.init_from);
   return model.gemms(1);
+}
+
+void check_training(const ResolvedConfig& config, const LaunchOptions& launch) {
+  (void)check_parts(config, data::open_dataset(config.run.data)->info());
+  const auto folder = std::filesystem::path(launch.results) / config.run.experiment;
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure || access(folder.c_str(), W_OK) != 0)
+    throw ConfigError({"cannot write to the results folder " + folder.string(),
+                       "a folder that this user may write", failure ? failure.message() : "no permission",
+                       "--results names another one"});
+  if (!launch.save_model.empty()) {
+    record::create_folders_for(launch.save_model);
+    record::check_writable(launch.save_model);
+  }
 }
 
 }  // namespace lockstep::train

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The state of a training, and what its checkpoint tells of itself.
+// The state of a training, and the description that its checkpoint carries.
 #include "train/checkpointer.hpp"
 
 #include <cstdio>
@@ -18,12 +18,12 @@ namespace lockstep::train {
 Checkpointer::Checkpointer(const CheckpointSubject& subject, const RunSettings& settings)
     : subject_(subject), settings_(settings), stop_agreement_(subject.ranks) {}
 
-// The time for a checkpoint is told by rank 0's clock alone.
+// Only rank 0's clock decides when a checkpoint is due.
 bool Checkpointer::pauses_here() {
   if (!stop_agreement_.due()) return false;
   const double period_s = 60.0 * settings_.launch.checkpoint_minutes;
   agreed_ = stop_agreement_.exchange(
-      {.stop = stop_signal() != nullptr,
+      {.stop = stop_requested(),
        .checkpoint = subject_.ranks.is_root() && period_s > 0.0 && now_s() - last_s_ >= period_s},
       subject_.clock.phases());
   return agreed_.any();
@@ -51,11 +51,11 @@ Json Checkpointer::about() {
           {"ranks", ranks.size()},
           {"epochs_done", subject_.position.epoch},
           {"epoch_steps", subject_.position.step},
-          {"train_clock_s", subject_.recorder.train_clock_s() + epoch_s},
+          {"train_clock_s", record.train_clock_s() + epoch_s},
           {"written", record::utc_now()},
           {"gemm_choices", gemm_choices},
           {"allreduce_choices", allreduce_choices},
-          {"machine", machine_}};
+          {"machine", subject_.machine}};
 }
 
 void Checkpointer::restore(const record::CheckpointReader* reader) {
@@ -64,18 +64,18 @@ void Checkpointer::restore(const record::CheckpointReader* reader) {
 
 std::string Checkpointer::save() {
   subject_.clock.pause(subject_.position.step > 0);
-  const Json told = about();
-  std::string failure = save_checkpoint(subject_.ranks, state(), subject_.recorder.path(), told);
+  const Json description = about();
+  std::string failure = save_checkpoint(subject_.ranks, state(), subject_.recorder.path(), description);
   last_s_ = now_s();
   return failure;
 }
 
-void Checkpointer::save_and_go_on() {
+void Checkpointer::save_and_continue() {
   std::string failure = subject_.recorder.save();
   if (failure.empty()) failure = save();
   last_s_ = now_s();
   if (!failure.empty() && subject_.ranks.is_root())
-    fmt::print(stderr, "warning: no checkpoint could be written, an older one is kept: {}\n", failure);
+    fmt::print(stderr, "warning: no checkpoint could be written; an older one is kept: {}\n", failure);
 }
 
 void Checkpointer::write_after_epoch(std::size_t epochs) {
@@ -83,7 +83,7 @@ void Checkpointer::write_after_epoch(std::size_t epochs) {
   const std::size_t every = settings_.launch.checkpoint_epochs;
   const std::size_t done = subject_.position.epoch;
   if (every > 0 && done % every == 0 && done < epochs)
-    save_and_go_on();
+    save_and_continue();
   else
     subject_.recorder.snapshot();
   written_s_ = now_s() - before_s;

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 #include <optional>
-#include <utility>
+#include <span>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "comm/transfer.hpp"
 #include "core/error.hpp"
@@ -23,25 +23,36 @@ namespace {
 using algorithms::Distribution;
 using algorithms::StateArray;
 
-// The part of a divided array that each rank holds.
+std::vector<std::size_t> shape_of(const StateArray& array, std::size_t ranks) {
+  return array.kind == Distribution::Kind::local ? std::vector{ranks, array.length}
+                                                 : std::vector{array.length};
+}
+
+// The part of an array in the file that a rank holds.
 struct Part {
   std::size_t rank = 0, begin = 0, count = 0;
 };
 
-// Collective: the same on all ranks.
+// One part for each rank that holds one of its own; of a replicated array rank 0's. Collective.
 std::vector<Part> parts_of(const comm::Communicator& ranks, const StateArray& array) {
+  if (array.kind == Distribution::Kind::replicated) return {{0, 0, array.length}};
+  std::vector<Part> parts;
+  if (array.kind == Distribution::Kind::local) {
+    for (std::size_t rank = 0; rank < ranks.size(); ++rank)
+      parts.push_back({rank, rank * array.length, array.length});
+    return parts;
+  }
   std::vector<double> extents(2 * ranks.size());
   extents[2 * ranks.rank()] = static_cast<double>(array.begin);
   extents[2 * ranks.rank() + 1] = static_cast<double>(array.values.size());
   ranks.sum(extents);
-  std::vector<Part> parts;
   for (std::size_t rank = 0; rank < ranks.size(); ++rank)
     parts.push_back(
         {rank, static_cast<std::size_t>(extents[2 * rank]), static_cast<std::size_t>(extents[2 * rank + 1])});
   return parts;
 }
 
-// Those of the parts that make up the array, front to back: ranks of several nodes may hold the same part.
+// Parts that make up the array, front to back: ranks of several nodes may hold the same part.
 std::vector<Part> cover(std::vector<Part> parts, std::size_t length) {
   std::ranges::stable_sort(parts, {}, &Part::begin);
   std::vector<Part> needed;
@@ -58,8 +69,7 @@ std::vector<Part> cover(std::vector<Part> parts, std::size_t length) {
   return needed;
 }
 
-/// On rank 0: tries to write; after a failure it does nothing more, so that the other ranks can go on
-/// sending.
+/// On rank 0: tries to write; after a failure it does nothing more, so that the other ranks can still send.
 class Attempt {
  public:
   explicit Attempt(bool writes) : writes_(writes) {}
@@ -94,38 +104,31 @@ record::CheckpointContents contents_of(const comm::Communicator& ranks, const al
       contents.numbers.back().of_ranks.push_back(all[rank * mine.size() + i]);
   }
   for (const StateArray& array : state.arrays())
-    contents.arrays.push_back({array.name, array.kind == Distribution::Kind::local
-                                               ? std::vector{ranks.size(), array.length}
-                                               : std::vector{array.length}});
+    contents.arrays.push_back({array.name, shape_of(array, ranks.size())});
   return contents;
 }
 
-// Writes what rank `from` has. Collective over that rank and rank 0.
-void save_part(const comm::Communicator& ranks, const StateArray& array, std::size_t from, std::size_t count,
-               Attempt& attempt) {
-  if (from == 0) {
+// Collective over the part's rank and rank 0.
+void save_part(const comm::Communicator& ranks, const StateArray& array, const Part& part, Attempt& attempt) {
+  if (part.rank == 0) {
     attempt([&](auto& writer) { writer->write(array.values); });
   } else if (ranks.is_root()) {
-    std::vector<float> received(count);
-    comm::receive(ranks, received, from);
+    std::vector<float> received(part.count);
+    comm::receive(ranks, received, part.rank);
     attempt([&](auto& writer) { writer->write(received); });
-  } else if (ranks.rank() == from) {
+  } else if (ranks.rank() == part.rank) {
     comm::send(ranks, array.values, 0);
   }
 }
 
 void save_array(const comm::Communicator& ranks, const StateArray& array, Attempt& attempt) {
-  std::vector<Part> parts = {{0, 0, array.length}};
-  if (array.kind == Distribution::Kind::sharded) {
-    parts = cover(parts_of(ranks, array), array.length);
-  } else if (array.kind == Distribution::Kind::local) {
-    for (std::size_t rank = 1; rank < ranks.size(); ++rank) parts.push_back({rank, 0, array.length});
-  }
-  for (const Part& part : parts) save_part(ranks, array, part.rank, part.count, attempt);
+  const bool is_local = array.kind == Distribution::Kind::local;
+  const std::size_t length = is_local ? ranks.size() * array.length : array.length;
+  for (const Part& part : cover(parts_of(ranks, array), length)) save_part(ranks, array, part, attempt);
 }
 
-// On rank 0: what the state lists must be what the file holds, name by name and length by length. Numbers
-// that the file has beyond those were of use to the version that wrote it.
+// On rank 0: the file must hold what the state lists, with the same names and lengths. Other numbers in the
+// file were of use to the version that wrote it.
 void check_contents(const record::CheckpointReader& reader, const algorithms::State& state,
                     const comm::Communicator& ranks) {
   const auto fail = [&](const std::string& what, const std::string& got) {
@@ -134,31 +137,32 @@ void check_contents(const record::CheckpointReader& reader, const algorithms::St
                  .got = got,
                  .hint = "another version of Lockstep wrote it; remove it to start anew"});
   };
-  std::vector<std::string> numbers, arrays;
-  for (const auto& number : state.numbers()) numbers.push_back(number.name);
-  for (const auto& array : state.arrays()) arrays.push_back(array.name);
-  if (const auto held = reader.array_names(); !std::ranges::is_permutation(held, arrays))
-    fail(join(arrays), join(held));
-  std::vector<std::string> unused = reader.number_names();
+  const record::CheckpointContents& contents = reader.contents();
+  std::vector<std::string> arrays, held;  // "velocity [2, 400]"
+  for (const StateArray& array : state.arrays())
+    arrays.push_back(fmt::format("{} {}", array.name, shape_of(array, ranks.size())));
+  for (const auto& array : contents.arrays) held.push_back(fmt::format("{} {}", array.name, array.shape));
+  if (!std::ranges::is_permutation(held, arrays)) fail(join(arrays), join(held));
+  const auto numbers = names_of(std::span(state.numbers())),
+             held_numbers = names_of(std::span(contents.numbers));
+  std::vector<std::string> unused = held_numbers;
   for (const std::string& number : numbers)
-    if (std::erase(unused, number) == 0) fail(join(numbers), join(reader.number_names()));
+    if (std::erase(unused, number) == 0) fail(join(numbers), join(held_numbers));
   if (!unused.empty())
     fmt::print(stderr, "note: {} holds {}, which this version does not use\n", reader.path().string(),
                join(unused));
-  for (const auto& array : state.arrays()) {
-    const bool own = array.kind == Distribution::Kind::local;
-    const auto shape = own ? std::vector{ranks.size(), array.length} : std::vector{array.length};
-    if (reader.shape(array.name) != shape) fail("the length of " + array.name, "another one");
-  }
 }
 
 void restore_numbers(const comm::Communicator& ranks, const algorithms::State& state,
                      const record::CheckpointReader* reader) {
   std::vector<double> of_ranks(ranks.size());
   for (const auto& number : state.numbers()) {
-    if (reader) of_ranks = reader->numbers(number.name);
+    if (reader) {
+      const auto& held = reader->contents().numbers;
+      of_ranks = std::ranges::find(held, number.name, &record::CheckpointContents::Numbers::name)->of_ranks;
+    }
     if (of_ranks.size() != ranks.size())
-      throw Error({.what = "a checkpoint's number " + number.name + " is not of all ranks",
+      throw Error({.what = "a checkpoint's number " + number.name + " does not have a value for each rank",
                    .expected = std::to_string(ranks.size()),
                    .got = std::to_string(of_ranks.size())});
     ranks.broadcast(of_ranks);
@@ -173,12 +177,7 @@ void restore_array(const comm::Communicator& ranks, const StateArray& array,
     ranks.broadcast(array.values);
     return;
   }
-  std::vector<Part> parts;
-  if (array.kind == Distribution::Kind::sharded)
-    parts = parts_of(ranks, array);
-  else
-    for (std::size_t rank = 0; rank < ranks.size(); ++rank)
-      parts.push_back({rank, rank * array.length, array.length});
+  const std::vector<Part> parts = parts_of(ranks, array);
   if (!ranks.is_root()) {
     if (!array.values.empty()) comm::receive(ranks, array.values, 0);
     return;
@@ -212,7 +211,7 @@ void restore_checkpoint(const comm::Communicator& ranks, const algorithms::State
   if (ranks.is_root()) check_contents(*checkpoint, state, ranks);
   restore_numbers(ranks, state, checkpoint);
   for (const StateArray& array : state.arrays()) restore_array(ranks, array, checkpoint);
-  ranks.barrier();  // parts may lie in memory that others read next
+  ranks.barrier();  // arrays may be in memory that other ranks read next
 }
 
 }  // namespace lockstep::train

@@ -2,34 +2,27 @@
 // The command line, modern and old, as a flat JSON object of configuration keys.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/json.hpp"
-#include "train/launch_options.hpp"
+#include "train/launch.hpp"
 
 namespace lockstep::train {
 
-/// What differs between the programs of the family.
-struct Program {
-  std::string algorithm;  ///< fixed by the program; "" when --algorithm chooses
-};
-
 /// What a command line asks for.
 struct CommandLine {
-  Json given = Json::object();  ///< configuration keys, from --config files and options, later ones winning
+  Json given = Json::object();  ///< configuration keys, from --config files and options; later ones win
   bool print_config = false;
   LaunchOptions launch;
-  std::optional<std::string> text;  ///< of --help or --version: print it and do nothing else
+  std::optional<std::string> text;  ///< of --help or --version, to be printed instead of training
 };
 
-/// Throws ConfigError. `words` without the program's name.
-[[nodiscard]] CommandLine parse_command_line(const Program& program, const std::vector<std::string>& words);
-
-/// The old interface's words in today's spelling: -batch_size 64 becomes --batch-size 64, and -lambda N, a
-/// whole number of hundredths, --lambda N/100. Everything else is left as it is.
-[[nodiscard]] std::vector<std::string> modern_spelling(const std::vector<std::string>& arguments);
+/// Reads `words`, which are the command line without the program's name. `algorithm` is the one that the
+/// program always trains with, or "". The old interface's words are read too: -batch_size 64 is --batch-size
+/// 64, and -lambda N, a whole number of hundredths, is --lambda N/100. Throws ConfigError.
+[[nodiscard]] CommandLine parse_command_line(const std::string& algorithm,
+                                             const std::vector<std::string>& words);
 
 }  // namespace lockstep::train

@@ -27,7 +27,7 @@ std::span<const float> Evaluator::exported(algorithms::Algorithm& algorithm) {
 }
 
 TestResult Evaluator::evaluate(algorithms::Algorithm& algorithm) {
-  algorithm.export_model(exported_);
+  (void)exported(algorithm);
   const std::span<float> parameters = model_.parameters(), layer_state = model_.layer_state();
   model_.bind(std::span(exported_).first(parameters.size()), std::span(exported_).subspan(parameters.size()));
   const TestResult result = evaluate(ranks_);

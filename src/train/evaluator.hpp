@@ -19,25 +19,23 @@ struct TestResult {
   double accuracy = 0.0;
 };
 
-/// Evaluates models on the test set: each rank takes its share of the samples, in batches. All functions are
-/// collective.
+/// Evaluates models on the test set: each rank takes its share, in batches. All functions are collective.
 class Evaluator {
  public:
-  /// At most `max_batch` samples at once; `model` takes as many. All outlive it.
+  /// Evaluates at most `max_batch` samples at once, which `model` must be able to take. All outlive it.
   Evaluator(const comm::Communicator& ranks, const data::Samples& test, std::size_t max_batch,
             nn::Model& model, PhaseTimer& phases);
 
-  /// What the algorithm exports now; the same result on every rank.
+  /// Evaluates what the algorithm exports now; the same result on every rank.
   [[nodiscard]] TestResult evaluate(algorithms::Algorithm& algorithm);
-  /// What it exports now: parameters, and behind them the layers' state; until the next call.
+  /// Parameters and, behind them, the layers' state as exported now; valid until the next call.
   [[nodiscard]] std::span<const float> exported(algorithms::Algorithm& algorithm);
 
-  /// From now on evaluate_own() does something.
+  /// Without this call, evaluate_own() does nothing.
   void prepare_own() { alone_.emplace(ranks_.split(ranks_.rank())); }
-  /// Each rank's own model on the whole test set. The ranks leave it together, so that slow evaluation is not
-  /// charged to training.
+  /// Evaluates each rank's own model on the whole test set, then waits for all ranks, off the training clock.
   void evaluate_own();
-  /// What that found last; none without prepare_own().
+  /// The last result of evaluate_own(); none without prepare_own().
   [[nodiscard]] const std::optional<double>& own_accuracy() const { return own_accuracy_; }
 
  private:

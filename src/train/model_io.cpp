@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The model's flat arrays as named tensors, and the way back.
+// The model's flat arrays, divided into named tensors.
 #include "train/model_io.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include <fmt/format.h>
@@ -11,19 +12,23 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
+#include "train/failure.hpp"
 
 namespace lockstep::train {
 namespace {
 
-std::string to_text(const std::string& name, const std::vector<std::size_t>& shape) {
-  return fmt::format("{} [{}]", name, fmt::join(shape, ", "));
-}
-
-std::string first_of(const std::vector<std::string>& tensors) {
+// Of the texts in `all` that are not in `others` the first few, or `none`.
+std::string missing(const std::vector<std::string>& all, const std::vector<std::string>& others,
+                    const char* none) {
+  std::vector<std::string> found;
+  std::ranges::copy_if(all, std::back_inserter(found), [&](const std::string& text) {
+    return std::ranges::find(others, text) == others.end();
+  });
+  if (found.empty()) return none;
   constexpr std::size_t most = 4;
-  const std::vector<std::string> shown(
-      tensors.begin(), tensors.begin() + static_cast<std::ptrdiff_t>(std::min(tensors.size(), most)));
-  return join(shown) + (tensors.size() > most ? fmt::format(" and {} more", tensors.size() - most) : "");
+  const std::size_t more = found.size() - std::min(found.size(), most);
+  found.resize(found.size() - more);
+  return join(found) + (more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 }  // namespace
@@ -32,40 +37,28 @@ record::ModelFile read_model_for(const nn::Model& model, const std::filesystem::
   if (!std::filesystem::exists(path))
     throw ConfigError({"there is no model file " + path.string(), "a file that train --save-model wrote"});
   record::ModelFile file = record::read_model_file(path);
-  std::vector<std::string> wanted, found;
+  std::vector<std::string> wanted, found;  // "linear1/weight [784, 256]"
   for (const nn::ModelTensorPlace& tensor : model.tensors())
-    wanted.push_back(to_text(tensor.name, tensor.shape));
-  for (const record::ModelTensor& tensor : file.tensors) found.push_back(to_text(tensor.name, tensor.shape));
-  const auto missing_in = [](const std::vector<std::string>& all, const std::vector<std::string>& of) {
-    std::vector<std::string> missing;
-    std::ranges::copy_if(of, std::back_inserter(missing),
-                         [&](const std::string& one) { return std::ranges::find(all, one) == all.end(); });
-    return missing;
-  };
-  const auto wants = missing_in(found, wanted), has = missing_in(wanted, found);
-  if (!wants.empty() || !has.empty())
-    throw ConfigError({"the model in " + path.string() + " is another one than this",
-                       wants.empty() ? "nothing more" : first_of(wants),
-                       has.empty() ? "none of these" : first_of(has),
-                       "--model as it was saved; layers go by their names"});
+    wanted.push_back(fmt::format("{} {}", tensor.name, tensor.shape));
+  for (const record::ModelTensor& tensor : file.tensors)
+    found.push_back(fmt::format("{} {}", tensor.name, tensor.shape));
+  if (!std::ranges::is_permutation(wanted, found))
+    throw ConfigError({"the file " + path.string() + " holds another model",
+                       missing(wanted, found, "nothing more"), missing(found, wanted, "none of these"),
+                       "give the --model that was saved; layers are matched by name"});
   return file;
 }
 
 void load_model(const comm::Communicator& ranks, nn::Model& model, const std::filesystem::path& path) {
-  std::string failure;
-  if (ranks.is_root()) {
-    try {
-      const record::ModelFile file = read_model_for(model, path);
-      for (const nn::ModelTensorPlace& place : model.tensors()) {
-        const auto tensor = std::ranges::find(file.tensors, place.name, &record::ModelTensor::name);
-        const std::span<float> to = place.is_state ? model.layer_state() : model.parameters();
-        std::ranges::copy(tensor->values, to.subspan(place.begin).begin());
-      }
-    } catch (const Error& error) {
-      failure = error.what();
+  do_or_fail_together(ranks, [&] {
+    if (!ranks.is_root()) return;
+    const record::ModelFile file = read_model_for(model, path);
+    for (const nn::ModelTensorPlace& place : model.tensors()) {
+      const auto tensor = std::ranges::find(file.tensors, place.name, &record::ModelTensor::name);
+      const std::span<float> to = place.is_state ? model.layer_state() : model.parameters();
+      std::ranges::copy(tensor->values, to.subspan(place.begin).begin());
     }
-  }
-  ranks.agree_on_failure(failure);
+  });
   ranks.broadcast(model.parameters());
   ranks.broadcast(model.layer_state());
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A trained model, to a file and from one.
+// Saves a trained model to a file, and loads it.
 #pragma once
 
 #include <filesystem>
@@ -13,15 +13,14 @@
 
 namespace lockstep::train {
 
-/// Reads a model file, and throws ConfigError unless its tensors are those of `model`, by name and shape. For
-/// one rank on behalf of all.
+/// Reads a model file. Throws ConfigError unless its tensors have the names and shapes of the tensors of
+/// `model`. For one rank on behalf of all.
 [[nodiscard]] record::ModelFile read_model_for(const nn::Model& model, const std::filesystem::path& path);
 
-/// Puts the file's values into the model's bound parameters and state, on all ranks; rank 0 reads. Throws
-/// AgreedError. Collective.
+/// Copies the file's values, which rank 0 reads, to the model on all ranks. Throws AgreedError. Collective.
 void load_model(const comm::Communicator& ranks, nn::Model& model, const std::filesystem::path& path);
 
-/// Writes `values`, the model's parameters and behind them its state. Throws Error. On one rank.
+/// Writes `values`: the model's parameters, and behind them its state. Throws Error. For one rank.
 void save_model(const nn::Model& model, std::span<const float> values, const Json& description,
                 const Json& provenance, const std::filesystem::path& path);
 

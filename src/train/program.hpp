@@ -2,12 +2,13 @@
 // The body of main, shared by all programs of the family.
 #pragma once
 
-#include "train/command_line.hpp"
+#include <string>
 
 namespace lockstep::train {
 
-/// Runs `program` from MPI_Init to MPI_Finalize and returns its exit status: 0 done, 1 failed, 2 bad input,
-/// 3 diverged, 75 told to stop: --resume goes on.
-int run_program(const Program& program, int argc, char** argv);
+/// Runs a program from MPI_Init to MPI_Finalize and returns its exit status: 0 done, 1 failed, 2 bad input,
+/// 3 diverged, 75 stopped by a signal (--resume continues). `algorithm` is the one that the program always
+/// trains with; "": --algorithm chooses.
+int run_program(const std::string& algorithm, int argc, char** argv);
 
 }  // namespace lockstep::train

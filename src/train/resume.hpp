@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where a run begins: at its first step, or where an earlier process left it.
+// Where a run begins. All functions are for one rank on behalf of all.
 #pragma once
 
 #include <cstddef>
@@ -7,32 +7,32 @@
 #include <string>
 
 #include "record/run_record.hpp"
+#include "train/launch.hpp"
 #include "train/run_config.hpp"
-#include "train/trainer.hpp"
 
 namespace lockstep::train {
 
 /// The run file of a run.
-[[nodiscard]] std::filesystem::path run_file_path(const RunSettings& settings, const RunConfig& config,
+[[nodiscard]] std::filesystem::path run_file_path(const LaunchOptions& launch, const RunConfig& config,
                                                   const std::string& run_id);
 
 /// SHA-256 of a configuration, whatever the order of its keys.
 [[nodiscard]] std::string config_sha256(const Json& values);
 
-/// Decides by what lies under the run's name, and by --resume, where it begins. Throws ConfigError when a run
-/// file is there and --resume was not given, when that run had another configuration or number of ranks, and
-/// when there is a checkpoint without its run file. A checkpoint that cannot be used is named on stderr. For
-/// one rank on behalf of all.
-[[nodiscard]] ResumePoint find_resume_point(const ResolvedConfig& config, const RunSettings& settings,
+/// Decides from --resume and the files under the run's name where the run begins. Throws ConfigError if
+/// - there is a run file, and --resume was not given;
+/// - that run had another configuration or number of ranks;
+/// - there is a checkpoint without its run file.
+/// Names on stderr each checkpoint that cannot be used.
+[[nodiscard]] ResumePoint find_resume_point(const ResolvedConfig& config, const LaunchOptions& launch,
                                             std::size_t ranks);
 
-/// What is wrong when the data are not those that the run was begun with, or "": files that were replaced, or
-/// synthetic data of another version. For one rank on behalf of all.
-[[nodiscard]] std::string other_data(const std::filesystem::path& run_file,
-                                     const std::string& dataset_sha256);
+/// Throws ConfigError unless the run was begun with these data: files may have been replaced, and another
+/// version may make other synthetic data.
+void check_same_data(const std::filesystem::path& run_file, const std::string& dataset_sha256);
 
-/// Opens the record of the run that goes on: takes off what is after the resume_point, and closes the segment
-/// that left it, with what that had trained in vain.
+/// The record of the run that is resumed: without the epochs after the resume point, and with the last
+/// segment closed, which counts their training time as lost.
 [[nodiscard]] record::RunRecord reopen_record(const std::filesystem::path& run_file,
                                               const ResumePoint& resume_point);
 

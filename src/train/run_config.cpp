@@ -13,12 +13,7 @@
 namespace lockstep::train {
 namespace {
 
-void apply(const Json& values, Options& options) {
-  for (const auto& [key, value] : values.items())
-    if (Option* option = options.find(key)) option->set(value);
-}
-
-// Keys that no part of the program knows are errors; those that another algorithm knows are worth a note.
+// Keys that no part of the program knows are errors; keys of another algorithm are worth a note.
 std::vector<std::string> check_keys(const Json& given, Options& known, const std::string& algorithm) {
   std::vector<std::string> all = known.keys();
   std::vector<std::string> of_others;
@@ -74,9 +69,9 @@ ResolvedConfig resolve_config(const Json& given) {
   resolved.notes = check_keys(given, options, resolved.run.algorithm);
   const Json recipe = resolved.model_description.value("recipe", Json::object());
   check_keys(recipe, options, resolved.run.algorithm);
-  apply(recipe, options);
+  options.set(recipe);
   const Json model = resolved.run.model;
-  apply(given, options);
+  options.set(given);
   resolved.run.model = model;
   resolved.run.data.seed = resolved.run.training.seed;
   resolved.values = options.values();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Everything that a run is told: plain structs, gathered, and their way to and from JSON.
+// The configuration of a run: plain structs, and their way to and from JSON.
 #pragma once
 
 #include <memory>

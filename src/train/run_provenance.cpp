@@ -24,7 +24,7 @@ Json gathered(const comm::Communicator& ranks, double mine) {
   return Json(ranks.gather(std::span<const double>(&mine, 1)));
 }
 
-// What the launcher says that it was asked for, and whether the ranks are bound like that. Collective.
+// The binding that the launcher says was requested, and whether the ranks have it. Collective.
 void add_requested_binding(const comm::Communicator& ranks, Json& provenance) {
   const auto mine = static_cast<double>(record::cores_of(record::binding()));
   const std::vector<double> cores = ranks.gather(std::span(&mine, 1));
@@ -34,8 +34,8 @@ void add_requested_binding(const comm::Communicator& ranks, Json& provenance) {
   for (std::size_t rank = 0; rank < ranks.size(); ++rank)
     bindings.push_back({provenance.at("hosts").at(rank), provenance.at("bindings").at(rank),
                         static_cast<std::size_t>(cores[rank])});
-  const Json slurm_cpus = record::environment_provenance().value("SLURM_CPUS_PER_TASK", Json("1"));
-  const auto cores_each = record::parse_cpu_list(slurm_cpus.get<std::string>());
+  const char* const slurm_cpus = std::getenv("SLURM_CPUS_PER_TASK");
+  const auto cores_each = record::parse_cpu_list(slurm_cpus == nullptr ? "1" : slurm_cpus);
   const std::string problem =
       std::string_view(requested) == "core"
           ? record::not_bound_to_cores(bindings, cores_each.empty() ? 1 : cores_each.front())
@@ -44,13 +44,9 @@ void add_requested_binding(const comm::Communicator& ranks, Json& provenance) {
   provenance["binding_as_requested"] = problem.empty();
   if (problem.empty()) return;
   provenance["binding_note"] = problem;
-  fmt::print(stderr, "note: one rank a core was asked for, but {}: timings may not compare with others\n",
+  fmt::print(stderr,
+             "note: one rank a core was asked for, but {}: timings may not be comparable with others\n",
              problem);
-}
-
-// For each rank the first rank of its node; on rank 0, elsewhere empty. Collective.
-Json nodes_of_ranks(const comm::Communicator& ranks, const comm::Communicator& node) {
-  return gathered(ranks, -node.max(-static_cast<double>(ranks.rank())));
 }
 
 }  // namespace
@@ -84,7 +80,8 @@ Json machine_of(const comm::Communicator& ranks, const comm::Communicator& node,
   std::ranges::sort(processors);
   processors.erase(std::unique(processors.begin(), processors.end()), processors.end());
   machine["cpu_models"] = processors;
-  machine["nodes_of_ranks"] = nodes_of_ranks(ranks, node);
+  const double first_of_node = -node.max(-static_cast<double>(ranks.rank()));
+  machine["nodes_of_ranks"] = gathered(ranks, first_of_node);
   return machine;
 }
 

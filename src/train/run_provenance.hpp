@@ -4,7 +4,7 @@
 
 #include "comm/communicator.hpp"
 #include "core/json_fwd.hpp"
-#include "train/trainer.hpp"
+#include "train/launch.hpp"
 
 namespace lockstep::train {
 
@@ -13,11 +13,11 @@ namespace lockstep::train {
                                   const RunSettings& settings);
 
 /// What the rounding of results depends on beside the configuration: the build, the processors, the MPI
-/// library, which ranks share a node. On rank 0, elsewhere of no use. Collective.
+/// library, which ranks share a node. Complete on rank 0. Collective.
 [[nodiscard]] Json machine_of(const comm::Communicator& ranks, const comm::Communicator& node,
                               const Json& provenance);
 
-/// Each rank's memory by now; on rank 0, elsewhere empty. Collective.
+/// Each rank's memory use now; complete on rank 0. Collective.
 [[nodiscard]] Json memory_provenance(const comm::Communicator& ranks);
 
 }  // namespace lockstep::train

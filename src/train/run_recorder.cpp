@@ -3,7 +3,6 @@
 #include "train/run_recorder.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <vector>
@@ -12,10 +11,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "core/error.hpp"
 #include "core/names.hpp"
 #include "record/checkpoint.hpp"
 #include "record/provenance.hpp"
+#include "train/failure.hpp"
 #include "train/resume.hpp"
 
 namespace lockstep::train {
@@ -32,17 +31,16 @@ std::string make_run_id(const RunConfig& config, std::size_t ranks) {
 
 RunRecorder::RunRecorder(const comm::Communicator& ranks, const ResolvedConfig& config,
                          const RunSettings& settings)
-    : ranks_(ranks), config_(config), settings_(settings), log_(ranks, record_) {}
+    : ranks_(ranks), config_(config), settings_(settings) {}
 
 void RunRecorder::open(const Json& provenance) {
   if (!ranks_.is_root()) return;
   const ResumePoint& resume_point = settings_.resume_point;
   record_.run_id =
       settings_.launch.run_id.empty() ? make_run_id(config_.run, ranks_.size()) : settings_.launch.run_id;
-  const auto path = run_file_path(settings_, config_.run, record_.run_id);
+  const auto path = run_file_path(settings_.launch, config_.run, record_.run_id);
   if (resume_point.reopens) {
     record_ = reopen_record(path, resume_point);
-    if (record_.epochs() > 0) log_.go_on_from(record_.find("epochs", "train_clock_s").values.back());
   } else {
     record_.started = record::utc_now();
     record_.config = config_.values;
@@ -51,17 +49,16 @@ void RunRecorder::open(const Json& provenance) {
   start_segment(provenance);
   file_.emplace(path);
   file_->snapshot(record_);
-  // From here on an earlier attempt that lives still ends at its next write.
+  // From here on an earlier attempt that still lives ends at its next write.
   for (const auto& written : {path, record::checkpoint_path(path)}) record::remove_partial_files(written);
-  if (resume_point.checkpoint.empty())
-    record::remove_checkpoints(path);  // of a broken attempt, and of no use
+  if (!resume_point.has_checkpoint()) record::remove_checkpoints(path);  // unusable, of a broken attempt
   style_ = record::progress_style(settings_.launch.progress);
 }
 
 void RunRecorder::start_segment(const Json& provenance) {
   const Json init = record_.provenance.value("init_from_sha256", Json());
   record_.provenance = provenance;
-  if (!init.is_null()) record_.provenance["init_from_sha256"] = init;  // known at the first step alone
+  if (!init.is_null()) record_.provenance["init_from_sha256"] = init;  // known only before the first step
   const Json slurm = record::slurm_provenance();
   std::vector<std::string> hosts;
   for (const Json& host : provenance.at("hosts"))
@@ -69,8 +66,8 @@ void RunRecorder::start_segment(const Json& provenance) {
       hosts.push_back(name);
   record_.segments.push_back({.started = record_.segments.empty() ? record_.started : record::utc_now(),
                               .finished = {},
-                              .first_epoch = settings_.resume_point.epochs_done,
-                              .first_step = settings_.resume_point.epoch_steps,
+                              .first_epoch = settings_.resume_point.epochs_done(),
+                              .first_step = settings_.resume_point.epoch_steps(),
                               .job = slurm.value("slurm_job_id", std::string()),
                               .restart_count = slurm.value("slurm_restart_count", std::size_t{0}),
                               .hosts = join(hosts, ",")});
@@ -79,27 +76,27 @@ void RunRecorder::start_segment(const Json& provenance) {
 void RunRecorder::greet(std::size_t parameter_count, const Json& machine) const {
   if (!ranks_.is_root()) return;
   const ResumePoint& resume_point = settings_.resume_point;
-  const bool goes_on = !resume_point.checkpoint.empty();
   if (style_ != record::ProgressStyle::off) {
     fmt::print("{} on {}: {} rank{}, batch size {}, {} parameters -> {}\n", config_.run.algorithm,
                config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s",
                config_.run.training.batch_size, parameter_count, file_->path().string());
-    if (goes_on)
-      fmt::print("going on after {} epochs and {} steps, from {}\n", resume_point.epochs_done,
-                 resume_point.epoch_steps, resume_point.checkpoint);
+    if (resume_point.has_checkpoint())
+      fmt::print("resuming after {} epochs and {} steps, from {}\n", resume_point.epochs_done(),
+                 resume_point.epoch_steps(), resume_point.checkpoint);
     else if (resume_point.reopens)
-      fmt::print("starting anew: the earlier attempt left no checkpoint that can be used\n");
+      fmt::print("starting anew: the earlier attempt left no usable checkpoint\n");
     std::fflush(stdout);
   }
-  if (goes_on && resume_point.about.at("machine") != machine) {
-    std::vector<std::string> differ;
-    for (const auto& [key, value] : machine.items())
-      if (resume_point.about.at("machine").value(key, Json()) != value) differ.push_back(key);
+  if (!resume_point.has_checkpoint()) return;
+  const Json& before = resume_point.about.at("machine");
+  std::vector<std::string> differ;
+  for (const auto& [key, value] : machine.items())
+    if (before.value(key, Json()) != value) differ.push_back(key);
+  if (before != machine)
     fmt::print(stderr,
-               "note: the run goes on with another {}: its results may differ from an unbroken run's by "
+               "note: the run resumes with another {}: its results may differ from an uninterrupted run's by "
                "rounding\n",
                join(differ));
-  }
 }
 
 void RunRecorder::show(const Position& position, const algorithms::StepReport& step) {
@@ -111,35 +108,20 @@ void RunRecorder::show(const Position& position, const algorithms::StepReport& s
                    .loss = step.loss_sum / static_cast<double>(std::max<std::size_t>(step.samples, 1))});
 }
 
-EpochOfRun RunRecorder::append(const Position& position, const EpochOfRank& mine) {
-  const EpochOfRun run = log_.append(mine);
-  if (progress_)
-    progress_->epoch_done({.epoch = position.epoch,
-                           .train_loss = run.train_loss,
-                           .test_accuracy = mine.tested ? mine.tested->accuracy : std::nan(""),
-                           .epoch_s = run.epoch_s,
-                           .samples = run.samples});
-  return run;
+record::EpochSummary RunRecorder::append(const EpochOfRank& mine) {
+  const record::EpochSummary epoch = append_epoch(ranks_, mine, record_);
+  if (progress_) progress_->epoch_done(epoch);
+  return epoch;
 }
 
 void RunRecorder::snapshot() {
   if (!file_) return;
-  try {
-    file_->snapshot(record_);
-  } catch (const Error& error) {
-    fmt::print(stderr, "warning: the run file could not be brought up to date: {}\n", error.what());
-  }
+  const std::string failure = failure_of([&] { file_->snapshot(record_); });
+  if (!failure.empty()) fmt::print(stderr, "warning: the run file could not be updated: {}\n", failure);
 }
 
 std::string RunRecorder::save() {
-  std::string failure;
-  if (file_) {
-    try {
-      file_->save(record_);
-    } catch (const Error& error) {
-      failure = error.what();
-    }
-  }
+  std::string failure = file_ ? failure_of([&] { file_->save(record_); }) : "";
   ranks_.broadcast(failure);
   return failure;
 }

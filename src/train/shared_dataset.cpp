@@ -4,39 +4,13 @@
 
 #include <memory>
 
-#include "core/error.hpp"
 #include "core/sha256.hpp"
+#include "train/failure.hpp"
 
 namespace lockstep::train {
 namespace {
 
-// The window's first bytes tell the other ranks what is in it.
-struct Opened {
-  std::unique_ptr<data::DatasetSource> source;  // on the node's first rank
-  data::DatasetInfo info;
-};
-
-Opened open(const comm::Communicator& node, const data::DataOptions& options) {
-  if (!node.is_root()) return {};
-  Opened opened{.source = data::open_dataset(options), .info = {}};
-  opened.info = opened.source->info();
-  return opened;
-}
-
-// What `action` returns; what it throws is thrown on all ranks. Collective.
-template <class Action>
-auto on_all(const comm::Communicator& ranks, Action action) {
-  std::string failure;
-  decltype(action()) result{};
-  try {
-    result = action();
-  } catch (const Error& error) {
-    failure = error.what();
-  }
-  ranks.agree_on_failure(failure);
-  return result;
-}
-
+// The window's first bytes describe to the other ranks what is in it.
 constexpr std::size_t header_bytes = 64;
 static_assert(sizeof(data::DatasetInfo) <= header_bytes);
 
@@ -44,35 +18,41 @@ std::span<std::uint8_t> as_bytes(std::span<std::byte> memory) {
   return {reinterpret_cast<std::uint8_t*>(memory.data()), memory.size()};
 }
 
-// Maps all pages into this process. Otherwise a rank that has not written them meets each for the first time
-// in the first epoch, on the training clock: for MNIST that took 80 ms, as long as half an epoch on two
-// ranks.
+// Maps all pages into this process. Otherwise a rank that has not written them maps each in the first epoch,
+// on the training clock: for MNIST that took 80 ms, as long as half an epoch on two ranks.
 void touch_pages(std::span<const std::byte> memory) {
   constexpr std::size_t page_bytes = 4096;  // larger pages are touched more often than needed
   for (std::size_t at = 0; at < memory.size(); at += page_bytes)
     (void)*static_cast<const volatile std::byte*>(&memory[at]);
 }
 
+// Reads the data set on the node's first rank into a window; there `sha256` becomes its checksum. Collective.
+comm::SharedWindow load(const comm::Communicator& ranks, const comm::Communicator& node,
+                        const data::DataOptions& options, std::string& sha256) {
+  std::unique_ptr<data::DatasetSource> source;  // on the node's first rank
+  data::DatasetInfo info;
+  do_or_fail_together(ranks, [&] {
+    if (!node.is_root()) return;
+    source = data::open_dataset(options);
+    info = source->info();
+  });
+  comm::SharedWindow window(node, header_bytes + info.total_bytes());
+  do_or_fail_together(ranks, [&] {
+    if (!source) return touch_pages(window.bytes());  // while the first rank reads the files
+    new (window.bytes().data()) data::DatasetInfo(info);
+    const auto block = as_bytes(window.bytes().subspan(header_bytes)).first(info.total_bytes());
+    source->load(block);
+    sha256 = lockstep::sha256(std::as_bytes(block));
+  });
+  window.fence();
+  return window;
+}
+
 }  // namespace
 
 SharedDataset::SharedDataset(const comm::Communicator& ranks, const comm::Communicator& node,
                              const data::DataOptions& options)
-    : window_([&] {
-        const Opened opened = on_all(ranks, [&] { return open(node, options); });
-        comm::SharedWindow window(node, header_bytes + opened.info.total_bytes());
-        sha256_ = on_all(ranks, [&]() -> std::string {
-          if (!opened.source) {
-            touch_pages(window.bytes());  // while the first rank reads the files
-            return "";
-          }
-          new (window.bytes().data()) data::DatasetInfo(opened.info);
-          const auto block = as_bytes(window.bytes().subspan(header_bytes)).first(opened.info.total_bytes());
-          opened.source->load(block);
-          return lockstep::sha256(std::as_bytes(block));
-        });
-        window.fence();
-        return window;
-      }()) {
+    : window_(load(ranks, node, options, sha256_)) {
   const data::DatasetInfo info = *reinterpret_cast<const data::DatasetInfo*>(window_.bytes().data());
   dataset_ = data::view_dataset(info, as_bytes(window_.bytes().subspan(header_bytes)));
 }

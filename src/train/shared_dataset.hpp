@@ -10,11 +10,10 @@
 
 namespace lockstep::train {
 
-/// A data set in memory that the ranks of a node share; the node's first rank alone reads it.
+/// A data set in memory that the ranks of a node share; only the node's first rank reads it.
 class SharedDataset {
  public:
-  /// Throws AgreedError where any node cannot read the set. `node` is a part of `ranks`. Collective over
-  /// `ranks`.
+  /// `node` is a part of `ranks`. Throws AgreedError if any node cannot read the set. Collective.
   SharedDataset(const comm::Communicator& ranks, const comm::Communicator& node,
                 const data::DataOptions& options);
 

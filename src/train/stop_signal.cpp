@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Handlers that set a flag, the only thing that is safe in them.
+// Signal handlers that only set a flag: little else is safe in them.
 #include "train/stop_signal.hpp"
 
 #include <csignal>
@@ -15,7 +15,7 @@ volatile std::sig_atomic_t caught = 0;
 extern "C" void remember(int signal) {
   if (signal == SIGINT && caught == SIGINT) {
     std::signal(SIGINT, SIG_DFL);
-    std::raise(SIGINT);  // it comes as soon as this handler returns
+    std::raise(SIGINT);  // delivered when this handler returns
     return;
   }
   if (caught == 0 || signal == SIGINT) caught = signal;
@@ -26,22 +26,11 @@ extern "C" void remember(int signal) {
 void catch_stop_signals() {
   struct sigaction action = {};
   action.sa_handler = remember;
-  action.sa_flags = SA_RESTART;  // a write of results is not to be cut short
+  action.sa_flags = SA_RESTART;  // so that no write of results is cut short
   sigemptyset(&action.sa_mask);
   for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
 }
 
-const char* stop_signal() {
-  switch (caught) {
-    case SIGUSR1:
-      return "SIGUSR1";
-    case SIGTERM:
-      return "SIGTERM";
-    case SIGINT:
-      return "SIGINT";
-    default:
-      return nullptr;
-  }
-}
+bool stop_requested() { return caught != 0; }
 
 }  // namespace lockstep::train

@@ -11,6 +11,7 @@
 #include "core/sha256.hpp"
 #include "data/batches.hpp"
 #include "math/gemm_choice.hpp"
+#include "train/failure.hpp"
 #include "train/model_io.hpp"
 #include "train/resume.hpp"
 #include "train/run_provenance.hpp"
@@ -41,37 +42,33 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       evaluator_(ranks_, data_.dataset().test, std::min(evaluation_batch, max_batch()), parts_.model(),
                  parts_.phases()),
       clock_(parts_.phases()),
-      position_{.epoch = static_cast<std::uint32_t>(settings_.resume_point.epochs_done),
-                .step = settings_.resume_point.epoch_steps},
+      position_{.epoch = static_cast<std::uint32_t>(settings_.resume_point.epochs_done()),
+                .step = settings_.resume_point.epoch_steps()},
       recorder_(ranks_, config_, settings_),
-      checkpointer_({ranks_, *config_.algorithm, parts_, clock_, position_, recorder_}, settings_) {
+      checkpointer_({ranks_, *config_.algorithm, parts_, clock_, position_, recorder_, machine_}, settings_) {
   parts_.phases().publish_to(watchdog_.progress());
   start_algorithm();
   choose_gemms();
-  if (goes_on()) {
-    checkpointer_.restore(settings_.resume_point.reader.get());
-    settings_.resume_point.reader.reset();  // a replaced file takes room as long as it is open
+  ResumePoint& resume_point = settings_.resume_point;
+  if (resumes()) {
+    checkpointer_.restore(resume_point.reader.get());
+    resume_point.reader.reset();  // a replaced file takes room as long as it is open
+    // Steps on other data must not be recorded as the same training.
+    do_or_fail_together(ranks_, [&] {
+      if (ranks_.is_root())
+        check_same_data(run_file_path(settings_.launch, config_.run, settings_.launch.run_id),
+                        data_.sha256());
+    });
   }
-  const Json where = provenance();
-  if (goes_on()) check_same_data(where);
-  recorder_.open(where);
-  recorder_.greet(parts_.model().parameter_count(), checkpointer_.machine());
-}
-
-// Steps on other data would be recorded as of the same training. Collective.
-void Training::check_same_data(const Json& provenance) const {
-  std::string failure;
-  if (ranks_.is_root())
-    failure = other_data(run_file_path(settings_, config_.run, settings_.launch.run_id),
-                         provenance.at("dataset_sha256").get<std::string>());
-  ranks_.agree_on_failure(failure);
+  recorder_.open(provenance());
+  recorder_.greet(parts_.model().parameter_count(), machine_);
 }
 
 void Training::start_algorithm() {
   algorithms::TrainingContext context = parts_.context();
   context.on_step = [this](const algorithms::StepReport& step) { return step_done(step); };
   context.on_last_step = [this] { evaluator_.evaluate_own(); };
-  if (const std::string& from = config_.run.init_from; !from.empty() && !goes_on())
+  if (const std::string& from = config_.run.init_from; !from.empty() && !resumes())
     load_model(ranks_, parts_.model(), from);
   config_.algorithm->start(context);
   if (config_.run.eval_ranks && !config_.algorithm->capabilities().one_model) evaluator_.prepare_own();
@@ -84,9 +81,9 @@ std::size_t Training::max_batch() const {
   return std::max(training, std::min(evaluation_batch, info.test_count));
 }
 
-// `auto` keeps to what it chose before the checkpoint: another choice would sum in another order.
+// `auto` keeps what it chose before the checkpoint: another choice would sum in another order.
 std::unique_ptr<comm::Allreduce> Training::make_allreduce(std::size_t length) const {
-  if (config_.run.allreduce == "auto" && goes_on()) {
+  if (config_.run.allreduce == "auto" && resumes()) {
     std::vector<comm::AllreduceChoice> choices;
     for (const Json& kept : settings_.resume_point.about.at("allreduce_choices"))
       choices.push_back({kept.at(0).get<std::size_t>(), kept.at(1).get_ref<const std::string&>()});
@@ -95,13 +92,13 @@ std::unique_ptr<comm::Allreduce> Training::make_allreduce(std::size_t length) co
   return comm::make_allreduce(config_.run.allreduce, ranks_, length);
 }
 
-// A backend that measures does so on one rank of each node, before the training: its ranks then agree, and
-// what is measured once is known to all. What was chosen before a checkpoint is kept.
+// A backend that measures does so before the training, on one rank of each node, so that the node's ranks use
+// the same choices. Choices made before a checkpoint are kept.
 void Training::choose_gemms() {
   math::Gemm& gemm = parts_.gemm();
   const nn::Model& model = parts_.model();
   if (node_.is_root()) {
-    if (goes_on())
+    if (resumes())
       gemm.adopt(math::parse_choices(
           settings_.resume_point.about.at("gemm_choices").at(ranks_.rank()).get_ref<const std::string&>()));
     std::vector<math::GemmShape> shapes;
@@ -124,22 +121,22 @@ void Training::choose_gemms() {
 // Complete on rank 0. Collective.
 Json Training::provenance() {
   Json provenance = run_provenance(ranks_, node_, settings_);
-  provenance.update(memory_provenance(ranks_));  // so far; taken again at the end
-  checkpointer_.set_machine(machine_of(ranks_, node_, provenance));
+  provenance.update(memory_provenance(ranks_));  // measured again at the end
+  machine_ = machine_of(ranks_, node_, provenance);
   if (!ranks_.is_root()) return provenance;
   provenance["dataset_sha256"] = data_.sha256();
   provenance["parameter_count"] = parts_.model().parameter_count();
   if (const auto choices = parts_.gemm().choices(); !choices.empty())
     provenance["gemm_choices"] = math::to_text(choices);
-  if (!config_.run.init_from.empty() && !goes_on())
+  if (!config_.run.init_from.empty() && !resumes())
     provenance["init_from_sha256"] = sha256(std::as_bytes(parts_.model().parameters()));
   provenance["seed"] = config_.run.training.seed;
   if (const auto choices = parts_.allreduce().choices(); !choices.empty())
     provenance["allreduce_choice"] = comm::to_text(choices);
-  algorithms::Capabilities holds = config_.algorithm->capabilities();
+  algorithms::Capabilities capabilities = config_.algorithm->capabilities();
   if (parts_.model().depends_on_batch() && config_.run.training.batch_norm == "own" && ranks_.size() > 1)
-    holds = with_statistics_of_ranks(holds);
-  provenance["capabilities"] = names_of(holds);
+    capabilities = with_statistics_of_ranks(capabilities);
+  provenance["capabilities"] = names_of(capabilities);
   for (const auto& [name, decision] : config_.algorithm->choices()) provenance[name + "_choice"] = decision;
   return provenance;
 }

@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A training in progress: its parts, and the way through its epochs.
+// A training in progress: its parts, and the loop over its epochs.
 #pragma once
 
 #include "algorithms/training_parts.hpp"
 #include "comm/communicator.hpp"
 #include "train/checkpointer.hpp"
 #include "train/evaluator.hpp"
+#include "train/launch.hpp"
 #include "train/run_config.hpp"
 #include "train/run_recorder.hpp"
 #include "train/shared_dataset.hpp"
-#include "train/trainer.hpp"
 #include "train/training_clock.hpp"
 #include "watch/watchdog.hpp"
 
 namespace lockstep::train {
 
-/// The parts of a training, owned in the order in which they need each other. Built at its first step, or at
+/// The parts of a training, in the order in which they need each other. It begins at its first step, or at
 /// the step where an earlier process left it.
 class Training {
  public:
   /// `ranks` and `config` outlive it. Collective.
   Training(const comm::Communicator& ranks, ResolvedConfig& config, RunSettings settings);
-  /// Trains to the end, or until it is told to stop; returns the exit status. Collective.
+  /// Trains to the end, or until a signal stops it (SIGUSR1, SIGTERM, SIGINT). Returns the exit status: 0, 3
+  /// when the training diverged, or 75 when it was stopped and can be resumed. Collective.
   [[nodiscard]] int run();
 
  private:
   // Building (training.cpp).
-  [[nodiscard]] bool goes_on() const { return !settings_.resume_point.checkpoint.empty(); }
+  [[nodiscard]] bool resumes() const { return settings_.resume_point.has_checkpoint(); }
   [[nodiscard]] std::size_t max_batch() const;
   [[nodiscard]] std::unique_ptr<comm::Allreduce> make_allreduce(std::size_t length) const;
   void start_algorithm();
   void choose_gemms();
   [[nodiscard]] Json provenance();
-  void check_same_data(const Json& provenance) const;
 
   // Training (training_run.cpp).
   bool step_done(const algorithms::StepReport& step);
-  EpochOfRun finish_epoch(const algorithms::EpochStats& stats);
+  record::EpochSummary finish_epoch(const algorithms::EpochStats& stats);
   int end_complete();
   int end_diverged(double loss);
   int end_interrupted();
@@ -52,6 +52,7 @@ class Training {
   TrainingClock clock_;
   Position position_;
   RunRecorder recorder_;
+  Json machine_;  // set by provenance()
   Checkpointer checkpointer_;
 };
 

@@ -2,38 +2,55 @@
 // The times of a training that may be interrupted: an epoch's phases, and the wall clock.
 #pragma once
 
+#include <cstddef>
+#include <string>
+
 #include "algorithms/state.hpp"
 #include "core/clock.hpp"
 
 namespace lockstep::train {
 
-/// Keeps a PhaseTimer's account over the interruptions of an epoch, and the wall time since the first step.
+/// Adds up an epoch's phases over its interruptions, and the wall time since the first step.
 class TrainingClock {
  public:
   /// `phases` outlives it.
   explicit TrainingClock(PhaseTimer& phases) : phases_(phases) {}
 
-  /// The first step comes, or the next one of a training that goes on.
-  void start();
-  /// An epoch begins; what came before it took `checkpoint_s` to write.
-  void begin_epoch(double checkpoint_s);
-  /// A checkpoint comes, in an epoch or between two.
-  void pause(bool in_epoch);
-  /// An epoch ends: its phases.
+  /// Right before the first step, or the first one after a resume.
+  void start() {
+    first_step_s_ = now_s() - wall_clock_s_;
+    phases_.restart(so_far_);
+  }
+  /// An epoch begins; writing after the one before took `checkpoint_s`.
+  void begin_epoch(double checkpoint_s) {
+    so_far_ = {};
+    so_far_[static_cast<std::size_t>(Phase::checkpoint)] = checkpoint_s;
+    phases_.restart(so_far_);
+  }
+  /// A checkpoint is about to be written, within an epoch or between two.
+  void pause(bool in_epoch) {
+    so_far_ = in_epoch ? phases_.stop() : PhaseSeconds{};
+    wall_clock_s_ = wall_clock_s();
+  }
+  /// An epoch ends; returns its phases.
   [[nodiscard]] const PhaseSeconds& end_epoch() { return phases_.stop(); }
 
-  /// Since the first step.
+  /// Wall time since the first step.
   [[nodiscard]] double wall_clock_s() const { return now_s() - first_step_s_; }
-  /// Of the epoch that was paused.
+  /// The phases of the epoch that was paused.
   [[nodiscard]] const PhaseSeconds& so_far() const { return so_far_; }
   [[nodiscard]] PhaseTimer& phases() const { return phases_; }
-  void describe_state(algorithms::State& state);
+  void describe_state(algorithms::State& state) {
+    for (std::size_t phase = 0; phase < phase_count; ++phase)
+      state.add("epoch_" + std::string(phase_names[phase]) + "_s", &so_far_[phase]);
+    state.add("wall_clock_s", &wall_clock_s_);
+  }
 
  private:
   PhaseTimer& phases_;
-  PhaseSeconds so_far_{};      // of the epoch that goes on
+  PhaseSeconds so_far_{};      // of the epoch that was paused
   double wall_clock_s_ = 0.0;  // at the last pause
-  double first_step_s_ = 0.0;  // when; earlier by what the wall clock had counted before this process
+  double first_step_s_ = 0.0;  // when; moved back by the wall time of earlier processes
 };
 
 }  // namespace lockstep::train

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The way through the epochs, and the ways in which it ends.
+// The loop over the epochs, and the ways in which it ends.
 #include <cmath>
 #include <cstdio>
 
 #include <fmt/format.h>
 
-#include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/sha256.hpp"
 #include "record/checkpoint.hpp"
+#include "train/failure.hpp"
 #include "train/model_io.hpp"
 #include "train/run_provenance.hpp"
 #include "train/training.hpp"
@@ -29,13 +29,11 @@ bool Training::step_done(const algorithms::StepReport& step) {
   return checkpointer_.pauses_here();
 }
 
-EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
-  EpochOfRank mine{.stats = stats,
-                   .phases = {},
-                   .wall_clock_s = 0.0,
-                   .tested = {},
-                   .own_accuracy = evaluator_.own_accuracy(),
-                   .observations = config_.algorithm->observations()};
+record::EpochSummary Training::finish_epoch(const algorithms::EpochStats& stats) {
+  EpochOfRank mine;
+  mine.stats = stats;
+  mine.own_accuracy = evaluator_.own_accuracy();
+  mine.observations = config_.algorithm->observations();
   parts_.phases().enter(Phase::evaluate);
   if (config_.run.eval_acc) mine.tested = evaluator_.evaluate(*config_.algorithm);
   mine.phases = clock_.end_epoch();
@@ -43,7 +41,7 @@ EpochOfRun Training::finish_epoch(const algorithms::EpochStats& stats) {
   ++position_.epoch;
   position_.step = 0;
   watchdog_.publish(position_.epoch, 0);
-  return recorder_.append(position_, mine);
+  return recorder_.append(mine);
 }
 
 int Training::run() {
@@ -61,10 +59,10 @@ int Training::run() {
     if (stats.paused) {
       parts_.phases().enter(Phase::checkpoint);
       if (checkpointer_.agreed().stop) return end_interrupted();
-      checkpointer_.save_and_go_on();
+      checkpointer_.save_and_continue();
       continue;
     }
-    const EpochOfRun epoch = finish_epoch(stats);
+    const record::EpochSummary epoch = finish_epoch(stats);
     if (!std::isfinite(epoch.train_loss)) return end_diverged(epoch.train_loss);
     checkpointer_.write_after_epoch(epochs);
   }
@@ -99,12 +97,8 @@ int Training::end_diverged(double loss) {
 
 int Training::end_interrupted() {
   const Json closing = memory_provenance(ranks_);
-  std::string failure;
-  try {
-    recorder_.close("interrupted", closing);
-  } catch (const Error& error) {  // a full disk: an older checkpoint may still be good
-    failure = error.what();
-  }
+  // After a failure, e.g. on a full disk, an older checkpoint may still be good.
+  std::string failure = failure_of([&] { recorder_.close("interrupted", closing); });
   ranks_.broadcast(failure);
   if (failure.empty()) failure = checkpointer_.save();
   if (!ranks_.is_root()) return interrupted;
@@ -113,12 +107,12 @@ int Training::end_interrupted() {
   const std::string how =
       fmt::format("the same command with --resume --run-id {}", recorder_.record().run_id);
   if (failure.empty())
-    fmt::print(stderr, "{}: all work is saved in {}; go on with {}\n", where,
+    fmt::print(stderr, "{}: all work is saved in {}; continue with {}\n", where,
                record::checkpoint_path(recorder_.path()).string(), how);
   else
     fmt::print(stderr,
-               "{}: the work since the last checkpoint is lost, since none could be written: {}\n"
-               "go on from the last one with {}\n",
+               "{}: the work since the last checkpoint is lost, because no new one could be written: {}\n"
+               "continue from the last one with {}\n",
                where, failure, how);
   return interrupted;
 }

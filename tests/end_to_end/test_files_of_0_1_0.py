@@ -76,7 +76,7 @@ def test_its_interrupted_runs_go_on_to_the_end_of_an_unbroken_one(lockstep, data
     assert epochs > 0 and steps > 0
     status, out, err = resumed.resume()
     assert status == 0, err
-    assert f"going on after {epochs} epochs and {steps} steps" in out and "cannot be used" not in err
+    assert f"resuming after {epochs} epochs and {steps} steps" in out and "cannot be used" not in err
     check_run_file(resumed.run_file, ranks=ranks)
     assert resumed.segments()["status"] == ["interrupted", "complete"]
 
@@ -108,7 +108,7 @@ def test_a_run_does_not_go_on_with_other_data(lockstep, datasets, ranks):  # noq
     before = run.run_file.read_bytes(), run.checkpoint.read_bytes()
     status, _, err = run.resume()
     assert status == 2, err
-    assert err.count("the data are others than those that the run") == 1 and "0" * 64 in err
+    assert err.count("the data are not those with which the run") == 1 and "0" * 64 in err
     assert (run.run_file.read_bytes(), run.checkpoint.read_bytes()) == before
     with h5py.File(run.run_file, "r+") as file:  # a file that does not tell is taken at its word
         del file["provenance/dataset_sha256"]
@@ -133,7 +133,7 @@ def test_they_can_be_interrupted_again(lockstep, datasets, sample, ranks):  # no
 
     status, out, err = twice.resume()
     assert status == 0, err
-    assert f"going on after {further} epochs and {steps} steps" in out and "cannot be used" not in err
+    assert f"resuming after {further} epochs and {steps} steps" in out and "cannot be used" not in err
     assert twice.segments()["status"] == ["interrupted", "interrupted", "complete"]
     assert twice.parameters() == once.parameters()
 

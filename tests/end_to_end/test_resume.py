@@ -114,7 +114,7 @@ def test_a_signal_to_one_rank_stops_all_and_the_run_goes_on_to_the_same_end(lock
 
     status, out, err = job.resume()
     assert status == 0, err
-    assert f"going on after {epochs} epochs" in out
+    assert f"resuming after {epochs} epochs" in out
     expect_same_training(job, unbroken)
     segments = job.segments()
     assert segments["status"] == ["interrupted", "complete"]
@@ -148,7 +148,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_and_tells_what_was_lost(l
     job.checkpoint.with_name("killed.ckpt.0123456789abcdef.partial").touch()  # it was killed while it wrote one
     status, out, err = job.resume()
     assert status == 0, err
-    assert f"going on after {recorded // 3 * 3} epochs and 0 steps" in out
+    assert f"resuming after {recorded // 3 * 3} epochs and 0 steps" in out
     expect_same_training(job, unbroken)
     segments = job.segments()
     assert segments["status"] == ["killed", "complete"]
@@ -206,12 +206,12 @@ def test_of_two_that_go_on_with_one_run_the_older_ends(lockstep):
     orphan = Job(lockstep, *options).start().wait_for_epochs(1)
     heir = Job(lockstep, *options).start("--resume")
     status, _, err = orphan.end()
-    assert status == 4 and "another process goes on with this run" in err and str(orphan.run_file) in err
+    assert status == 4 and "another process has continued this run" in err and str(orphan.run_file) in err
     heir.wait_for_epochs(2)
     os.kill(heir.rank_pids()[0], signal.SIGUSR1)
     status, out, err = heir.end()
     assert status == INTERRUPTED
-    assert "going on after" in out and "warning" not in err, "what the older had saved was of no use"
+    assert "resuming after" in out and "warning" not in err, "what the older had saved was of no use"
     check_run_file(heir.run_file, status="interrupted")
     assert heir.segments()["status"] == ["killed", "interrupted"]
     assert heir.checkpoint.exists()
@@ -259,7 +259,7 @@ def test_a_checkpoint_of_another_run_is_refused(lockstep):
     jobs[0].checkpoint.write_bytes(jobs[1].checkpoint.read_bytes())
     status, out, err = jobs[0].resume()
     assert status == 0
-    assert "belongs to something else" in err and "starting anew" in out
+    assert "belongs to another run" in err and "starting anew" in out
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small disk")

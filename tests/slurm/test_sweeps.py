@@ -160,7 +160,7 @@ def test_a_sweep_whose_node_is_lost_sight_of_goes_on_elsewhere_and_once(cluster,
         goes_on_without(cluster, sweep, node, run_id)
         wait_until(lambda: not trainers(cluster, node, run_id), "two process groups make one run")
         assert sweep.runs()[run_id]["state"] == "running", "the older one ended by itself"
-        assert "another process goes on with this run" in sweep.log(run_id)
+        assert "another process has continued this run" in sweep.log(run_id)
         sweep.wait()
         assert sweep.states() == ["complete"] * 2
         for made in sweep.runs():

@@ -53,11 +53,14 @@ class CheckpointFile : public ::testing::Test {
     expect_contents(epoch, CheckpointReader(file));
   }
   static void expect_contents(int epoch, const CheckpointReader& reader) {
-    EXPECT_EQ(reader.about(), (Json{{"epochs_done", epoch}, {"run_id", "a"}}));
-    EXPECT_EQ(reader.numbers("epoch_steps"), (std::vector{1.0, 2.0, 3.0}));
-    EXPECT_EQ(reader.shape("velocity"), (std::vector<std::size_t>{3, 4}));
-    EXPECT_EQ(reader.number_names(), std::vector<std::string>{"epoch_steps"});
-    EXPECT_EQ(reader.array_names(), (std::vector<std::string>{"parameters", "velocity"}));
+    EXPECT_EQ(reader.contents().about, (Json{{"epochs_done", epoch}, {"run_id", "a"}}));
+    ASSERT_EQ(reader.contents().numbers.size(), 1U);
+    EXPECT_EQ(reader.contents().numbers[0].name, "epoch_steps");
+    EXPECT_EQ(reader.contents().numbers[0].of_ranks, (std::vector{1.0, 2.0, 3.0}));
+    ASSERT_EQ(reader.contents().arrays.size(), 2U);
+    EXPECT_EQ(reader.contents().arrays[0].name, "parameters");
+    EXPECT_EQ(reader.contents().arrays[1].name, "velocity");
+    EXPECT_EQ(reader.contents().arrays[1].shape, (std::vector<std::size_t>{3, 4}));
     std::vector<float> all(7);
     reader.read("parameters", 0, all);
     EXPECT_EQ(all, values(7, 0));
@@ -121,7 +124,7 @@ TEST_F(CheckpointFile, IsWholeWhenTwoProcessesWriteItAtOnce) {
   expect_contents(1, previous_checkpoint_path(run_file_));
   older.write(values(2, 5));
   older.finish(previous_checkpoint_path(run_file_));
-  EXPECT_EQ(CheckpointReader(path()).about(), (Json{{"epochs_done", 2}}));
+  EXPECT_EQ(CheckpointReader(path()).contents().about, (Json{{"epochs_done", 2}}));
   expect_contents(3, previous_checkpoint_path(run_file_));
 }
 
@@ -144,7 +147,7 @@ TEST_F(CheckpointFile, IsThereAndWholeAtAnyTimeWhileAnotherProcessWrites) {
     });
     for (int i = 0; i < 200; ++i) {
       const CheckpointReader reader(path());
-      const int epoch = reader.about().at("epochs_done").get<int>();
+      const int epoch = reader.contents().about.at("epochs_done").get<int>();
       EXPECT_GE(epoch, newest);
       newest = epoch;
       expect_contents(epoch, reader);

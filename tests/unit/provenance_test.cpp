@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/json.hpp"
+#include "record/binding.hpp"
 
 namespace lockstep::record {
 namespace {

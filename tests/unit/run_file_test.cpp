@@ -12,7 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/json.hpp"
-#include "record/hdf5_values.hpp"
+#include "record/hdf5.hpp"
 #include "run_file_rig.hpp"
 
 namespace lockstep::record {

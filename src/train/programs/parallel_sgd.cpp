@@ -2,6 +2,4 @@
 // The program of the old interface that trains with parallel_sgd.
 #include "train/program.hpp"
 
-int main(int argc, char** argv) {
-  return lockstep::train::run_program({.algorithm = "parallel_sgd"}, argc, argv);
-}
+int main(int argc, char** argv) { return lockstep::train::run_program("parallel_sgd", argc, argv); }

@@ -2,6 +2,4 @@
 // The program of the old interface that trains with param_avg.
 #include "train/program.hpp"
 
-int main(int argc, char** argv) {
-  return lockstep::train::run_program({.algorithm = "param_avg"}, argc, argv);
-}
+int main(int argc, char** argv) { return lockstep::train::run_program("param_avg", argc, argv); }

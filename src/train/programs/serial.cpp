@@ -2,4 +2,4 @@
 // The program of the old interface that trains with serial.
 #include "train/program.hpp"
 
-int main(int argc, char** argv) { return lockstep::train::run_program({.algorithm = "serial"}, argc, argv); }
+int main(int argc, char** argv) { return lockstep::train::run_program("serial", argc, argv); }

@@ -2,4 +2,4 @@
 // The program that trains with any algorithm.
 #include "train/program.hpp"
 
-int main(int argc, char** argv) { return lockstep::train::run_program({.algorithm = ""}, argc, argv); }
+int main(int argc, char** argv) { return lockstep::train::run_program("", argc, argv); }

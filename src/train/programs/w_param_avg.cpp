@@ -2,6 +2,4 @@
 // The program of the old interface that trains with w_param_avg.
 #include "train/program.hpp"
 
-int main(int argc, char** argv) {
-  return lockstep::train::run_program({.algorithm = "w_param_avg"}, argc, argv);
-}
+int main(int argc, char** argv) { return lockstep::train::run_program("w_param_avg", argc, argv); }

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The options of a launch.
-#include "train/launch_options.hpp"
+#include "train/launch.hpp"
 
 namespace lockstep::train {
 
 void LaunchOptions::describe(Options& options) {
   options.add("results", &results, "folder for run files").value_name("DIR");
   options.add("run_id", &run_id, "name of the run file; made up when absent").value_name("NAME");
-  options.add(
-      "resume", &resume,
-      "go on with the run of this --run-id: from its checkpoint, or anew if it has none that is good; "
-      "a run that is complete is left as it is");
+  options.add("resume", &resume,
+              "continue the run of this --run-id from its checkpoint, or from its first step if it has no "
+              "usable one; a complete run is left as it is");
   options
       .add("checkpoint_epochs", &checkpoint_epochs,
-           "a checkpoint after every so many epochs; 0: none at epochs' ends")
+           "write a checkpoint after every N epochs; 0: none at the end of epochs")
       .value_name("N");
   options
       .add("checkpoint_minutes", &checkpoint_minutes,
-           "a checkpoint about every so many minutes, in the middle of epochs too; 0: none by time")
+           "write a checkpoint about every X minutes, also within epochs; 0: none by time")
       .at_least(0)
       .value_name("X");
   options
