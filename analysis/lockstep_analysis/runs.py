@@ -99,9 +99,11 @@ class Run:
 
     @property
     def diverged(self) -> bool:
-        """The training failed because its loss was no number any more: a result, not an accident."""
+        """The training failed because its numbers were not finite any more: a result, not an accident. Versions up to 0.1.0 did not
+        say so, but recorded the epoch."""
         loss = self.series.get("epochs/train_loss", np.zeros(1))
-        return self.status == "failed" and len(loss) > 0 and not np.isfinite(loss[-1])
+        recorded = len(loss) > 0 and not np.isfinite(loss[-1])
+        return self.status == "failed" and ("diverged" in self.provenance or recorded)
 
     @property
     def final_accuracy(self) -> float:

@@ -12,6 +12,7 @@
 #include "algorithms/observation.hpp"
 #include "algorithms/state.hpp"
 #include "algorithms/training_context.hpp"
+#include "algorithms/trouble.hpp"
 #include "core/options.hpp"
 
 namespace lockstep::algorithms {
@@ -50,6 +51,8 @@ class Algorithm {
   virtual void export_model(std::span<float> out) = 0;
   /// What it decided for itself in start(): for the run's provenance.
   [[nodiscard]] virtual std::vector<Choice> choices() const { return {}; }
+  /// What this rank saw of numbers that are not finite; none: nothing.
+  [[nodiscard]] virtual const Trouble* trouble() const { return nullptr; }
   /// The sizes of the batches that this rank trains on, each once. Known after start().
   [[nodiscard]] virtual std::vector<std::size_t> batch_sizes() const { return {}; }
   /// What it tells of the epoch just run: always the same names in the same order.

@@ -3,6 +3,7 @@
 #include "algorithms/stepwise.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace lockstep::algorithms {
@@ -31,6 +32,7 @@ std::unique_ptr<Exchange> StepwiseAlgorithm::prepare() { return make_local_updat
 
 EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
   const TrainingContext& c = *context_;
+  epoch_ = epoch;
   c.phases.enter(Phase::data);
   plan_->start_epoch(epoch);
   if (so_far_.steps == 0) {
@@ -48,7 +50,9 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
                     .index = so_far_.steps,
                     .batch = plan_->batch(so_far_.steps),
                     .learning_rate = static_cast<float>(so_far_.learning_rate)};
-    so_far_.loss_sum += exchange_->train(step);
+    const double loss = exchange_->train(step);
+    look_for_trouble(loss);
+    so_far_.loss_sum += loss;
     so_far_.samples += step.batch.sample_ids.size();
     after_step(step.batch);
     ++so_far_.steps;
@@ -62,6 +66,18 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
   if (c.on_last_step) c.on_last_step();
   after_epoch(epoch, epoch + 1 == c.options.epochs);
   return std::exchange(so_far_, {});
+}
+
+void StepwiseAlgorithm::note_trouble(std::string what) {
+  if (!trouble_) trouble_ = Trouble{.epoch = epoch_, .step = so_far_.steps + 1, .what = std::move(what)};
+}
+
+void StepwiseAlgorithm::look_for_trouble(double loss) {
+  if (!exchange_->trouble().empty()) note_trouble(exchange_->trouble());
+  if (std::isfinite(loss) || trouble_) return;
+  const std::string bad = non_finite_tensors(context_->model, context_->parameters);
+  note_trouble("its loss is " + std::to_string(loss) +
+               (bad.empty() ? "" : ", its parameters are not finite in " + bad));
 }
 
 void StepwiseAlgorithm::describe_state(State& state) {

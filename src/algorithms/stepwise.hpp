@@ -27,6 +27,7 @@ class StepwiseAlgorithm : public Algorithm {
   /// The parameters as they are, and the mean of the ranks' layer state; for ranks that agree.
   void export_model(std::span<float> out) override;
   [[nodiscard]] std::vector<Choice> choices() const final { return exchange_->choices(); }
+  [[nodiscard]] const Trouble* trouble() const final { return trouble_ ? &*trouble_ : nullptr; }
   [[nodiscard]] std::vector<std::size_t> batch_sizes() const final;
 
  protected:
@@ -45,6 +46,9 @@ class StepwiseAlgorithm : public Algorithm {
   /// Lists the variables of the derived class that outlive a step.
   virtual void describe_variables(State& /*state*/) {}
 
+  /// Keeps the first trouble of this rank, with the step at which it is.
+  void note_trouble(std::string what);
+
   /// Of this algorithm: an exchange may have moved its parameters.
   [[nodiscard]] TrainingContext& context() { return *context_; }
   [[nodiscard]] const TrainingContext& context() const { return *context_; }
@@ -52,13 +56,16 @@ class StepwiseAlgorithm : public Algorithm {
   [[nodiscard]] Exchange& exchange() const { return *exchange_; }
 
  private:
+  void look_for_trouble(double loss);
   void sum_over_ranks(std::span<double> inout);
 
   data::Division division_;
   std::optional<TrainingContext> context_;
   std::optional<data::BatchPlan> plan_;
   std::unique_ptr<Exchange> exchange_;
-  EpochStats so_far_;  // of the epoch that goes on; no steps between epochs
+  std::optional<Trouble> trouble_;
+  std::uint32_t epoch_ = 0;  // the one of the last step
+  EpochStats so_far_;        // of the epoch that goes on; no steps between epochs
 };
 
 }  // namespace lockstep::algorithms

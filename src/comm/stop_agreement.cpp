@@ -24,7 +24,7 @@ bool StopAgreement::due() {
 
 void StopAgreement::start(const Request& mine) {
   const double now = now_s();
-  exchanged_ = {mine.stop ? 1.0 : 0.0, mine.checkpoint ? 1.0 : 0.0,
+  exchanged_ = {mine.stop ? 1.0 : 0.0, mine.checkpoint ? 1.0 : 0.0, mine.diverged ? 1.0 : 0.0,
                 (now - last_s_) / static_cast<double>(steps_)};
   last_s_ = now;
   check(MPI_Iallreduce(MPI_IN_PLACE, exchanged_.data(), static_cast<int>(exchanged_.size()), MPI_DOUBLE,
@@ -39,8 +39,9 @@ Request StopAgreement::exchange(const Request& mine, PhaseTimer& phases) {
     phases.enter(Phase::wait);
     check(MPI_Wait(&pending_, MPI_STATUS_IGNORE), "MPI_Wait");
     started_ = false;
-    agreed = {.stop = exchanged_[0] > 0.0, .checkpoint = exchanged_[1] > 0.0};
-    const double steps = between_s / std::max(exchanged_[2], 1e-9);
+    agreed = {
+        .stop = exchanged_[0] > 0.0, .checkpoint = exchanged_[1] > 0.0, .diverged = exchanged_[2] > 0.0};
+    const double steps = between_s / std::max(exchanged_[3], 1e-9);
     interval_ = static_cast<std::size_t>(std::clamp(steps, 1.0, static_cast<double>(longest_interval)));
   }
   // Once something is agreed on, ranks have yet to do it: they would ask for it again.

@@ -14,7 +14,8 @@ namespace lockstep::comm {
 struct Request {
   bool stop = false;
   bool checkpoint = false;
-  [[nodiscard]] bool any() const { return stop || checkpoint; }
+  bool diverged = false;  ///< a rank has numbers that are not finite
+  [[nodiscard]] bool any() const { return stop || checkpoint || diverged; }
 };
 
 /// A signal reaches ranks at different steps, or some ranks alone, and ranks that would stop at different
@@ -24,7 +25,7 @@ struct Request {
 /// between check-ins follows from the slowest rank's time for a step, which is exchanged too, so that it is
 /// the same everywhere and check-ins come about every 0.1 s (or every step, where steps take longer). A
 /// request is agreed on after two check-ins at most.
-/// Bytes sent per rank and check-in: three numbers, lg P steps. Nothing is allocated after the first.
+/// Bytes sent per rank and check-in: four numbers, lg P steps. Nothing is allocated after the first.
 class StopAgreement {
  public:
   /// On a communicator of its own. Collective.
@@ -53,7 +54,8 @@ class StopAgreement {
 
   Communicator ranks_;
   MPI_Request pending_ = MPI_REQUEST_NULL;
-  std::array<double, 3> exchanged_{};  // stop, checkpoint, seconds per step; MPI's while it is pending
+  std::array<double, 4>
+      exchanged_{};  // stop, checkpoint, diverged, seconds per step; MPI's while it is pending
   bool started_ = false;
   std::size_t interval_ = 1;
   std::size_t steps_ = 0;  // since the last check-in

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/build_info.hpp"
+#include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/processor.hpp"
 #include "math/gemm_choice.hpp"
@@ -21,12 +22,6 @@ namespace lockstep::math {
 namespace {
 
 constexpr int format_version = 1;
-
-std::string host() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
 
 // FNV-1a.
 std::uint64_t hash(std::string_view text) {
@@ -63,7 +58,7 @@ std::string gemm_cache_build() {
 std::filesystem::path gemm_cache_path() {
   const std::filesystem::path in = folder();
   if (in.empty()) return {};
-  return in / fmt::format("gemm-{}-{:016x}.json", host(), hash(gemm_cache_build()));
+  return in / fmt::format("gemm-{}-{:016x}.json", host_name(), hash(gemm_cache_build()));
 }
 
 std::vector<GemmChoice> read_gemm_cache() {
@@ -71,7 +66,7 @@ std::vector<GemmChoice> read_gemm_cache() {
   if (!file) return {};
   const Json content = Json::parse(file, nullptr, /*allow_exceptions=*/false);
   if (!content.is_object() || content.value("format", Json()) != format_version ||
-      content.value("host", Json()) != host() || content.value("build", Json()) != gemm_cache_build())
+      content.value("host", Json()) != host_name() || content.value("build", Json()) != gemm_cache_build())
     return {};
   const Json kept = content.value("choices", Json());
   if (!kept.is_object()) return {};
@@ -90,7 +85,7 @@ void write_gemm_cache(const std::vector<GemmChoice>& choices) {
   Json kept = Json::object();
   for (const GemmChoice& choice : choices) kept[to_text(choice.shape)] = choice.backend;
   const Json content = {
-      {"format", format_version}, {"host", host()}, {"build", gemm_cache_build()}, {"choices", kept}};
+      {"format", format_version}, {"host", host_name()}, {"build", gemm_cache_build()}, {"choices", kept}};
   std::error_code failure;
   std::filesystem::create_directories(path.parent_path(), failure);
   // A name of this process's own: jobs on this host may write at the same time, and the last one stays.

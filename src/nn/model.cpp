@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 
 namespace lockstep::nn {
 namespace {
@@ -65,6 +66,12 @@ double Model::train(const ForwardContext& context, const Examples& examples, flo
   assert(target.values.size() == parameter_count());
   graph_.forward(context, examples.inputs);
   const double loss_sum = graph_.differentiate_loss(examples.targets, gradient_scale);
+  // Nothing can be learned from such a loss, and the parameters show what was wrong with them. Where others
+  // count on calls of the backward pass it is made.
+  if (!std::isfinite(loss_sum) && ready == nullptr && context.sum_over_ranks == nullptr) {
+    if (target.beta == 0.0F) std::ranges::fill(target.values, 0.0F);
+    return loss_sum;
+  }
   graph_.backward(context, examples.inputs, [&](const Node& node, ConstMatrix node_in, ConstMatrix d_out) {
     if (ready == nullptr) return add_gradient(node, node_in, d_out, target);
     for_pieces(node, ready->piece_floats, [&](std::size_t first, std::size_t count) {

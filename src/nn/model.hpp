@@ -58,7 +58,8 @@ class Model {
   /// Forward and backward: adds gradient_scale times the gradient of the summed loss of the examples to
   /// `target`, which is as long as the parameters, and returns that sum. Each layer's gradient is written
   /// after its input's gradient was computed, so the target may be the parameters themselves. Without
-  /// examples it still calls context.sum_over_ranks and `ready` as often as other ranks do, with zeros.
+  /// examples it still calls context.sum_over_ranks and `ready` as often as other ranks do, with zeros. If
+  /// the loss is not finite, the gradient is taken as zero, unless other ranks wait for those calls.
   double train(const ForwardContext& context, const Examples& examples, float gradient_scale,
                const GradientTarget& target, const GradientReady* ready = nullptr);
   /// Forward without dropout, by the running statistics.

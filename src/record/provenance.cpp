@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "core/build_info.hpp"
+#include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/processor.hpp"
 #include "record/hdf5.hpp"
@@ -106,7 +107,7 @@ Json host_provenance() {
   utsname system{};
   const bool named = ::uname(&system) == 0;
   Json host = {
-      {"hostname", named ? system.nodename : unknown},
+      {"hostname", host_name()},
       {"kernel", named ? fmt::format("{} {} {}", system.sysname, system.release, system.machine) : unknown},
       {"cpu_model", processor()}};
   if (const long cpus = ::sysconf(_SC_NPROCESSORS_ONLN); cpus > 0) host["online_cpus"] = cpus;

@@ -19,12 +19,13 @@ Checkpointer::Checkpointer(const CheckpointSubject& subject, const RunSettings& 
     : subject_(subject), settings_(settings), stop_agreement_(subject.ranks) {}
 
 // Only rank 0's clock decides when a checkpoint is due.
-bool Checkpointer::pauses_here() {
+bool Checkpointer::pauses_here(bool diverged) {
   if (!stop_agreement_.due()) return false;
   const double period_s = 60.0 * settings_.launch.checkpoint_minutes;
   agreed_ = stop_agreement_.exchange(
       {.stop = stop_requested(),
-       .checkpoint = subject_.ranks.is_root() && period_s > 0.0 && now_s() - last_s_ >= period_s},
+       .checkpoint = subject_.ranks.is_root() && period_s > 0.0 && now_s() - last_s_ >= period_s,
+       .diverged = diverged},
       subject_.clock.phases());
   return agreed_.any();
 }

@@ -33,7 +33,7 @@ class Checkpointer {
   /// Right before the first step: checkpoints by time count from here.
   void start() { last_s_ = now_s(); }
   /// After every step: true if the ranks must pause here, to stop or for a checkpoint.
-  [[nodiscard]] bool pauses_here();
+  [[nodiscard]] bool pauses_here(bool diverged);
   /// What they agreed on then.
   [[nodiscard]] const comm::Request& agreed() const { return agreed_; }
   /// Restores the state from a checkpoint; only rank 0 has a reader.

@@ -14,6 +14,7 @@
 #include "comm/communicator.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/host.hpp"
 #include "core/json.hpp"
 #include "record/provenance.hpp"
 #include "record/run_file.hpp"
@@ -30,12 +31,6 @@ namespace {
 constexpr int failed = 1;
 constexpr int bad_input = 2;
 constexpr int taken_over = 4;
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 // Reads the command line into `given` and `settings`, or returns the exit status if nothing is to be trained.
 std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks, Json& given,

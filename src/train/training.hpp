@@ -36,9 +36,10 @@ class Training {
 
   // Training (training_run.cpp).
   bool step_done(const algorithms::StepReport& step);
-  record::EpochSummary finish_epoch(const algorithms::EpochStats& stats);
+  void finish_epoch(const algorithms::EpochStats& stats);
   int end_complete();
-  int end_diverged(double loss);
+  [[nodiscard]] bool has_diverged();
+  int end_diverged();
   int end_interrupted();
 
   const comm::Communicator& ranks_;

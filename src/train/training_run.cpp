@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The loop over the epochs, and the ways in which it ends.
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
+#include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/sha256.hpp"
+#include "math/finite.hpp"
 #include "record/checkpoint.hpp"
 #include "train/failure.hpp"
 #include "train/model_io.hpp"
@@ -26,10 +30,10 @@ bool Training::step_done(const algorithms::StepReport& step) {
   position_.steps = step.steps;
   watchdog_.publish(position_.epoch, position_.step);
   recorder_.show(position_, step);
-  return checkpointer_.pauses_here();
+  return checkpointer_.pauses_here(config_.algorithm->trouble() != nullptr);
 }
 
-record::EpochSummary Training::finish_epoch(const algorithms::EpochStats& stats) {
+void Training::finish_epoch(const algorithms::EpochStats& stats) {
   EpochOfRank mine;
   mine.stats = stats;
   mine.own_accuracy = evaluator_.own_accuracy();
@@ -41,7 +45,7 @@ record::EpochSummary Training::finish_epoch(const algorithms::EpochStats& stats)
   ++position_.epoch;
   position_.step = 0;
   watchdog_.publish(position_.epoch, 0);
-  return recorder_.append(mine);
+  recorder_.append(mine);
 }
 
 int Training::run() {
@@ -58,12 +62,13 @@ int Training::run() {
     const algorithms::EpochStats stats = config_.algorithm->run_epoch(position_.epoch);
     if (stats.paused) {
       parts_.phases().enter(Phase::checkpoint);
+      if (has_diverged()) return end_diverged();
       if (checkpointer_.agreed().stop) return end_interrupted();
       checkpointer_.save_and_continue();
       continue;
     }
-    const record::EpochSummary epoch = finish_epoch(stats);
-    if (!std::isfinite(epoch.train_loss)) return end_diverged(epoch.train_loss);
+    finish_epoch(stats);
+    if (has_diverged()) return end_diverged();
     checkpointer_.write_after_epoch(epochs);
   }
   return end_complete();
@@ -84,14 +89,43 @@ int Training::end_complete() {
   return 0;
 }
 
-int Training::end_diverged(double loss) {
-  recorder_.close("failed", memory_provenance(ranks_));
+bool Training::has_diverged() {
+  const bool mine = config_.algorithm->trouble() != nullptr || !math::all_finite(parts_.model().parameters());
+  return ranks_.max(mine ? 1.0 : 0.0) > 0.0;
+}
+
+int Training::end_diverged() {
+  using algorithms::Trouble;
+  const nn::Model& model = parts_.model();
+  std::optional<Trouble> mine;
+  if (const Trouble* const trouble = config_.algorithm->trouble())
+    mine = *trouble;
+  else if (const std::string bad = algorithms::non_finite_tensors(model, model.parameters()); !bad.empty())
+    mine = Trouble{
+        .epoch = position_.epoch, .step = position_.step, .what = "its parameters are not finite in " + bad};
+  // The ranks that saw it first: others may have what these sent them.
+  const auto order = [](const Trouble& t) { return 1e9 * t.epoch + static_cast<double>(t.step); };
+  const double never = std::numeric_limits<double>::max();
+  const double first = -ranks_.max(mine ? -order(*mine) : -never);
+  const bool is_first = mine && order(*mine) == first;
+  const auto seen = ranks_.gather(is_first ? fmt::format("on {} in epoch {}, step {}: {}", host_name(),
+                                                         mine->epoch + 1, mine->step, mine->what)
+                                           : "");
+  Json closing = memory_provenance(ranks_);
+  std::string lines;
+  constexpr std::ptrdiff_t most_lines = 8;
+  for (std::size_t rank = 0; rank < seen.size(); ++rank) {
+    if (seen[rank].empty() || std::ranges::count(lines, '\n') >= most_lines) continue;
+    lines += fmt::format("  rank {} {}\n", rank, seen[rank]);
+  }
+  closing["diverged"] = lines;
+  recorder_.close("failed", closing);
   if (ranks_.is_root())
     fmt::print(
         stderr,
-        "error: the training diverged\n  expected: a finite loss\n  got:      {}\n"
+        "error: the training diverged\n{}"
         "  hint:     a smaller --learning-rate, or --gradient mean; the epochs so far are in the run file\n",
-        loss);
+        lines);
   return diverged;
 }
 

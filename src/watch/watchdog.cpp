@@ -14,15 +14,10 @@
 #include <unistd.h>
 
 #include "core/clock.hpp"
+#include "core/host.hpp"
 
 namespace lockstep::watch {
 namespace {
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 // The ranks in the job of all ranks of a node. Collective over the node.
 std::vector<std::uint32_t> members_of(const comm::Communicator& node, std::size_t own_rank) {

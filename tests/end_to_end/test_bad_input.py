@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bad input: a clear error, once, at once, on every rank's behalf, with an exit status that is not 0."""
 
+import re
+
+import h5py
 import pytest
 
 from conftest import SMALL
@@ -77,12 +80,31 @@ def test_serial_on_several_ranks_is_an_error(lockstep):
     assert "runs on one rank" in result.err
 
 
-def test_a_training_that_diverges_says_so_and_keeps_its_epochs(lockstep):
-    result = lockstep.run("--algorithm", "parallel_sgd", *SMALL, "--optimizer", "sgd", "--gradient", "sum", "--learning-rate",
-                          "1e30", "--results", lockstep.folder, ranks=2)
+DIVERGING = [*SMALL, "--optimizer", "sgd", "--gradient", "sum", "--learning-rate", "1e30"]
+
+
+@pytest.mark.parametrize("algorithm, ranks", [("serial", 1), ("parallel_sgd", 2), ("param_avg", 3)])
+def test_a_training_that_diverges_says_at_which_step_and_on_which_ranks(lockstep, algorithm, ranks):
+    result = lockstep.run("--algorithm", algorithm, *DIVERGING, "--results", lockstep.folder, ranks=ranks)
     assert result.status == 3
-    assert "diverged" in result.err and "--learning-rate" in result.err
-    assert len(lockstep.files()) == 1
+    assert re.search(r"error: the training diverged\n  rank \d on \S+ in epoch 1, step \d: its ", result.err), result.err
+    assert "--learning-rate" in result.err
+    with h5py.File(lockstep.files()[0]) as file:
+        assert file.attrs["status"] == "failed" and "in epoch 1, step" in file["provenance/diverged"].asstr()[()]
+
+
+def test_a_training_that_diverges_at_its_last_step_is_not_complete(lockstep):
+    """Its only step: no later one sees the parameters."""
+    options = ["--synthetic-train", 64, "--batch-size", 64, "--epochs", 1, "--eval-acc", "0", "--learning-rate", "1e300"]
+    result = lockstep.run(*SMALL, *options, "--optimizer", "sgd", "--results", lockstep.folder)
+    assert result.status == 3 and "not finite" in result.err, result.err
+
+
+def test_a_training_that_has_diverged_leaves_no_checkpoint(lockstep):
+    result = lockstep.run("--algorithm", "param_avg", *DIVERGING, "--epochs", 5, "--checkpoint-epochs", 1, "--results", lockstep.folder,
+                          ranks=2)
+    assert result.status == 3
+    assert not list(lockstep.folder.rglob("*.ckpt*"))
 
 
 def test_help_and_version_are_printed_once(lockstep):

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "math/finite.hpp"
+
 namespace lockstep::algorithms {
 
 PeriodicAveraging::PeriodicAveraging(const AveragingPreset& preset)
@@ -70,6 +72,9 @@ void PeriodicAveraging::average_into(std::span<float> parameters, std::span<floa
 void PeriodicAveraging::average() {
   if (largest_trained_ == 0.0) return;
   const std::span<float> parameters = context().parameters;
+  if (!math::all_finite(parameters))
+    note_trouble("its parameters are not finite before an average, in " +
+                 non_finite_tensors(context().model, parameters));
   if (context().ranks.size() > 1)
     average_into(parameters, context().layer_state, weight_->of(parameters), &*traffic_);
   trained_ = largest_trained_ = 0.0;

@@ -48,6 +48,11 @@ class Exchange {
   virtual void observe(std::vector<Observation>& /*to*/) const {}
   /// What was decided when it was made.
   [[nodiscard]] virtual std::vector<Choice> choices() const { return {}; }
+  /// What was not finite in a gradient, at the first step in which anything was; "" for nothing.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+
+ protected:
+  std::string trouble_;
 };
 
 struct ExchangeOptions {

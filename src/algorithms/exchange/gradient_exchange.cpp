@@ -3,6 +3,10 @@
 #include "algorithms/exchange/gradient_exchange.hpp"
 
 #include <algorithm>
+#include <cmath>
+
+#include "algorithms/trouble.hpp"
+#include "math/finite.hpp"
 
 namespace lockstep::algorithms {
 
@@ -22,13 +26,42 @@ double GradientExchange::train(const Step& step) {
                     {.first = 0, .values = c.gradients}, on_ready);
   sum_gradients(traffic_);
   c.phases.enter(Phase::update);
-  const auto [begin, end] = updated();
-  c.optimizer.begin_step();
-  c.optimizer.update(0, c.parameters.subspan(begin, end - begin), c.gradients.subspan(begin, end - begin),
-                     step.learning_rate);
+  update(step);
   share_parameters(traffic_);
   step_done(now_s() - start_s);
   return loss_sum;
+}
+
+// A block that was just checked is still in the first-level cache when it is used.
+void GradientExchange::update(const Step& step) {
+  constexpr std::size_t block = 4096;
+  const TrainingContext& c = context_;
+  const auto [begin, end] = updated();
+  c.optimizer.begin_step();
+  for (std::size_t at = begin; at < end; at += block) {
+    const std::size_t count = std::min(block, end - at);
+    if (!math::all_finite(c.gradients.subspan(at, count))) return find_trouble(step);
+    c.optimizer.update(at - begin, c.parameters.subspan(at, count), c.gradients.subspan(at, count),
+                       step.learning_rate);
+  }
+}
+
+void GradientExchange::find_trouble(const Step& step) {
+  if (!trouble_.empty()) return;
+  const TrainingContext& c = context_;
+  trouble_ = "the sum of all gradients is not finite in " + non_finite_tensors(c.model, c.gradients);
+  if (c.sum_over_ranks) return;  // that would wait for ranks that see no trouble
+  const GatheredBatch batch = batch_.gather(step);
+  const double loss_sum =
+      c.model.train(batch.context, batch.examples, c.options.gradient_scale(step.batch.gradient_samples),
+                    {.first = 0, .values = c.gradients});
+  const std::string own = non_finite_tensors(c.model, c.gradients);
+  if (!std::isfinite(loss_sum))
+    trouble_ = "its loss is not finite";
+  else if (!own.empty())
+    trouble_ = "its gradient is not finite in " + own;
+  else
+    trouble_ += ", and its own is finite";
 }
 
 }  // namespace lockstep::algorithms

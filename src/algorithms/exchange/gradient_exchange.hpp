@@ -32,6 +32,11 @@ class GradientExchange : public Exchange {
   [[nodiscard]] const TrainingContext& context() const { return context_; }
 
  private:
+  /// Updates the parameters in blocks, and stops before a block whose gradient is not finite.
+  void update(const Step& step);
+  /// Computes this rank's own gradient once more, to see whether it is the one.
+  void find_trouble(const Step& step);
+
   const TrainingContext& context_;
   BatchBuffer batch_;
   comm::Traffic traffic_;
