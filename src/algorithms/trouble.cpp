@@ -18,9 +18,10 @@ std::string non_finite_tensors(const nn::Model& model, std::span<const float> va
                                            [](float value) { return !std::isfinite(value); });
     const auto count = static_cast<std::size_t>(bad);
     if (count == 0) continue;
-    found.push_back(tensor.name + " (" +
-                    (count == tensor.count ? "all" : std::to_string(count) + " of " + std::to_string(tensor.count)) +
-                    ")");
+    found.push_back(
+        tensor.name + " (" +
+        (count == tensor.count ? "all" : std::to_string(count) + " of " + std::to_string(tensor.count)) +
+        ")");
   }
   return join(found);
 }

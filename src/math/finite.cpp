@@ -14,7 +14,8 @@ bool all_finite(std::span<const float> values) {
   const simd::Floats zero = simd::broadcast(0.0F);
   std::size_t at = 0;
   for (; at + chains * simd::width <= values.size(); at += chains * simd::width)
-    for (std::size_t i = 0; i < chains; ++i) sums[i] += zero * simd::load(values.data() + at + i * simd::width);
+    for (std::size_t i = 0; i < chains; ++i)
+      sums[i] += zero * simd::load(values.data() + at + i * simd::width);
   float rest = simd::sum(sums[0] + sums[1] + sums[2] + sums[3]);
   for (; at < values.size(); ++at) rest += 0.0F * values[at];
   return rest == 0.0F;

@@ -39,7 +39,9 @@ class Training {
   void finish_epoch(const algorithms::EpochStats& stats);
   int end_complete();
   [[nodiscard]] bool has_diverged();
+  [[nodiscard]] std::vector<std::size_t> ranks_that_differ();
   int end_diverged();
+  int end_disagreed(const std::vector<std::size_t>& different);
   int end_interrupted();
 
   const comm::Communicator& ranks_;

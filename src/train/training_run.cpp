@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "comm/same_bits.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/sha256.hpp"
@@ -20,6 +21,7 @@
 namespace lockstep::train {
 namespace {
 
+constexpr int failed = 1;
 constexpr int diverged = 3;
 constexpr int interrupted = 75;  // EX_TEMPFAIL: try again later
 
@@ -69,9 +71,31 @@ int Training::run() {
     }
     finish_epoch(stats);
     if (has_diverged()) return end_diverged();
+    if (const auto different = ranks_that_differ(); !different.empty()) return end_disagreed(different);
     checkpointer_.write_after_epoch(epochs);
   }
   return end_complete();
+}
+
+std::vector<std::size_t> Training::ranks_that_differ() {
+  if (ranks_.size() == 1 || !config_.algorithm->capabilities().one_model) return {};
+  return comm::ranks_that_differ(ranks_, parts_.model().parameters());
+}
+
+int Training::end_disagreed(const std::vector<std::size_t>& different) {
+  const auto hosts = ranks_.gather(host_name());
+  recorder_.close("failed", memory_provenance(ranks_));
+  if (!ranks_.is_root()) return failed;
+  std::string lines;
+  for (const std::size_t rank : different)
+    lines += fmt::format("  rank {} on {} has others\n", rank, hosts[rank]);
+  fmt::print(
+      stderr,
+      "error: the ranks' parameters differ after epoch {}, where all should have the same bits\n{}"
+      "  hint:     a memory, processor or network of theirs may be at fault; their epochs are not to be "
+      "trusted\n",
+      position_.epoch, lines);
+  return failed;
 }
 
 int Training::end_complete() {

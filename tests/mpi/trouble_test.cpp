@@ -29,12 +29,21 @@ struct Disturbed {
     algorithm->describe(options);
     for (const auto& [key, value] : settings.options.items()) options.find(key)->set(value);
     // The context as it is, with other samples.
-    const TrainingContext disturbed{.ranks = context.ranks, .allreduce = context.allreduce,
-                                    .allreduce_name = context.allreduce_name, .model = context.model,
-                                    .parameters = context.parameters, .layer_state = context.layer_state,
-                                    .gradients = context.gradients, .optimizer = context.optimizer,
-                                    .schedule = context.schedule, .samples = samples, .options = context.options,
-                                    .phases = context.phases, .sum_over_ranks = {}, .on_step = {}, .on_last_step = {}};
+    const TrainingContext disturbed{.ranks = context.ranks,
+                                    .allreduce = context.allreduce,
+                                    .allreduce_name = context.allreduce_name,
+                                    .model = context.model,
+                                    .parameters = context.parameters,
+                                    .layer_state = context.layer_state,
+                                    .gradients = context.gradients,
+                                    .optimizer = context.optimizer,
+                                    .schedule = context.schedule,
+                                    .samples = samples,
+                                    .options = context.options,
+                                    .phases = context.phases,
+                                    .sum_over_ranks = {},
+                                    .on_step = {},
+                                    .on_last_step = {}};
     algorithm->start(disturbed);
     rig.phases().restart();
     algorithm->run_epoch(0);
@@ -71,7 +80,8 @@ TEST(Trouble, AnInfiniteInputIsSeenByItsRankAtTheFirstStep) {
 // Several samples of one class: the sum of their products with the loss's derivative, -1, overflows.
 TEST(Trouble, AGradientThatOverflowsIsCaughtAtTheExchangeAndNamedByRankAndLayer) {
   for (Settings settings : variants()) {
-    if (settings.algorithm != "parallel_sgd" || settings.options.value("exchange", "allreduce") == "shared") continue;
+    if (settings.algorithm != "parallel_sgd" || settings.options.value("exchange", "allreduce") == "shared")
+      continue;
     if (settings.options.value("exchange", "") == "zero1") continue;  // one rank alone sees it
     SCOPED_TRACE(settings.options.dump());
     settings.model = linear_model();
@@ -84,7 +94,8 @@ TEST(Trouble, AGradientThatOverflowsIsCaughtAtTheExchangeAndNamedByRankAndLayer)
     ASSERT_NE(trouble, nullptr);
     EXPECT_EQ(trouble->step, 1U);
     EXPECT_THAT(trouble->what, HasSubstr("linear1/weight"));
-    EXPECT_THAT(trouble->what, HasSubstr(disturbed.is_culprit ? "its gradient is not finite" : "its own is finite"));
+    EXPECT_THAT(trouble->what,
+                HasSubstr(disturbed.is_culprit ? "its gradient is not finite" : "its own is finite"));
   }
 }
 

@@ -3,7 +3,9 @@
 #include "algorithms/averaging/periodic_averaging.hpp"
 
 #include <algorithm>
+#include <cassert>
 
+#include "comm/same_bits.hpp"
 #include "math/finite.hpp"
 
 namespace lockstep::algorithms {
@@ -77,6 +79,7 @@ void PeriodicAveraging::average() {
                  non_finite_tensors(context().model, parameters));
   if (context().ranks.size() > 1)
     average_into(parameters, context().layer_state, weight_->of(parameters), &*traffic_);
+  assert(comm::ranks_that_differ(context().ranks, parameters).empty());
   trained_ = largest_trained_ = 0.0;
   ++averages_;
   trigger_->averaged(parameters);

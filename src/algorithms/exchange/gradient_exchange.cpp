@@ -3,9 +3,11 @@
 #include "algorithms/exchange/gradient_exchange.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 
 #include "algorithms/trouble.hpp"
+#include "comm/same_bits.hpp"
 #include "math/finite.hpp"
 
 namespace lockstep::algorithms {
@@ -28,6 +30,7 @@ double GradientExchange::train(const Step& step) {
   c.phases.enter(Phase::update);
   update(step);
   share_parameters(traffic_);
+  assert(comm::ranks_that_differ(c.ranks, c.parameters).empty());
   step_done(now_s() - start_s);
   return loss_sum;
 }
