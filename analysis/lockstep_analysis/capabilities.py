@@ -13,7 +13,7 @@ _OF_0_1_0 = {
 _OTHERWISE = {"deterministic", "resumes_bitwise"}
 
 # Options that came later: where a file lacks one, this was the only way.
-_LATER_OPTIONS = {"compress": "none", "batch_norm": "own", "init_from": ""}
+_LATER_OPTIONS = {"compress": "none", "batch_norm": "own", "init_from": "", "reproducible": False}
 
 
 def capabilities(config: dict[str, Any], provenance: dict[str, Any]) -> frozenset[str]:

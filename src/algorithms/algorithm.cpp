@@ -41,6 +41,9 @@ void TrainingOptions::describe(Options& options) {
       .add("batch_norm", &batch_norm,
            "batch_norm layers: statistics of the rank's own samples, or of the whole batch of parallel_sgd")
       .one_of({"own", "sync"});
+  options.add(
+      "reproducible", &reproducible,
+      "the same parameters, bit for bit, on every run; of serial and parallel_sgd on 1, 2, 4 and 8 ranks");
 }
 
 float TrainingOptions::gradient_scale(std::size_t samples) const {

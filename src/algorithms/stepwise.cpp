@@ -6,12 +6,16 @@
 #include <cmath>
 #include <utility>
 
+#include "algorithms/exchange/exchanges.hpp"
+
 namespace lockstep::algorithms {
 
 void StepwiseAlgorithm::start(const TrainingContext& context) {
   context_.emplace(context);
-  plan_.emplace(context.samples.count(), context.options.batch_size, division_, context.ranks.rank(),
-                context.ranks.size(), context.options.seed);
+  plan_.emplace(
+      context.samples.count(), context.options.batch_size, division_, context.ranks.rank(),
+      context.ranks.size(), context.options.seed,
+      context.options.reproducible && division_ == data::Division::batches ? reproducible_shards : 0);
   exchange_ = prepare();
   context_->optimizer.allocate(exchange_->layout().optimizer.held(context_->parameters.size()));
   if (context.options.batch_norm == "sync" && context.ranks.size() > 1 && context.model.depends_on_batch())
@@ -28,7 +32,10 @@ void StepwiseAlgorithm::sum_over_ranks(std::span<double> inout) {
   context_->phases.enter(Phase::compute);
 }
 
-std::unique_ptr<Exchange> StepwiseAlgorithm::prepare() { return make_local_update(*context_, *plan_, {}); }
+std::unique_ptr<Exchange> StepwiseAlgorithm::prepare() {
+  if (context_->options.reproducible) return make_reproducible_exchange({*context_, *plan_, {}});
+  return make_local_update(*context_, *plan_, {});
+}
 
 EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
   const TrainingContext& c = *context_;

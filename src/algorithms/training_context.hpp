@@ -25,11 +25,15 @@ struct TrainingOptions {
   std::uint32_t seed = 1;
   std::string gradient = "sum";
   std::string batch_norm = "own";
+  bool reproducible = false;
 
   void describe(Options& options);
   /// The factor on the summed gradient of a step whose gradient is taken over `samples` samples.
   [[nodiscard]] float gradient_scale(std::size_t samples) const;
 };
+
+/// With `reproducible`: a batch is divided into so many shards, whatever the number of ranks, a divisor.
+inline constexpr std::size_t reproducible_shards = 8;
 
 /// A step, for progress displays and for whoever may want a pause.
 struct StepReport {

@@ -33,15 +33,16 @@ Range share(std::size_t total, std::size_t index, std::size_t count) {
 }
 
 BatchPlan::BatchPlan(std::size_t samples, std::size_t batch_size, Division division, std::size_t index,
-                     std::size_t count, std::uint32_t seed)
+                     std::size_t count, std::uint32_t seed, std::size_t parts)
     : batch_size_(batch_size),
       division_(division),
       index_(index),
       count_(count),
+      parts_(parts == 0 ? count : parts),
       seed_(seed),
       steps_(divide_up(division == Division::batches ? samples : divide_up(samples, count), batch_size)),
       order_(samples) {
-  assert(batch_size > 0 && index < count);
+  assert(batch_size > 0 && index < count && parts_ % count == 0);
 }
 
 void BatchPlan::start_epoch(std::uint32_t epoch) { shuffled_order(seed_, epoch, order_); }
@@ -49,19 +50,29 @@ void BatchPlan::start_epoch(std::uint32_t epoch) { shuffled_order(seed_, epoch, 
 Range BatchPlan::worker_range(std::size_t step, std::size_t worker) const {
   const std::size_t at = step * batch_size_;
   if (division_ == Division::batches) {
-    const Range part = share(std::min(batch_size_, order_.size() - at), worker, count_);
-    return {at + part.begin, at + part.end};
+    const std::size_t size = size_of(step), each = parts_ / count_;
+    return {at + share(size, worker * each, parts_).begin,
+            at + share(size, (worker + 1) * each - 1, parts_).end};
   }
   const Range own = share(order_.size(), worker, count_);
   return {std::min(own.begin + at, own.end), std::min(own.begin + at + batch_size_, own.end)};
 }
 
+// Of a divided batch.
+std::size_t BatchPlan::size_of(std::size_t step) const {
+  return std::min(batch_size_, order_.size() - step * batch_size_);
+}
+
+std::span<const std::uint32_t> BatchPlan::part(std::size_t step, std::size_t part) const {
+  assert(division_ == Division::batches);
+  const Range range = share(size_of(step), part, parts_);
+  return std::span(order_).subspan(step * batch_size_ + range.begin, range.size());
+}
+
 Batch BatchPlan::batch(std::size_t step) const {
   assert(step < steps_);
   const Range mine = worker_range(step, index_);
-  const std::size_t gradient_samples = division_ == Division::batches
-                                           ? std::min(batch_size_, order_.size() - step * batch_size_)
-                                           : mine.size();
+  const std::size_t gradient_samples = division_ == Division::batches ? size_of(step) : mine.size();
   return {.sample_ids = std::span(order_).subspan(mine.begin, mine.size()),
           .gradient_samples = gradient_samples,
           .largest = worker_range(step, 0).size()};

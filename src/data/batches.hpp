@@ -39,8 +39,10 @@ struct Batch {
 /// fewer samples than others, or none.
 class BatchPlan {
  public:
+  /// `parts`, a multiple of `count`: divided batches are made of so many equal parts, and a worker takes
+  /// consecutive ones; 0: one a worker.
   BatchPlan(std::size_t samples, std::size_t batch_size, Division division, std::size_t index,
-            std::size_t count, std::uint32_t seed);
+            std::size_t count, std::uint32_t seed, std::size_t parts = 0);
 
   /// Draws the order of an epoch. Allocates nothing.
   void start_epoch(std::uint32_t epoch);
@@ -48,6 +50,8 @@ class BatchPlan {
   [[nodiscard]] Batch batch(std::size_t step) const;
   /// The most samples that a step has for this worker.
   [[nodiscard]] std::size_t largest_batch() const;
+  /// The samples of any part of a divided batch.
+  [[nodiscard]] std::span<const std::uint32_t> part(std::size_t step, std::size_t part) const;
   /// The samples of any worker in a step.
   [[nodiscard]] std::span<const std::uint32_t> samples_of(std::size_t step, std::size_t worker) const {
     const Range range = worker_range(step, worker);
@@ -55,11 +59,12 @@ class BatchPlan {
   }
 
  private:
+  [[nodiscard]] std::size_t size_of(std::size_t step) const;
   [[nodiscard]] Range worker_range(std::size_t step, std::size_t worker) const;
 
   std::size_t batch_size_;
   Division division_;
-  std::size_t index_, count_;
+  std::size_t index_, count_, parts_;
   std::uint32_t seed_;
   std::size_t steps_;
   std::vector<std::uint32_t> order_;

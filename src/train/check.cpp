@@ -20,9 +20,14 @@ void check_algorithm(const ResolvedConfig& config, std::size_t ranks) {
   if (ranks > 1 && !algorithms::find_algorithm(name).many_ranks)
     throw ConfigError({"algorithm " + name + " runs on one rank", "1 rank", fmt::format("{} ranks", ranks),
                        "mpiexec -n 1, or --algorithm parallel_sgd"});
+  const bool divides_batches = config.algorithm->capabilities().divides_batches;
+  constexpr std::size_t shards = algorithms::reproducible_shards;
+  if (config.run.training.reproducible && divides_batches && shards % ranks != 0)
+    throw ConfigError({"with --reproducible " + name + " runs on ranks that divide 8 shards of each batch",
+                       "1, 2, 4 or 8 ranks", fmt::format("{} ranks", ranks)});
   if (ranks == 1) return;
   config.algorithm->check(config.run.allreduce);
-  if (config.run.training.batch_norm == "sync" && !config.algorithm->capabilities().divides_batches)
+  if (config.run.training.batch_norm == "sync" && !divides_batches)
     throw ConfigError(
         {"with " + name + " each rank makes its own batches, so there are no statistics over the ranks",
          "--batch-norm own", "--batch-norm sync", "--algorithm parallel_sgd"});
@@ -36,6 +41,11 @@ std::vector<math::GemmShape> check_parts(const ResolvedConfig& config, const dat
                                                    .seed = config.run.training.seed,
                                                    .max_batch = 1,
                                                    .gemm = gemm.get()});
+  if (config.run.training.reproducible && model.depends_on_batch() &&
+      config.algorithm->capabilities().divides_batches)
+    throw ConfigError({"batch normalisation depends on how a batch is divided, and cannot be --reproducible",
+                       "a model without batch_norm layers", "--reproducible",
+                       "or param_avg, whose ranks make their own batches"});
   if (!config.run.init_from.empty()) (void)read_model_for(model, config.run.init_from);
   return model.gemms(1);
 }

@@ -73,6 +73,11 @@ ResolvedConfig resolve_config(const Json& given) {
   const Json model = resolved.run.model;
   options.set(given);
   resolved.run.model = model;
+  // What goes by the clock would differ from run to run.
+  if (resolved.run.training.reproducible) {
+    if (resolved.run.allreduce == "auto") resolved.run.allreduce = "rabenseifner";
+    if (resolved.run.gemm == "auto") resolved.run.gemm = "tiled";
+  }
   resolved.run.data.seed = resolved.run.training.seed;
   resolved.values = options.values();
   return resolved;

@@ -5,7 +5,8 @@
 
 #include <mpi.h>
 
-extern "C" int MPI_Allreduce(const void* from, void* to, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
+extern "C" int MPI_Allreduce(const void* from, void* to, int count, MPI_Datatype type, MPI_Op op,
+                             MPI_Comm comm) {
   const int result = PMPI_Allreduce(from, to, count, type, op, comm);
   static long calls = 0;
   int rank = 0;

@@ -14,8 +14,16 @@ GatheredBatch BatchBuffer::gather(const Step& step) {
   return gather(step, pixels_.data(), {0, context_.samples.features});
 }
 
+GatheredBatch BatchBuffer::gather(const Step& step, std::span<const std::uint32_t> sample_ids) {
+  return gather(step, sample_ids, pixels_.data(), {0, context_.samples.features});
+}
+
 GatheredBatch BatchBuffer::gather(const Step& step, float* pixels, data::Range columns) {
-  const std::span<const std::uint32_t> ids = step.batch.sample_ids;
+  return gather(step, step.batch.sample_ids, pixels, columns);
+}
+
+GatheredBatch BatchBuffer::gather(const Step& step, std::span<const std::uint32_t> ids, float* pixels,
+                                  data::Range columns) {
   const math::Matrix images(pixels, ids.size(), context_.samples.features);
   const auto labels = std::span(labels_).first(ids.size());
   data::gather_columns(context_.samples, ids, columns, images);

@@ -28,10 +28,16 @@ class BatchBuffer {
 
   /// This rank's samples of a step, here.
   [[nodiscard]] GatheredBatch gather(const Step& step);
+  /// Some of them.
+  [[nodiscard]] GatheredBatch gather(const Step& step, std::span<const std::uint32_t> sample_ids);
   /// The same, with `columns` of the images alone gathered into `pixels` [batch, features].
   [[nodiscard]] GatheredBatch gather(const Step& step, float* pixels, data::Range columns);
 
  private:
+  /// Of `sample_ids`, `columns` of the images into `pixels`.
+  [[nodiscard]] GatheredBatch gather(const Step& step, std::span<const std::uint32_t> sample_ids,
+                                     float* pixels, data::Range columns);
+
   const TrainingContext& context_;
   const data::BatchPlan& plan_;
   AlignedVector<float> pixels_;       // [largest batch, features], or empty

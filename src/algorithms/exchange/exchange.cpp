@@ -66,6 +66,7 @@ void ExchangeOptions::check(std::string_view allreduce_name) const {
 // Parameters are shared unless something was asked for that needs an allreduce.
 std::unique_ptr<Exchange> make_exchange(const ExchangeSetup& setup) {
   TrainingContext& context = setup.context;
+  if (context.options.reproducible) return make_reproducible_exchange(setup);
   if (context.ranks.size() == 1) return make_local_update(context, setup.plan, {});
   const ExchangeOptions& options = setup.options;
   options.check(context.allreduce_name);

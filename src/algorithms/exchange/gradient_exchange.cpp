@@ -14,18 +14,14 @@ namespace lockstep::algorithms {
 
 GradientExchange::GradientExchange(const ExchangeSetup& setup)
     : context_(setup.context),
+      plan_(setup.plan),
       batch_(setup.context, setup.plan),
       traffic_(setup.context.ranks, setup.context.phases) {}
 
 double GradientExchange::train(const Step& step) {
   const TrainingContext& c = context_;
   const double start_s = now_s();
-  const nn::GradientReady* const on_ready = ready();
-  const GatheredBatch batch = batch_.gather(step);  // of no samples: the gradients become zero
-  c.phases.enter(Phase::compute);
-  const double loss_sum =
-      c.model.train(batch.context, batch.examples, c.options.gradient_scale(step.batch.gradient_samples),
-                    {.first = 0, .values = c.gradients}, on_ready);
+  const double loss_sum = compute_gradients(step);
   sum_gradients(traffic_);
   c.phases.enter(Phase::update);
   update(step);
@@ -33,6 +29,22 @@ double GradientExchange::train(const Step& step) {
   assert(comm::ranks_that_differ(c.ranks, c.parameters).empty());
   step_done(now_s() - start_s);
   return loss_sum;
+}
+
+double GradientExchange::compute_gradients(const Step& step) {
+  return gradients_of(step, step.batch.sample_ids, context_.gradients);
+}
+
+// Of no samples: the gradients become zero.
+double GradientExchange::gradients_of(const Step& step, std::span<const std::uint32_t> sample_ids,
+                                      std::span<float> gradients) {
+  const nn::GradientReady* const on_ready = ready();
+  context_.phases.enter(Phase::data);
+  const GatheredBatch batch = batch_.gather(step, sample_ids);
+  context_.phases.enter(Phase::compute);
+  return context_.model.train(batch.context, batch.examples,
+                              context_.options.gradient_scale(step.batch.gradient_samples),
+                              {.first = 0, .values = gradients}, on_ready);
 }
 
 // A block that was just checked is still in the first-level cache when it is used.
@@ -53,11 +65,8 @@ void GradientExchange::find_trouble(const Step& step) {
   if (!trouble_.empty()) return;
   const TrainingContext& c = context_;
   trouble_ = "the sum of all gradients is not finite in " + non_finite_tensors(c.model, c.gradients);
-  if (c.sum_over_ranks) return;  // that would wait for ranks that see no trouble
-  const GatheredBatch batch = batch_.gather(step);
-  const double loss_sum =
-      c.model.train(batch.context, batch.examples, c.options.gradient_scale(step.batch.gradient_samples),
-                    {.first = 0, .values = c.gradients});
+  if (c.sum_over_ranks || ready() != nullptr) return;  // that would wait for the other ranks
+  const double loss_sum = compute_gradients(step);
   const std::string own = non_finite_tensors(c.model, c.gradients);
   if (!std::isfinite(loss_sum))
     trouble_ = "its loss is not finite";

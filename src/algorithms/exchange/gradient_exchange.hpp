@@ -17,6 +17,11 @@ class GradientExchange : public Exchange {
  protected:
   explicit GradientExchange(const ExchangeSetup& setup);
 
+  /// Computes the context's gradients, of this rank's samples of a step; returns their summed loss.
+  [[nodiscard]] virtual double compute_gradients(const Step& step);
+  /// The gradients of some of those samples, in `gradients`.
+  [[nodiscard]] double gradients_of(const Step& step, std::span<const std::uint32_t> sample_ids,
+                                    std::span<float> gradients);
   /// What the backward pass is to call when a part of the gradients is ready, if anything.
   [[nodiscard]] virtual const nn::GradientReady* ready() { return nullptr; }
   /// The context's gradients, of this rank's samples, become sums over all ranks, where this rank updates.
@@ -30,6 +35,7 @@ class GradientExchange : public Exchange {
   virtual void step_done(double /*seconds*/) {}
 
   [[nodiscard]] const TrainingContext& context() const { return context_; }
+  [[nodiscard]] const data::BatchPlan& plan() const { return plan_; }
 
  private:
   /// Updates the parameters in blocks, and stops before a block whose gradient is not finite.
@@ -38,6 +44,7 @@ class GradientExchange : public Exchange {
   void find_trouble(const Step& step);
 
   const TrainingContext& context_;
+  const data::BatchPlan& plan_;
   BatchBuffer batch_;
   comm::Traffic traffic_;
 };
