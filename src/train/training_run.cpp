@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/sha256.hpp"
 #include "record/checkpoint.hpp"
@@ -84,12 +85,10 @@ int Training::end_complete() {
 
 int Training::end_diverged(double loss) {
   recorder_.close("failed", memory_provenance(ranks_));
-  if (ranks_.is_root())
-    fmt::print(
-        stderr,
-        "error: the training diverged\n  expected: a finite loss\n  got:      {}\n"
-        "  hint:     a smaller --learning-rate, or --gradient mean; the epochs so far are in the run file\n",
-        loss);
+  if (!ranks_.is_root()) return diverged;
+  const Error error({"the training diverged", "a finite loss", fmt::format("{}", loss),
+                     "a smaller --learning-rate, or --gradient mean; the epochs so far are in the run file"});
+  fmt::print(stderr, "error: {}\n", error.what());
   return diverged;
 }
 

@@ -8,7 +8,6 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "math/gemm.hpp"
-#include "train/check.hpp"
 
 namespace lockstep::sweep {
 namespace {
