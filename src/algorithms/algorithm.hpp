@@ -34,7 +34,7 @@ class Algorithm {
   virtual void describe(Options& /*options*/) {}
   /// Throws ConfigError for options that cannot go together on several ranks; for one rank on behalf of all,
   /// before start().
-  virtual void check(std::string_view /*allreduce_name*/) const {}
+  virtual void check(const TrainingOptions& /*training*/, std::string_view /*allreduce_name*/) const {}
   /// What holds with its options. Known before start().
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
   /// Takes the means to train with, allocates all it will need. Collective.

@@ -15,7 +15,9 @@ class ParallelSgd final : public StepwiseAlgorithm {
   ParallelSgd() : StepwiseAlgorithm(data::Division::batches) {}
 
   void describe(Options& options) override { options_.describe(options); }
-  void check(std::string_view allreduce_name) const override { options_.check(allreduce_name); }
+  void check(const TrainingOptions& training, std::string_view allreduce_name) const override {
+    options_.check(training, allreduce_name);
+  }
 
   [[nodiscard]] Capabilities capabilities() const override {
     Capabilities holds = StepwiseAlgorithm::capabilities();

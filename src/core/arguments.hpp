@@ -33,7 +33,7 @@ class Argument {
   Argument last_counts();
   /// Given several times, each value is kept: for places of several texts.
   Argument each_counts();
-  /// May stand without a value.
+  /// The value may be left out.
   Argument optional_value();
   /// The heading that --help shows it under.
   Argument group(const std::string& heading);

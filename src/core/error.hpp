@@ -27,7 +27,7 @@ class ConfigError : public Error {
   using Error::Error;
 };
 
-/// A failure that all ranks know of, and all throw at the same place: nobody has to end the others.
+/// A failure that all ranks know of, and throw at the same place: no rank has to end the others.
 class AgreedError : public Error {
  public:
   using Error::Error;

@@ -21,8 +21,8 @@ constexpr std::uint64_t multiplier_1 = 0xCD9E8D57;
 constexpr std::uint32_t weyl_0 = 0x9E3779B9;
 constexpr std::uint32_t weyl_1 = 0xBB67AE85;
 
-// A block of numbers, computed as a whole before any of it is used: chains of operations as long as Philox's
-// are to overlap with each other and with what follows.
+// Numbers are computed a block at a time, before any of them is used, so that Philox's long chains of
+// operations overlap with each other and with what follows.
 constexpr std::size_t block_counters = 32;
 constexpr std::size_t block_numbers = 4 * block_counters;
 static_assert(std::endian::native == std::endian::little, "two words of 32 bits are written as one of 64");
@@ -169,8 +169,8 @@ PhiloxBlock philox(std::array<std::uint32_t, 2> key, PhiloxBlock counter) {
 RandomRows::RandomRows(std::uint32_t seed, Purpose purpose)
     : keys_(schedule({seed, static_cast<std::uint32_t>(purpose)})) {}
 
-// Rows are computed by one function each, all calls in line: constants stay in registers, and the processor,
-// which looks some 450 operations ahead, sees a block's last steps beside the next one's first.
+// A row is computed by one function with all calls inlined. Constants stay in registers, and the processor,
+// which looks some 450 operations ahead, overlaps a block's last steps with the next block's first ones.
 [[gnu::flatten]] void RandomRows::bits(std::uint32_t a, std::uint32_t b, std::uint32_t c,
                                        std::span<std::uint32_t> out) const {
   for_blocks(keys_, a, b, c, out.size(), [&](const std::uint32_t* block, std::size_t at, std::size_t count) {

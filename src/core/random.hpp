@@ -13,7 +13,7 @@ namespace lockstep {
 enum class Purpose : std::uint32_t { initial_weights = 1, sample_order = 2, dropout = 3, synthetic_data = 4 };
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11).
-/// The same counter always gives the same four numbers, whoever asks and in whatever order.
+/// The same counter always gives the same four numbers, on any rank and in any order.
 using PhiloxBlock = std::array<std::uint32_t, 4>;
 [[nodiscard]] PhiloxBlock philox(std::array<std::uint32_t, 2> key, PhiloxBlock counter);
 

@@ -6,7 +6,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 
 struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
@@ -18,7 +17,6 @@ class Sha256 {
   Sha256();
 
   void add(std::span<const std::byte> bytes);
-  void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
   /// The checksum of all that was added, in hexadecimal; nothing can be added afterwards.
   [[nodiscard]] std::string hex();
 

@@ -63,8 +63,8 @@ typedef Floats FloatsInMemory
 [[nodiscard]] inline Floats load(const float* from) {
   return *reinterpret_cast<const detail::FloatsInMemory*>(from);
 }
-/// Like load(), for a vector that is used several times: it is loaded once, where compilers think that a load
-/// which is part of an arithmetic instruction costs nothing, and make one of each use.
+/// Like load(), for a vector that is used several times. Compilers think that a load in an arithmetic
+/// instruction costs nothing, and would repeat it in each use.
 [[nodiscard]] inline Floats load_once(const float* from) {
   Floats values = load(from);
 #if defined(__AVX512F__)
@@ -77,7 +77,7 @@ typedef Floats FloatsInMemory
   return values;
 }
 inline void store(float* to, Floats values) { *reinterpret_cast<detail::FloatsInMemory*>(to) = values; }
-/// The first `count` <= width values; 0 in place of the others, whose memory is not touched.
+/// The first `count` <= width values. The others are 0, and their memory is not touched.
 [[nodiscard]] inline Floats load_first(const float* from, std::size_t count) {
 #if defined(__AVX512F__)
   return _mm512_maskz_loadu_ps(detail::first_lanes(count), from);
@@ -227,7 +227,7 @@ inline void stream(float* to, Floats values) {
   store(to, values);
 #endif
 }
-/// to[i] = from[i] by such stores, where a vector can be stored so.
+/// to[i] = from[i], by such stores where possible.
 inline void stream_copy(const float* from, std::size_t count, float* to) {
   std::size_t i = 0;
   for (; i < count && !can_stream(to + i); ++i) to[i] = from[i];

@@ -195,9 +195,10 @@ Kind kind_of(const Json& value) {
 Kind kind_of_elements(const Json& array) {
   if (array.empty()) return Kind::text;
   const Kind first = kind_of(array.front());
-  if (std::ranges::all_of(array, [&](const Json& element) { return kind_of(element) == first; }))
+  if (std::all_of(array.begin(), array.end(), [&](const Json& element) { return kind_of(element) == first; }))
     return first;
-  const bool numbers = std::ranges::all_of(array, [](const Json& element) { return element.is_number(); });
+  const bool numbers =
+      std::all_of(array.begin(), array.end(), [](const Json& element) { return element.is_number(); });
   return numbers ? Kind::real : Kind::other;
 }
 

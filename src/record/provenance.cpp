@@ -147,14 +147,14 @@ Json environment_provenance() {
 }
 
 Json slurm_provenance() {
-  constexpr std::array<std::pair<const char*, const char*>, 6> texts = {{
+  constexpr std::pair<const char*, const char*> texts[] = {
       {"slurm_job_id", "SLURM_JOB_ID"},
       {"slurm_array_job_id", "SLURM_ARRAY_JOB_ID"},
       {"slurm_array_task_id", "SLURM_ARRAY_TASK_ID"},
       {"slurm_step_id", "SLURM_STEP_ID"},
       {"slurm_job_partition", "SLURM_JOB_PARTITION"},
       {"slurm_nodelist", "SLURM_JOB_NODELIST"},
-  }};
+  };
   Json slurm = Json::object();
   for (const auto& [key, variable] : texts)
     if (const char* value = std::getenv(variable); value != nullptr) slurm[key] = value;

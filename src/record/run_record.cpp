@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Growing and finding a record's series.
+// Growing and shortening a record's series.
 #include "record/run_record.hpp"
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
-#include "core/names.hpp"
 
 namespace lockstep::record {
 
@@ -19,16 +18,6 @@ void Series::append(std::span<const double> epoch_values) {
                  .expected = fmt::format("{} value{}", expected, expected == 1 ? "" : "s"),
                  .got = std::to_string(epoch_values.size())});
   values.insert(values.end(), epoch_values.begin(), epoch_values.end());
-}
-
-Series& RunRecord::find(std::string_view group, std::string_view name) {
-  std::vector<std::string> known;
-  for (Series& one : series) {
-    if (one.group == group && one.name == name) return one;
-    if (one.group == group) known.push_back(one.name);
-  }
-  throw Error({.what = fmt::format("the run has no series {}/{}", group, name),
-               .expected = known.empty() ? "(none in this group)" : join(known)});
 }
 
 std::size_t RunRecord::epochs() const {

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/json.hpp"
@@ -50,8 +49,6 @@ struct RunRecord {
   std::vector<Series> series;
   std::vector<Segment> segments;
 
-  /// The series group/name; throws Error when there is none.
-  [[nodiscard]] Series& find(std::string_view group, std::string_view name);
   /// How many epochs it holds.
   [[nodiscard]] std::size_t epochs() const;
   /// Training seconds of these epochs: the last value of epochs/train_clock_s, or 0.

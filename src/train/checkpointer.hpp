@@ -34,7 +34,7 @@ class Checkpointer {
   void start() { last_s_ = now_s(); }
   /// After every step: true if the ranks must pause here, to stop or for a checkpoint.
   [[nodiscard]] bool pauses_here(bool diverged);
-  /// What they agreed on then.
+  /// What the ranks agreed on there.
   [[nodiscard]] const comm::Request& agreed() const { return agreed_; }
   /// Restores the state from a checkpoint; only rank 0 has a reader.
   void restore(const record::CheckpointReader* reader);

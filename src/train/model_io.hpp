@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <span>
-#include <string>
 
 #include "comm/communicator.hpp"
 #include "core/json_fwd.hpp"

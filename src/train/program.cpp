@@ -5,7 +5,9 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,9 +18,9 @@
 #include "core/error.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
+#include "record/atomic_file.hpp"
 #include "record/provenance.hpp"
 #include "record/run_file.hpp"
-#include "train/check.hpp"
 #include "train/command_line.hpp"
 #include "train/resume.hpp"
 #include "train/run_config.hpp"
@@ -31,6 +33,22 @@ namespace {
 constexpr int failed = 1;
 constexpr int bad_input = 2;
 constexpr int taken_over = 4;
+
+// Checks all that one rank can check on behalf of all before any rank works. Throws ConfigError or Error.
+void check_training(const ResolvedConfig& config, const LaunchOptions& launch) {
+  (void)check_parts(config, data::open_dataset(config.run.data)->info());
+  const auto folder = std::filesystem::path(launch.results) / config.run.experiment;
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure || access(folder.c_str(), W_OK) != 0)
+    throw ConfigError({"cannot write to the results folder " + folder.string(),
+                       "a folder that this user may write", failure ? failure.message() : "no permission",
+                       "--results names another one"});
+  if (!launch.save_model.empty()) {
+    record::create_folders_for(launch.save_model);
+    record::check_writable(launch.save_model);
+  }
+}
 
 // Reads the command line into `given` and `settings`, or returns the exit status if nothing is to be trained.
 std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks, Json& given,

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Defaults < the model's recipe < what was given.
+// Defaults < the model's recipe < what was given; and checks across keys.
 #include "train/run_config.hpp"
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "comm/allreduce.hpp"
-#include "core/json.hpp"
+#include "core/error.hpp"
 #include "core/names.hpp"
-#include "math/gemm.hpp"
 #include "nn/model.hpp"
+#include "train/model_io.hpp"
 
 namespace lockstep::train {
 namespace {
@@ -64,7 +66,7 @@ ResolvedConfig resolve_config(const Json& given) {
   resolved.algorithm->describe(options);
   resolved.model_description = nn::describe_model(resolved.run.model);
   if (resolved.run.model.is_string() && resolved.run.model.get<std::string>().ends_with(".json"))
-    resolved.run.model = resolved.model_description;  // so that the run file stands by itself
+    resolved.run.model = resolved.model_description;  // so that the run file is complete
 
   resolved.notes = check_keys(given, options, resolved.run.algorithm);
   const Json recipe = resolved.model_description.value("recipe", Json::object());
@@ -81,6 +83,41 @@ ResolvedConfig resolve_config(const Json& given) {
   resolved.run.data.seed = resolved.run.training.seed;
   resolved.values = options.values();
   return resolved;
+}
+
+void check_algorithm(const ResolvedConfig& config, std::size_t ranks) {
+  const std::string& name = config.run.algorithm;
+  if (ranks > 1 && !algorithms::find_algorithm(name).many_ranks)
+    throw ConfigError({"algorithm " + name + " runs on one rank", "1 rank", fmt::format("{} ranks", ranks),
+                       "mpiexec -n 1, or --algorithm parallel_sgd"});
+  const bool divides_batches = config.algorithm->capabilities().divides_batches;
+  constexpr std::size_t shards = algorithms::reproducible_shards;
+  if (config.run.training.reproducible && divides_batches && shards % ranks != 0)
+    throw ConfigError({fmt::format("with --reproducible {} divides a batch into {} shards", name, shards),
+                       "1, 2, 4 or 8 ranks", fmt::format("{} ranks", ranks)});
+  if (ranks == 1) return;
+  config.algorithm->check(config.run.training, config.run.allreduce);
+  if (config.run.training.batch_norm == "sync" && !divides_batches)
+    throw ConfigError(
+        {"with " + name + " each rank makes its own batches, so there are no statistics over the ranks",
+         "--batch-norm own", "--batch-norm sync", "--algorithm parallel_sgd"});
+}
+
+std::vector<math::GemmShape> check_parts(const ResolvedConfig& config, const data::DatasetInfo& data) {
+  const auto gemm = math::make_gemm(config.run.gemm);
+  (void)nn::make_optimizer(config.run.optimizer);
+  const nn::Model model(config.model_description, {.input = data.shape,
+                                                   .classes = data.classes,
+                                                   .seed = config.run.training.seed,
+                                                   .max_batch = 1,
+                                                   .gemm = gemm.get()});
+  if (config.run.training.reproducible && model.depends_on_batch() &&
+      config.algorithm->capabilities().divides_batches)
+    throw ConfigError({"the statistics of batch_norm layers depend on how a batch is divided",
+                       "a model without them", "--reproducible",
+                       "or param_avg, whose ranks make their own batches"});
+  if (!config.run.init_from.empty()) (void)read_model_for(model, config.run.init_from);
+  return model.gemms(1);
 }
 
 std::vector<AlgorithmOption> algorithm_options() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The configuration of a run: plain structs, and their way to and from JSON.
+// The configuration of a run: plain structs, their way to and from JSON, and whether they fit together.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "core/json.hpp"
 #include "core/options.hpp"
 #include "data/dataset.hpp"
+#include "math/gemm.hpp"
 #include "nn/optimizer.hpp"
 
 namespace lockstep::train {
@@ -44,6 +46,13 @@ struct ResolvedConfig {
 /// Applies `given`, a flat object of keys and values, to the defaults (the model's recipe among them). Throws
 /// ConfigError for unknown keys, wrong types and impossible values.
 [[nodiscard]] ResolvedConfig resolve_config(const Json& given);
+
+/// Throws ConfigError unless the algorithm runs on that many ranks, with its options.
+void check_algorithm(const ResolvedConfig& config, std::size_t ranks);
+
+/// Throws ConfigError unless the GEMM backend exists, the optimizer's settings fit together, and the model
+/// fits such a data set. Returns the matrix products of training on one sample.
+std::vector<math::GemmShape> check_parts(const ResolvedConfig& config, const data::DatasetInfo& data);
 
 /// An option that belongs to one or more algorithms.
 struct AlgorithmOption {

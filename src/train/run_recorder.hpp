@@ -5,15 +5,18 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "algorithms/algorithm.hpp"
 #include "comm/communicator.hpp"
+#include "core/clock.hpp"
 #include "core/json.hpp"
 #include "record/progress.hpp"
 #include "record/run_file.hpp"
 #include "record/run_record.hpp"
+#include "train/evaluator.hpp"
 #include "train/launch.hpp"
 #include "train/run_config.hpp"
-#include "train/run_log.hpp"
 
 namespace lockstep::train {
 
@@ -22,6 +25,16 @@ struct Position {
   std::uint32_t epoch = 0;  ///< epochs that are complete
   std::size_t step = 0;     ///< steps done of the next one
   std::size_t steps = 0;    ///< steps of an epoch; 0: not yet known
+};
+
+/// What one rank knows of an epoch.
+struct EpochOfRank {
+  algorithms::EpochStats stats;
+  PhaseSeconds phases{};
+  double wall_clock_s = 0.0;           ///< since the first step
+  std::optional<TestResult> tested;    ///< the same on all ranks
+  std::optional<double> own_accuracy;  ///< of the rank's own model, with --eval-ranks
+  std::vector<algorithms::Observation> observations;
 };
 
 /// Keeps the record of a run; on rank 0 also its file and the progress display. All ranks call its functions.

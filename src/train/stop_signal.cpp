@@ -5,8 +5,6 @@
 #include <csignal>
 #include <initializer_list>
 
-#include <signal.h>
-
 namespace lockstep::train {
 namespace {
 
@@ -23,12 +21,9 @@ extern "C" void remember(int signal) {
 
 }  // namespace
 
+// On Linux std::signal restarts interrupted calls, so that no write of results is cut short.
 void catch_stop_signals() {
-  struct sigaction action = {};
-  action.sa_handler = remember;
-  action.sa_flags = SA_RESTART;  // so that no write of results is cut short
-  sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+  for (const int signal : {SIGUSR1, SIGTERM, SIGINT}) std::signal(signal, remember);
 }
 
 bool stop_requested() { return caught != 0; }

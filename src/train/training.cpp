@@ -52,7 +52,7 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
   ResumePoint& resume_point = settings_.resume_point;
   if (resumes()) {
     checkpointer_.restore(resume_point.reader.get());
-    resume_point.reader.reset();  // a replaced file takes room as long as it is open
+    resume_point.reader.reset();  // a replaced file takes disk space while it is open
     // Steps on other data must not be recorded as the same training.
     do_or_fail_together(ranks_, [&] {
       if (ranks_.is_root())

@@ -10,6 +10,14 @@
 
 namespace lockstep::train {
 
+/// The seconds that count as training.
+[[nodiscard]] inline double training_seconds(const PhaseSeconds& phases) {
+  double total = 0.0;
+  for (std::size_t phase = 0; phase < phase_count; ++phase)
+    if (on_training_clock(static_cast<Phase>(phase))) total += phases[phase];
+  return total;
+}
+
 /// Adds up an epoch's phases over its interruptions, and the wall time since the first step.
 class TrainingClock {
  public:

@@ -203,8 +203,7 @@ TEST_F(CheckpointFile, IsToldFromOtherFiles) {
 
 TEST(Sha256, HasTheKnownAnswerHoweverItIsCutIntoPieces) {
   Sha256 checksum;
-  checksum.add("a");
-  checksum.add("bc");
+  for (const std::string piece : {"a", "bc"}) checksum.add(std::as_bytes(std::span(piece)));
   EXPECT_EQ(checksum.hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 

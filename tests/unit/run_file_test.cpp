@@ -34,19 +34,20 @@ TEST(Series, TakesOneValueOrOneForEachRank) {
   EXPECT_EQ(ranks.values.size(), 3U);
 }
 
-TEST(RunRecord, FindsSeriesAndNamesTheKnownOnes) {
-  RunRecord record = record_of(1, 2);
-  record.find("epochs", "train_loss").append(std::vector{7.0});
-  EXPECT_EQ(record.series[0].values.back(), 7.0);
-  EXPECT_THAT(message_of([&] { (void)record.find("epochs", "drift"); }),
-              ::testing::AllOf(HasSubstr("epochs/drift"), HasSubstr("train_loss, train_s")));
+TEST(RunRecord, KnowsItsTrainingClock) {
+  RunRecord record = record_of(2, 3);
+  EXPECT_EQ(record.train_clock_s(), 0.0);
+  record.series.push_back({.group = "epochs", .name = "train_clock_s"});
+  EXPECT_EQ(record.train_clock_s(), 0.0);
+  record.series.back().values = {1.5, 3.5};
+  EXPECT_EQ(record.train_clock_s(), 3.5);
 }
 
 TEST(RunRecord, IsTruncatedToWholeEpochs) {
   RunRecord record = record_of(5, 2);
   record.truncate(3);
   EXPECT_EQ(record.epochs(), 3U);
-  EXPECT_EQ(record.find("epochs", "train_s").values, (std::vector<double>{0, 0, 1, 1, 2, 2}));
+  EXPECT_EQ(record.series[1].values, (std::vector<double>{0, 0, 1, 1, 2, 2}));
 }
 
 TEST_F(RunFile, FromBeforeThereWereSegmentsIsStillRead) {
@@ -70,7 +71,7 @@ TEST_F(RunFile, ReadsWhatWasWrittenForAnyNumberOfEpochsAndRanks) {
 
 TEST_F(RunFile, KeepsNaNAndInfinityAndTheSmallestNumbers) {
   RunRecord record = record_of(0, 2);
-  record.find("epochs", "train_s").values = {nan_value, HUGE_VAL, -HUGE_VAL, 5e-324};
+  record.series[1].values = {nan_value, HUGE_VAL, -HUGE_VAL, 5e-324};
   write_run_file(record, path_, Durability::survives_kill);
   expect_same(read_run_file(path_), record);
 }

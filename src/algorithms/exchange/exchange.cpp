@@ -43,7 +43,11 @@ void ExchangeOptions::describe(Options& options) {
       .one_of(names_of(comm::codec_table()));
 }
 
-void ExchangeOptions::check(std::string_view allreduce_name) const {
+void ExchangeOptions::check(const TrainingOptions& training, std::string_view allreduce_name) const {
+  if (training.reproducible && (exchange != chosen || overlap != "off" || compress != "none"))
+    throw ConfigError({"--reproducible sums gradients in a way of its own",
+                       "--exchange auto, --overlap off, --compress none",
+                       "--exchange " + exchange + " --overlap " + overlap + " --compress " + compress});
   const auto* const row = std::ranges::find(table, std::string_view(exchange), &ExchangeRow::name);
   const bool is_chosen = row == table.end();  // then it will be one that can
   if (overlap != "off") {
@@ -69,7 +73,7 @@ std::unique_ptr<Exchange> make_exchange(const ExchangeSetup& setup) {
   if (context.options.reproducible) return make_reproducible_exchange(setup);
   if (context.ranks.size() == 1) return make_local_update(context, setup.plan, {});
   const ExchangeOptions& options = setup.options;
-  options.check(context.allreduce_name);
+  options.check(context.options, context.allreduce_name);
   std::string name = options.exchange;
   if (name == chosen)
     name = context.allreduce_name == "auto" && options.overlap == "off" && options.compress == "none" &&

@@ -63,7 +63,7 @@ struct ExchangeOptions {
 
   void describe(Options& options);
   /// Throws ConfigError for options that cannot go together.
-  void check(std::string_view allreduce_name) const;
+  void check(const TrainingOptions& training, std::string_view allreduce_name) const;
 };
 
 /// What an exchange is made with. The context and the plan outlive it; it may move the context's parameters

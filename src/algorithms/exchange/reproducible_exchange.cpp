@@ -15,16 +15,17 @@ namespace {
 /// gradient is computed by itself, and the V gradients are summed by a balanced binary tree:
 ///     ((g0 + g1) + (g2 + g3)) + ((g4 + g5) + (g6 + g7)).
 /// A rank has V/P shards one after another, hence whole subtrees, and sums them; what is above them is
-/// recursive doubling between ranks. So all additions are the same for every P, serial SGD included. The cost:
-/// products of V times fewer rows, and lg P steps that send the whole gradient. Memory: lg(V/P) gradients.
+/// recursive doubling between ranks. So all additions are the same for every P, serial SGD included. The
+/// cost: products of V times fewer rows, and lg P steps that send the whole gradient. Memory: lg(V/P)
+/// gradients.
 class ReproducibleExchange final : public GradientExchange {
  public:
   explicit ReproducibleExchange(const ExchangeSetup& setup)
       : GradientExchange(setup),
         shards_(reproducible_shards / setup.context.ranks.size()),
         first_(setup.context.ranks.rank() * shards_),
-        between_ranks_(comm::make_recursive_doubling_allreduce(setup.context.ranks,
-                                                               setup.context.gradients.size())) {
+        between_ranks_(
+            comm::make_recursive_doubling_allreduce(setup.context.ranks, setup.context.gradients.size())) {
     for (std::size_t level = 1; level < shards_; level *= 2)
       partial_sums_.emplace_back(setup.context.gradients.size());
   }

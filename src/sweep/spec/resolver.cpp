@@ -11,7 +11,6 @@
 #include "core/error.hpp"
 #include "core/sha256.hpp"
 #include "math/gemm.hpp"
-#include "train/check.hpp"
 
 namespace lockstep::sweep {
 namespace {
