@@ -38,7 +38,7 @@ struct Spec {
 
   Json fixed = Json::object();
   std::vector<Axis> axes;                  ///< matrix, then zip: from the slowest to the fastest
-  std::vector<std::vector<Axis>> include;  ///< of each entry
+  std::vector<std::vector<Axis>> include;  ///< the axes of each entry
   std::vector<Json> exclude;               ///< objects whose values are lists
   std::size_t excludes_of_file = 0;  ///< so many of the first may match no run: a variant has fewer runs
 
