@@ -27,6 +27,16 @@ class ConfigError : public Error {
   using Error::Error;
 };
 
+/// What `body` returns. Puts `where` before the message of a ConfigError that it throws.
+template <class Body>
+auto in_context(const std::string& where, Body body) {
+  try {
+    return body();
+  } catch (const ConfigError& error) {
+    throw ConfigError({.what = where + ": " + error.what()});
+  }
+}
+
 /// A failure that all ranks know of, and throw at the same place: no rank has to end the others.
 class AgreedError : public Error {
  public:

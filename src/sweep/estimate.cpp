@@ -2,7 +2,6 @@
 // How long the runs of a sweep will take.
 #include "sweep/estimate.hpp"
 
-#include <algorithm>
 #include <unordered_map>
 
 #include "sweep/spec/until.hpp"
@@ -23,8 +22,7 @@ Forecast estimate_times(const Spec& spec, std::vector<Point>& points, const Site
   for (Point& point : points) {
     point.estimate_source = EstimateSource::work;
     point.estimate_s =
-        start_s + (point.work.train_flop + point.work.test_flop) /
-                      (1e9 * site.gflops_per_core * static_cast<double>(forecast.cores_of(point)));
+        start_s + point.flop / (1e9 * site.gflops_per_core * static_cast<double>(forecast.cores_of(point)));
     const auto wall_s = metric_of_complete(folder / (point.run_id + ".h5"), "wall_clock_s");
     if (!wall_s) continue;
     forecast.complete.insert(point.run_id);

@@ -35,7 +35,6 @@ Point point_from(const Json& json) {
           .nodes = json.at("nodes"),
           .repeat = json.at("repeat"),
           .settings = json.at("settings"),
-          .work = {},
           .estimate_s = json.at("estimate_s")};
 }
 
@@ -62,7 +61,7 @@ std::vector<Point> points_in(const Json& manifest) {
   return points;
 }
 
-// Puts the points of the folder's manifest before those of the plan.
+// Puts the points of the folder's manifest before the plan's.
 void join_points(Plan& plan, bool extend) {
   std::vector<Point> all = from_manifest(plan.folder, points_in);
   const std::set<std::string> now = ids_of(plan.points), before = ids_of(all);
@@ -70,8 +69,8 @@ void join_points(Plan& plan, bool extend) {
   if (gone == 0) return;
   if (!extend)
     throw ConfigError({plan.folder.root().string() + " holds another sweep of this name",
-                       fmt::format("its {} runs among those of {}", before.size(), plan.spec.path.string()),
-                       fmt::format("{} of them are not", gone),
+                       fmt::format("all of its {} runs to be in {}", before.size(), plan.spec.path.string()),
+                       fmt::format("{} of them are not there", gone),
                        "another \"name\" or --results; --extend keeps its runs and adds the new ones"});
   std::ranges::copy_if(plan.points, std::back_inserter(all),
                        [&](const Point& point) { return !before.contains(point.run_id); });
@@ -140,7 +139,7 @@ std::vector<Point> missing_points(const Plan& plan) {
   std::vector<Point> missing;
   for (const Point& point : points_so_far(plan)) {
     const RunStatus status = status_of(plan.folder, point);
-    if (status.state == RunState::foreign)
+    if (status.is_foreign)
       throw ConfigError({plan.folder.run_file(point.run_id).string() + " is no run of this sweep",
                          "a run of " + point.run_id, status.why,
                          "move it away, or give the sweep another name"});

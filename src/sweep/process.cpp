@@ -2,7 +2,6 @@
 // fork, exec, wait.
 #include "sweep/process.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
@@ -46,8 +45,7 @@ class File {
   int number_;
 };
 
-// The new process leads a process group, and gets SIGTERM when we end.
-pid_t start(const std::vector<std::string>& words, const Variables& added, int out, int err) {
+pid_t start_with(const std::vector<std::string>& words, const Variables& added, int out, int err) {
   if (!have_program(words.at(0)))
     throw Error({.what = "the program " + words[0] + " is not to be found",
                  .hint = "is its module loaded, is it in PATH?"});
@@ -73,13 +71,13 @@ pid_t start(const std::vector<std::string>& words, const Variables& added, int o
   _exit(cannot_run);
 }
 
-int exit_status(int raw) { return WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw); }
+int status_of(int raw) { return WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw); }
 
 int wait_for(pid_t pid) {
   int raw = 0;
   while (waitpid(pid, &raw, 0) < 0 && errno == EINTR) {
   }
-  return exit_status(raw);
+  return status_of(raw);
 }
 
 }  // namespace
@@ -100,36 +98,24 @@ int SignalWatch::next(double seconds) {
   return number > 0 ? number : 0;
 }
 
-Child::Child(const std::vector<std::string>& words, const Variables& added,
-             const std::filesystem::path& log) {
-  if (log.empty()) {
-    pid_ = start(words, added, STDOUT_FILENO, STDERR_FILENO);
-    return;
-  }
+pid_t start(const std::vector<std::string>& words, const Variables& added, const std::filesystem::path& log) {
+  if (log.empty()) return start_with(words, added, STDOUT_FILENO, STDERR_FILENO);
   const File file(open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666),
                   "cannot write the log " + log.string());
-  pid_ = start(words, added, file.number(), file.number());
+  return start_with(words, added, file.number(), file.number());
 }
 
-Child::~Child() {
-  if (ended()) return;
-  kill(pid_, SIGKILL);
-  (void)wait_for(pid_);
-}
-
-std::optional<int> Child::ended() {
+std::optional<int> exit_status(pid_t process) {
   int raw = 0;
-  if (!status_ && waitpid(pid_, &raw, WNOHANG) == pid_) status_ = exit_status(raw);
-  return status_;
+  if (waitpid(process, &raw, WNOHANG) != process) return {};
+  return status_of(raw);
 }
-
-void Child::signal(int number) const { kill(pid_, number); }
 
 Captured capture(const std::vector<std::string>& words) {
   const std::string no_memory = "cannot keep what " + words.at(0) + " prints";
   const File out(memfd_create("out", MFD_CLOEXEC), no_memory);
   const File err(memfd_create("err", MFD_CLOEXEC), no_memory);
-  const int status = wait_for(start(words, {}, out.number(), err.number()));
+  const int status = wait_for(start_with(words, {}, out.number(), err.number()));
   return {.status = status, .out = out.text(), .err = err.text()};
 }
 

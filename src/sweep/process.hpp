@@ -31,29 +31,17 @@ class SignalWatch {
   sigset_t watched_, before_;
 };
 
-/// A program in a process group of its own, so that a terminal's Ctrl-C reaches us and not the program. It
-/// ends when we end.
-class Child {
- public:
-  /// Starts words[0], which is looked up in PATH, with `added` to our environment and nothing to read. Its
-  /// output is appended to `log`; without a log it goes where ours goes. Throws Error if it cannot be
-  /// started.
-  Child(const std::vector<std::string>& words, const Variables& added, const std::filesystem::path& log);
-  ~Child();  // kills a program that still runs
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
+/// Starts words[0], which is looked up in PATH, with `added` to our environment and nothing to read; returns
+/// its process. Output is appended to `log`; without a log it goes where ours goes. The program leads a
+/// process group, so that a terminal's Ctrl-C reaches us and not the program. It gets SIGTERM when we end.
+/// Throws Error if it cannot be started.
+[[nodiscard]] pid_t start(const std::vector<std::string>& words, const Variables& added,
+                          const std::filesystem::path& log);
 
-  /// The exit status if the program has ended: 128 + number if a signal ended it.
-  [[nodiscard]] std::optional<int> ended();
-  /// Sends a signal to the program, not to its children.
-  void signal(int number) const;
+/// The exit status of a process that was started, once it has ended: 128 + number if a signal ended it.
+[[nodiscard]] std::optional<int> exit_status(pid_t process);
 
- private:
-  pid_t pid_;
-  std::optional<int> status_;
-};
-
-/// What a program printed, and its exit status (as of Child::ended).
+/// What a program printed, and its exit status.
 struct Captured {
   int status = 0;
   std::string out, err;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <deque>
 #include <fstream>
 
@@ -30,7 +29,7 @@ std::string different_key(const record::RunRecord& run, const Point& point) {
 RunState state_named(const std::string& name) {
   if (name == "complete") return RunState::complete;
   if (name == "interrupted") return RunState::interrupted;
-  return name == "failed" ? RunState::failed : RunState::started;
+  return name == "failed" ? RunState::failed : RunState::broken;
 }
 
 }  // namespace
@@ -44,20 +43,19 @@ RunStatus status_of(const SweepFolder& folder, const Point& point) {
     status.state = state_named(run.status);
     status.epochs = run.config.value("epochs", std::size_t{0});
     if (const std::string key = different_key(run, point); !key.empty()) {
-      status.state = RunState::foreign;
+      status.state = RunState::failed;
+      status.is_foreign = true;
       status.why = "made with another " + key;
     }
-    if (const auto epoch_s = epoch_values(run, "epoch_s"); !epoch_s.empty()) {
-      status.epochs_done = epoch_s.size();
-      status.epoch_s = median({epoch_s.begin(), epoch_s.end()});
-    }
-    if (const auto tested = epoch_values(run, "test_accuracy"); !tested.empty())
-      status.accuracy = tested.back();
-    if (const auto wall_s = epoch_values(run, "wall_clock_s"); !wall_s.empty())
-      status.left_s = wall_s.back() / static_cast<double>(status.epochs_done) *
+    status.epochs_done = run.epochs();
+    status.accuracy = metric_of(run, "test_accuracy").value_or(status.accuracy);
+    status.epoch_s = metric_of(run, "epoch_s").value_or(status.epoch_s);
+    if (const auto wall_s = metric_of(run, "wall_clock_s"))
+      status.left_s = *wall_s / static_cast<double>(status.epochs_done) *
                       static_cast<double>(status.epochs - std::min(status.epochs, status.epochs_done));
   } catch (const Error& error) {
-    status.state = RunState::foreign;
+    status.state = RunState::failed;
+    status.is_foreign = true;
     const std::string what = error.what();
     status.why = what.substr(0, what.find('\n'));
   }
@@ -67,13 +65,13 @@ RunStatus status_of(const SweepFolder& folder, const Point& point) {
 std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& points,
                                const SweepFolder& folder) {
   if (spec.until.metric.empty()) return {};
-  const auto is_complete = [&](const Point* point) {
-    return status_of(folder, *point).state == RunState::complete;
+  const auto is_complete = [&](const Point& point) {
+    return status_of(folder, point).state == RunState::complete;
   };
   std::vector<Point> settled;
-  for (const Repeats& repeats : group_repeats(points))
+  for (const std::vector<Point>& repeats : group_repeats(points))
     if (std::ranges::all_of(repeats, is_complete))
-      for (const Point* point : repeats) settled.push_back(*point);
+      settled.insert(settled.end(), repeats.begin(), repeats.end());
   return more_repeats(spec, settled, folder.root());
 }
 

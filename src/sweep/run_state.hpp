@@ -2,6 +2,7 @@
 // The state of a point's run, by its run file and its log.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <limits>
 #include <string>
@@ -13,20 +14,24 @@
 
 namespace lockstep::sweep {
 
-/// waiting: it has no run file. started: the run file says that it runs; only its job knows whether it does.
-/// foreign: the run file was made with other settings, or cannot be read.
-enum class RunState { waiting, started, complete, interrupted, failed, foreign };
+/// waiting: in Slurm's queue, or its job makes other runs first. broken: its file says that it runs, but no
+/// job runs it. missing: it has no run file, and no job will make it.
+enum class RunState { complete, running, waiting, interrupted, failed, broken, missing };
+inline constexpr std::array<std::string_view, 7> state_names = {
+    "complete", "running", "waiting", "interrupted", "failed", "broken", "missing"};
 
 struct RunStatus {
-  RunState state = RunState::waiting;
+  RunState state = RunState::missing;
+  bool is_foreign = false;  ///< made with other settings, or it cannot be read; it counts as failed
   std::size_t epochs_done = 0;
   std::size_t epochs = 0;
   double accuracy = std::numeric_limits<double>::quiet_NaN();  ///< of the last epoch, 0 to 1
   double epoch_s = std::numeric_limits<double>::quiet_NaN();   ///< training clock, median over epochs
   double left_s = std::numeric_limits<double>::quiet_NaN();    ///< at the speed so far, all clocks
-  std::string why;                                             ///< of a failure, one line
+  std::string why;                                             ///< it waits or failed, one line
 };
 
+/// By the run file alone: a run that started is broken, not running, and none is waiting.
 [[nodiscard]] RunStatus status_of(const SweepFolder& folder, const Point& point);
 
 /// With `until`: one more repeat for each point that needs it and whose repeats so far are all complete.

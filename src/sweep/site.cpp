@@ -80,11 +80,7 @@ Site read_site(const std::string& name_or_path) {
   Site site;
   site.name = path.stem();
   site.file = fs::absolute(path).lexically_normal();
-  try {
-    fill(site, path);
-  } catch (const ConfigError& error) {
-    throw ConfigError({.what = path.string() + ": " + error.what()});
-  }
+  in_context(path.string(), [&] { fill(site, path); });
   return site;
 }
 

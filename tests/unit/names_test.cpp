@@ -7,6 +7,7 @@
 
 #include "core/json.hpp"
 #include "core/options.hpp"
+#include "core/text.hpp"
 
 namespace lockstep {
 namespace {
@@ -91,6 +92,30 @@ TEST(Options, SuggestTheNearestName) {
   Values chosen;
   Options options = describe(chosen);
   EXPECT_THAT(message_of([&] { options.find("kind")->set("beee"); }), HasSubstr("did you mean 'bee'"));
+}
+
+TEST(Options, ReadAnObjectAndNameAnUnknownKey) {
+  Values chosen;
+  std::vector<std::string> words = {"old"};
+  Options options = describe(chosen);
+  options.add("words", &words, "");
+  options.set(Json::parse(R"({"count": 7, "words": ["a", "b"]})"), "key of the test");
+  EXPECT_EQ(chosen.count, 7U);
+  EXPECT_THAT(words, testing::ElementsAre("a", "b"));
+  EXPECT_THAT(message_of([&] { options.set(Json::parse(R"({"cont": 7})"), "key of the test"); }),
+              testing::AllOf(HasSubstr("unknown key of the test 'cont'"), HasSubstr("did you mean 'count'")));
+  for (const char* wrong : {R"({"words": "a"})", R"({"words": ["a", 1]})"})
+    EXPECT_THAT(message_of([&] { options.set(Json::parse(wrong), "key"); }),
+                HasSubstr("bad value for words"));
+}
+
+TEST(Text, IsSplitAndTrimmed) {
+  EXPECT_THAT(split("a,,b", ','), testing::ElementsAre("a", "", "b"));
+  EXPECT_THAT(split("a,", ','), testing::ElementsAre("a"));
+  EXPECT_THAT(split("", ','), testing::IsEmpty());
+  EXPECT_EQ(trimmed(" \ta b\n"), "a b");
+  EXPECT_EQ(trimmed(" \n"), "");
+  EXPECT_EQ(plural(1, "run") + ", " + plural(0, "run"), "1 run, 0 runs");
 }
 
 }  // namespace

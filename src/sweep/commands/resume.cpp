@@ -31,9 +31,9 @@ int resume_jobs(Plan& plan, const Options& options) {
   require_slurm();
   const std::vector<Point> missing = missing_points(plan);
   const std::vector<Point> points = not_under_way(plan, missing);
-  fmt::print("{}: {} runs, {} complete, {} under way, {} to be submitted\n", plan.spec.name,
-             plan.points.size(), plan.points.size() - missing.size(), missing.size() - points.size(),
-             points.size());
+  const std::size_t all = points_so_far(plan).size();
+  fmt::print("{}: {} runs, {} complete, {} under way, {} to be submitted\n", plan.spec.name, all,
+             all - missing.size(), missing.size() - points.size(), points.size());
   if (!points.empty()) submit(plan, points, submit_as, false);
   return 0;
 }

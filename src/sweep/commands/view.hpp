@@ -2,9 +2,7 @@
 // The state of each run of a sweep: what its run file says, and what Slurm or this machine knows of its job.
 #pragma once
 
-#include <array>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/json_fwd.hpp"
@@ -13,18 +11,10 @@
 
 namespace lockstep::sweep {
 
-/// waiting: in Slurm's queue, or its job makes other runs first. broken: its file says that it runs, but no
-/// job runs it. missing: no job will make it.
-enum class RunStanding { complete, running, waiting, interrupted, failed, broken, missing };
-inline constexpr std::array<std::string_view, 7> standing_names = {
-    "complete", "running", "waiting", "interrupted", "failed", "broken", "missing"};
-
 struct RunView {
   Point point;
   RunStatus run;
-  RunStanding standing = RunStanding::missing;
   std::string job = {};  ///< that makes it or made it last; "" for none
-  std::string why = {};  ///< it waits or failed, one line
 };
 
 [[nodiscard]] std::vector<RunView> view_of(const Plan& plan);
@@ -35,7 +25,7 @@ struct RunView {
 /// Without the points whose runs a job makes now or will make.
 [[nodiscard]] std::vector<Point> not_under_way(const Plan& plan, std::vector<Point> points);
 
-/// The sweep as text: a count of each standing, then the runs; complete, waiting and missing runs only if
+/// The sweep as text: a count of each state, then the runs; complete, waiting and missing runs only if
 /// `all`.
 [[nodiscard]] std::string text_of(const Plan& plan, const std::vector<RunView>& views, bool all);
 [[nodiscard]] Json json_of(const std::vector<RunView>& views);

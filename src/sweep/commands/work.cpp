@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "sweep/local/executor.hpp"

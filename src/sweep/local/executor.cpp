@@ -119,7 +119,7 @@ bool Runner::run(const Point& point, const std::string& title) {
   const bool stopped = end.stop_signal != 0;
   if (stopped) outcome_.stop_signal = end.stop_signal;
   // A signal before train could handle it; whatever the launcher says then, the run itself has not failed.
-  const bool too_early = end.status == 128 + SIGUSR1 || state() == RunState::waiting;
+  const bool too_early = end.status == 128 + SIGUSR1 || state() == RunState::missing;
   if (stopped && (end.status == interrupted_status || too_early)) {
     ++outcome_.open;
     print(title +

@@ -158,7 +158,7 @@ LaunchLine launch_line(const Site& site, const Placement& placement,
 JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, SignalWatch& signals,
                    const std::function<void()>& idle) {
   constexpr std::array escalation = {SIGUSR1, SIGTERM, SIGKILL};
-  Child child(line.words, line.environment, log);
+  const pid_t process = start(line.words, line.environment, log);
   JobEnd end;
   std::size_t passed_on = 0;
   for (;;) {
@@ -166,13 +166,13 @@ JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, Sig
     const bool is_stop = number == SIGINT || number == SIGTERM || number == SIGUSR1;
     // A signal that comes as the program ends counts, too.
     if (is_stop && end.stop_signal == 0) end.stop_signal = number;
-    if (const auto status = child.ended()) {
+    if (const auto status = exit_status(process)) {
       end.status = *status;
       if (end.status != 0 && end.stop_signal == 0 && is_preempted()) return {interrupted_status, SIGUSR1};
       return end;
     }
     if (is_stop) {
-      child.signal(escalation[std::min(passed_on, escalation.size() - 1)]);
+      kill(process, escalation[std::min(passed_on, escalation.size() - 1)]);
       ++passed_on;
     }
     if (idle) idle();

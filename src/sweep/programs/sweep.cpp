@@ -20,22 +20,31 @@
 
 namespace lockstep::sweep {
 
-#define COMMAND(name, help) std::function<int()> set_up_##name(Arguments& command);
-#include "sweep/commands.def"
-#undef COMMAND
+// Each in sweep/commands/NAME.cpp: describes the command's arguments, and returns what runs after parsing and
+// gives the exit status.
+using SetUp = std::function<int()>(Arguments& command);
+SetUp set_up_expand, set_up_run, set_up_submit, set_up_status;
+SetUp set_up_resume, set_up_cancel, set_up_launch, set_up_work;
 
 namespace {
 
 struct CommandRow {
   std::string_view name, help;
-  std::function<int()> (*set_up)(Arguments& command);
+  SetUp* set_up;
 };
 
-constexpr std::array table = {
-#define COMMAND(name, help) CommandRow{#name, help, set_up_##name},
-#include "sweep/commands.def"
-#undef COMMAND
+constexpr std::array rows = {
+    CommandRow{"expand", "show the runs of a sweep, checked, and the time that they will take",
+               set_up_expand},
+    CommandRow{"run", "make the runs on this machine, one after another", set_up_run},
+    CommandRow{"submit", "submit the runs to Slurm", set_up_submit},
+    CommandRow{"status", "show the state of each run", set_up_status},
+    CommandRow{"resume", "make or submit only the runs that are missing or broken", set_up_resume},
+    CommandRow{"cancel", "end the jobs of a sweep", set_up_cancel},
+    CommandRow{"launch", "start one program on ranks, in the site's way", set_up_launch},
+    CommandRow{"work", "the program of a submitted job; not for people", set_up_work},
 };
+constexpr std::span<const CommandRow> table = rows;
 
 constexpr int failed = 1;
 constexpr int bad_input = 2;
@@ -49,7 +58,7 @@ int parse_and_run(int argc, char** argv) {
     commands.push_back(program.command(row.name, row.help));
     actions.push_back(row.set_up(commands.back()));
   }
-  if (argc > 1 && argv[1][0] != '-') (void)find_row(std::span<const CommandRow>(table), "command", argv[1]);
+  if (argc > 1 && argv[1][0] != '-') (void)find_row(table, "command", argv[1]);
   std::vector<std::string> words(argv + 1, argv + argc);
   // CLI11 would give the words after "--" to the program; no command needs that.
   if (const auto mark = std::ranges::find(words, "--"); mark != words.end()) words.erase(mark);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,54 +14,20 @@
 namespace lockstep::sweep {
 namespace {
 
-constexpr std::string_view job_text = R"(#!/usr/bin/env bash
-# {comment}
-#SBATCH --job-name={name}
-#SBATCH --nodes={nodes}
-#SBATCH --ntasks-per-node={cores}
-#SBATCH --cpus-per-task=1
-#SBATCH --hint=nomultithread
-#SBATCH --time={time}
-#SBATCH --{array_or_exclusive}
-# The batch shell gets this signal in time for a checkpoint; the job is then queued again and resumes.
-#SBATCH --signal=B:USR1@{lead_s:.0f}
-#SBATCH --requeue
-#SBATCH --open-mode=append
-#SBATCH --output={log}
-{site_options}
-trap 'exec scontrol requeue "$SLURM_JOB_ID"' USR1  # until sweep work handles the signal
-set -euo pipefail
-{site_setup}
-exec {command}
-)";
-
-constexpr std::string_view collect_text = R"(#!/usr/bin/env bash
-# Sums up the sweep {sweep} when its jobs have ended.
-#SBATCH --job-name={sweep}-collect
-#SBATCH --nodes=1
-#SBATCH --ntasks=1
-#SBATCH --time=0:10:00
-#SBATCH --output={log}
-{site_options}
-set -euo pipefail
-{site_setup}
-exec {command}
-)";
-
-std::string site_options(const Site& site) {
-  std::string lines = "# Options of the site " + site.name;
+// `setup` and `command` are lines of shell.
+std::string script(const std::string& comment, const std::vector<std::string>& options, const Site& site,
+                   const std::string& setup, const std::string& command) {
+  std::string text = "#!/usr/bin/env bash\n# " + comment + "\n";
+  for (const std::string& option : options) text += "#SBATCH --" + option + "\n";
   for (const auto& [option, value] :
        {std::pair("partition", site.partition), std::pair("account", site.account),
         std::pair("qos", site.qos), std::pair("constraint", site.constraint)})
-    if (!value.empty()) lines += fmt::format("\n#SBATCH --{}={}", option, value);
-  for (const std::string& argument : site.sbatch_args) lines += "\n#SBATCH " + argument;
-  return lines;
-}
-
-std::string site_setup(const Site& site) {
-  std::string lines;
-  for (const std::string& line : site.setup) lines += line + "\n";
-  return lines + "export LOCKSTEP_HOME=" + shell_line({home().string()}) + "\ncd \"$LOCKSTEP_HOME\"";
+    if (!value.empty()) text += fmt::format("#SBATCH --{}={}\n", option, value);
+  for (const std::string& argument : site.sbatch_args) text += "#SBATCH " + argument + "\n";
+  text += setup + "set -euo pipefail\n";
+  for (const std::string& line : site.setup) text += line + "\n";
+  text += "export LOCKSTEP_HOME=" + shell_line({home().string()}) + "\ncd \"$LOCKSTEP_HOME\"\n";
+  return text + "exec " + command + "\n";
 }
 
 std::string absolute_path(const std::filesystem::path& path) {
@@ -76,27 +41,35 @@ double signal_lead_s(double time_s) { return std::clamp(time_s / 5.0, 15.0, 120.
 std::string job_script(const Job& job, const Site& site, const SweepFolder& folder,
                        const std::string& list_file) {
   const std::string at_once = job.at_once > 0 ? fmt::format("%{}", job.at_once) : "";
-  const std::string array = fmt::format("array=0-{}{}", job.tasks.size() - 1, at_once);
+  const auto log = folder.state() / "log" / (job.is_array ? "slurm-%A_%a.out" : "slurm-%j.out");
+  const std::vector<std::string> options = {
+      "job-name=" + job.name,
+      fmt::format("nodes={}", job.nodes),
+      fmt::format("ntasks-per-node={}", job.cores),
+      "cpus-per-task=1",
+      "hint=nomultithread",
+      "time=" + duration_text(job.time_s),
+      job.is_array ? fmt::format("array=0-{}{}", job.tasks.size() - 1, at_once) : "exclusive",
+      fmt::format("signal=B:USR1@{:.0f}", signal_lead_s(job.time_s)),
+      "requeue",
+      "open-mode=append",
+      "output=" + absolute_path(log)};
   const std::string command =
       shell_line({absolute_path(sibling_program("sweep")), "work", absolute_path(folder.root()), "--site",
                   site.file, "--list", list_file, "--cores-per-node", std::to_string(site.cores_per_node)});
-  const auto log = folder.state() / "log" / (job.is_array ? "slurm-%A_%a.out" : "slurm-%j.out");
-  return fmt::format(job_text, fmt::arg("comment", job.comment), fmt::arg("name", job.name),
-                     fmt::arg("nodes", job.nodes), fmt::arg("cores", job.cores),
-                     fmt::arg("time", duration_text(job.time_s)),
-                     fmt::arg("array_or_exclusive", job.is_array ? array : "exclusive"),
-                     fmt::arg("lead_s", signal_lead_s(job.time_s)), fmt::arg("log", absolute_path(log)),
-                     fmt::arg("site_options", site_options(site)), fmt::arg("site_setup", site_setup(site)),
-                     fmt::arg("command", command + (job.is_array ? " --task \"$SLURM_ARRAY_TASK_ID\"" : "")));
+  return script(
+      job.comment, options, site,
+      "# USR1 comes in time for a checkpoint; the job is then queued again and resumes.\n"
+      "trap 'exec scontrol requeue \"$SLURM_JOB_ID\"' USR1  # until sweep work handles the signal\n",
+      command + (job.is_array ? " --task \"$SLURM_ARRAY_TASK_ID\"" : ""));
 }
 
 std::string collect_script(const std::string& sweep_name, const Site& site, const SweepFolder& folder) {
-  const std::string command =
-      shell_line({absolute_path(home() / "jobs" / "collect.sh"), absolute_path(folder.root())});
-  return fmt::format(collect_text, fmt::arg("sweep", sweep_name),
-                     fmt::arg("log", absolute_path(folder.state() / "log" / "collect-%j.out")),
-                     fmt::arg("site_options", site_options(site)), fmt::arg("site_setup", site_setup(site)),
-                     fmt::arg("command", command));
+  return script("Sums up the sweep " + sweep_name + " when its jobs have ended.",
+                {"job-name=" + sweep_name + "-collect", "nodes=1", "ntasks=1", "time=0:10:00",
+                 "output=" + absolute_path(folder.state() / "log" / "collect-%j.out")},
+                site, "",
+                shell_line({absolute_path(home() / "jobs" / "collect.sh"), absolute_path(folder.root())}));
 }
 
 }  // namespace lockstep::sweep

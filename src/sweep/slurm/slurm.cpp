@@ -115,8 +115,10 @@ std::vector<QueueEntry> queue_of(const std::vector<Job>& jobs) {
   return entries;
 }
 
-std::string end_state(const std::string& job) {
-  const Captured answer = capture({"scontrol", "-o", "show", "job", job});
+std::string QueueEntry::name() const { return task ? fmt::format("{}_{}", job_id, *task) : job_id; }
+
+std::string end_state(const QueueEntry& job) {
+  const Captured answer = capture({"scontrol", "-o", "show", "job", job.name()});
   return answer.status == 0 ? value_of(answer.out, "JobState") : "";
 }
 

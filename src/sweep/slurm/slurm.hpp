@@ -28,18 +28,23 @@ void complete_from_slurm(Site& site);
 /// What Slurm says of a script without queueing it. Throws ConfigError with Slurm's message.
 std::string sbatch_test(const std::string& script);
 
-/// A job, or one task of an array, that is waiting or running.
+/// A job, or one task of an array.
 struct QueueEntry {
   std::string job_id;                    ///< of the whole array
   std::optional<std::size_t> task = {};  ///< index in the array
-  std::string state;                     ///< PENDING, RUNNING, ...
-  std::string reason;                    ///< why it waits, or its nodes
+  std::string state = {};                ///< PENDING, RUNNING, ...; "": it is not in the queue any more
+  std::string reason = {};               ///< why it waits, or its nodes
+
+  /// As Slurm writes it: "JOB" or "JOB_TASK".
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] bool is_active() const { return !state.empty(); }
+  [[nodiscard]] bool is_running() const { return state == "RUNNING" || state == "COMPLETING"; }
 };
-/// The entries of these jobs; none for jobs that have ended.
+/// The entries of these jobs that wait or run.
 [[nodiscard]] std::vector<QueueEntry> queue_of(const std::vector<Job>& jobs);
 
-/// How a job, or the task "JOB_TASK" of an array, ended, e.g. "TIMEOUT"; "" if Slurm has forgotten it.
-[[nodiscard]] std::string end_state(const std::string& job);
+/// How a job or task ended, e.g. "TIMEOUT"; "" if Slurm has forgotten it.
+[[nodiscard]] std::string end_state(const QueueEntry& job);
 
 void scancel(const std::vector<std::string>& job_ids);
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 
 #include <fmt/format.h>
@@ -63,29 +62,29 @@ double time_limit_s(double estimate_s, const SubmitOptions& options, const Site&
                      "a longer --time; or --split, and runs stop at the limit and continue in the next job"});
 }
 
-std::vector<std::string> ids_of(const Repeats& points) {
+std::vector<std::string> ids_of(const std::vector<Point>& points) {
   std::vector<std::string> ids;
-  for (const Point* point : points) ids.push_back(point->run_id);
+  for (const Point& point : points) ids.push_back(point.run_id);
   return ids;
 }
 
-double estimate_of(const Repeats& points) {
+double estimate_of(const std::vector<Point>& points) {
   double sum_s = 0.0;
-  for (const Point* point : points) sum_s += point->estimate_s;
+  for (const Point& point : points) sum_s += point.estimate_s;
   return sum_s;
 }
 
 // With `until`, the repeats of a setting are one task: it decides after each whether another is needed.
-std::vector<Repeats> into_tasks(const std::vector<Point>& points, const Until& until) {
+std::vector<std::vector<Point>> into_tasks(const std::vector<Point>& points, const Until& until) {
   if (!until.metric.empty()) return group_repeats(points);
-  std::vector<Repeats> tasks;
-  for (const Point& point : points) tasks.push_back({&point});
+  std::vector<std::vector<Point>> tasks;
+  for (const Point& point : points) tasks.push_back({point});
   return tasks;
 }
 
 // One array of runs of a shape, `part` of several.
-Job array_job(const Plan& plan, const Shape& shape, std::size_t part, std::span<const Repeats> tasks,
-              const SubmitOptions& options, const Site& site) {
+Job array_job(const Plan& plan, const Shape& shape, std::size_t part,
+              std::span<const std::vector<Point>> tasks, const SubmitOptions& options, const Site& site) {
   Job job{
       .name = fmt::format("{}-n{}x{}{}", plan.spec.name, shape.ranks, shape.nodes,
                           part == 0 ? "" : fmt::format("-{}", part + 1)),
@@ -96,7 +95,7 @@ Job array_job(const Plan& plan, const Shape& shape, std::size_t part, std::span<
       .cores = cores_a_node(shape, site),
       .at_once = options.at_once};
   double longest_s = 0.0;
-  for (const Repeats& task : tasks) {
+  for (const std::vector<Point>& task : tasks) {
     job.tasks.push_back(ids_of(task));
     longest_s = std::max(longest_s, estimate_of(task));
   }
@@ -110,7 +109,7 @@ std::vector<Job> divide_spread(const Plan& plan, const std::vector<Point>& point
   for (const Point& point : points) shapes[shape_of(point, site)].push_back(point);
   std::vector<Job> jobs;
   for (const auto& [shape, of_shape] : shapes) {
-    const std::vector<Repeats> tasks = into_tasks(of_shape, plan.spec.until);
+    const std::vector<std::vector<Point>> tasks = into_tasks(of_shape, plan.spec.until);
     for (std::size_t begin = 0, part = 0; begin < tasks.size(); begin += site.largest_array, ++part) {
       const std::size_t count = std::min(site.largest_array, tasks.size() - begin);
       jobs.push_back(array_job(plan, shape, part, std::span(tasks).subspan(begin, count), options, site));
@@ -127,13 +126,10 @@ Job packed_job(const Plan& plan, const std::vector<Point>& points, const SubmitO
     job.nodes = std::max(job.nodes, shape.nodes);
     job.cores = std::max(job.cores, cores_a_node(shape, site));
   }
-  Repeats in_order;
-  const std::vector<Point> interleaved_points = interleaved(points, plan.spec.name);
-  for (const Point& point : interleaved_points) in_order.push_back(&point);
-  job.tasks = {ids_of(in_order)};
+  job.tasks = {ids_of(interleaved(points, plan.spec.name))};
   job.comment = fmt::format("Sweep {}, packed: {}, one after another, on the first of {}.", plan.spec.name,
                             plural(points.size(), "run"), plural(job.nodes, "node"));
-  job.time_s = time_limit_s(estimate_of(in_order), options, site, "the sweep");
+  job.time_s = time_limit_s(estimate_of(points), options, site, "the sweep");
   return job;
 }
 

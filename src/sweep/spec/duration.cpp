@@ -2,11 +2,8 @@
 // Parsing and printing durations.
 #include "sweep/spec/duration.hpp"
 
-#include <algorithm>
-#include <cctype>
 #include <cmath>
-#include <sstream>
-#include <vector>
+#include <regex>
 
 #include <fmt/format.h>
 
@@ -15,28 +12,16 @@
 namespace lockstep::sweep {
 
 double parse_duration(const std::string& key, const std::string& text) {
-  double days = 0.0, value = 0.0;
-  std::string clock = text;
-  const auto fail = [&]() -> double {
-    throw ConfigError({"bad value for " + key, "a time: H:MM:SS, MM:SS or D-HH:MM:SS", text});
-  };
-  const auto number = [&](const std::string& part) {
-    if (part.empty() || part.size() > 6 ||
-        !std::ranges::all_of(part, [](unsigned char c) { return std::isdigit(c); }))
-      return fail();
-    return std::stod(part);
-  };
-  if (const auto dash = clock.find('-'); dash != std::string::npos) {
-    days = number(clock.substr(0, dash));
-    clock = clock.substr(dash + 1);
+  // days, hours, minutes, seconds
+  static const std::regex pattern(R"((?:(\d{1,6})-)?(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6}))");
+  std::smatch match;
+  double seconds = 0.0;
+  if (std::regex_match(text, match, pattern)) {
+    const auto number = [&](std::size_t i) { return match[i].matched ? std::stod(match.str(i)) : 0.0; };
+    seconds = ((24.0 * number(1) + number(2)) * 60.0 + number(3)) * 60.0 + number(4);
   }
-  std::vector<double> parts;
-  std::stringstream stream(clock);
-  for (std::string part; std::getline(stream, part, ':');) parts.push_back(number(part));
-  if (parts.size() < 2 || parts.size() > 3 || clock.ends_with(':')) return fail();
-  for (const double part : parts) value = 60.0 * value + part;
-  value += 86400.0 * days;
-  return value > 0.0 ? value : fail();
+  if (seconds > 0.0) return seconds;
+  throw ConfigError({"bad value for " + key, "a time: H:MM:SS, MM:SS or D-HH:MM:SS", text});
 }
 
 std::string duration_text(double seconds) {

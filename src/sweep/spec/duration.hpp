@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Durations: as files and Slurm write them, and to read.
+// Durations: as files and Slurm write them, and for people.
 #pragma once
 
 #include <string>

@@ -9,11 +9,11 @@
 
 #include <fmt/format.h>
 
+#include "algorithms/algorithm.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
 #include "core/options.hpp"
-#include "sweep/spec/resolver.hpp"
 #include "sweep/spec/settings.hpp"
 #include "sweep/spec/spec.hpp"
 
@@ -64,13 +64,6 @@ void for_product(const Combination& base, std::span<const Axis> axes, Visit visi
   }
 }
 
-// An entry of include as axes.
-std::vector<Axis> axes_of(const Json& lists) {
-  std::vector<Axis> axes;
-  for (const auto& [key, list] : lists.items()) axes.push_back(axis_of(key, list));
-  return axes;
-}
-
 // The sweep's seeds, then the whole numbers after the largest of them.
 std::uint32_t seed_of(const Spec& spec, std::size_t repeat) {
   if (repeat < spec.seeds.size()) return spec.seeds[repeat];
@@ -88,7 +81,7 @@ Point make_point(const Spec& spec, const Resolved& resolved, std::size_t ranks, 
               .nodes = nodes,
               .repeat = repeat,
               .settings = resolved.settings,
-              .work = resolved.work};
+              .flop = resolved.flop.value()};
   point.settings["seed"] = seed;
   point.settings["experiment"] = spec.name;
   return point;
@@ -105,8 +98,8 @@ class Expander {
     if (!spec_.axes.empty() || spec_.include.empty())
       for_product(fixed_, spec_.axes, [&](const auto& c) { add(c); });
     check_exclusions();
-    for (const Json& entry : spec_.include)
-      for_product(fixed_, axes_of(entry), [&](Combination combination) { keep(std::move(combination)); });
+    for (const std::vector<Axis>& axes : spec_.include)
+      for_product(fixed_, axes, [&](Combination combination) { keep(std::move(combination)); });
     check_effects();
     return {.points = points(), .notes = notes()};
   }
@@ -114,7 +107,7 @@ class Expander {
  private:
   void check_size() const {
     double combinations = spec_.axes.empty() && !spec_.include.empty() ? 0.0 : places(spec_.axes);
-    for (const Json& entry : spec_.include) combinations += places(axes_of(entry));
+    for (const std::vector<Axis>& axes : spec_.include) combinations += places(axes);
     if (combinations * static_cast<double>(spec_.seeds.size()) > most_points)
       throw ConfigError({"too many runs", fmt::format("at most {}", most_points),
                          fmt::format("{} combinations times {} seeds", combinations, spec_.seeds.size())});
@@ -125,7 +118,7 @@ class Expander {
     if (key == "ranks") return combination.ranks;
     if (key == "nodes") return combination.nodes;
     if (const auto at = combination.settings.find(key); at != combination.settings.end()) return *at;
-    const Json& values = resolver_.resolve(combination.settings).values;
+    const Json& values = resolver_.resolve(combination.settings).config.values;
     return values.contains(key) ? values[key] : Json();
   }
 
@@ -168,8 +161,8 @@ class Expander {
   // Weak scaling: each rank keeps its number of samples and, where the ranks share batches, its part of a
   // batch.
   void scale(Combination& combination) {
-    const Resolved& resolved = resolver_.resolve(combination.settings);
-    const Json& values = resolved.values;
+    const train::ResolvedConfig& config = resolver_.resolve(combination.settings).config;
+    const Json& values = config.values;
     const auto grow = [&](const char* key) {
       combination.settings[key] = values[key].get<std::size_t>() * combination.ranks;
     };
@@ -182,7 +175,7 @@ class Expander {
            .got = "all samples of the data set, on any number of ranks",
            .hint = "a run trains on train_samples x ranks samples; the data set must have them"});
     if (values["train_samples"] != 0U) grow("train_samples");
-    if (!resolved.divides_batches) return;
+    if (!config.algorithm->capabilities().divides_batches) return;
     grow("batch_size");
     // With a gradient that is a sum over the batch, steps already grow with the batch.
     if (spec_.linear_learning_rate && values["gradient"] == "mean")
@@ -222,14 +215,9 @@ class Expander {
   std::vector<Point> points() const {
     std::vector<Point> points;
     points.reserve(kept_.size() * spec_.seeds.size());
-    std::unordered_set<std::string> names;
     for (std::size_t repeat = 0; repeat < spec_.seeds.size(); ++repeat)
-      for (const Kept& kept : kept_) {
+      for (const Kept& kept : kept_)
         points.push_back(make_point(spec_, *kept.resolved, kept.ranks, kept.nodes, repeat));
-        if (!names.insert(points.back().run_id).second)
-          throw Error({.what = "two runs have the same name " + points.back().run_id,
-                       .hint = "change the seed of one of them; such a chance is one in millions"});
-      }
     return points;
   }
 
@@ -257,7 +245,7 @@ class Expander {
   Combination fixed_;
   std::vector<std::size_t> excluded_;        // runs that each exclusion matches
   std::size_t visited_ = 0;                  // combinations of matrix and zip
-  std::size_t asked_ = 0;                    // those not excluded, and those in include
+  std::size_t asked_ = 0;                    // without the excluded ones, with include
   std::set<std::string> given_, effective_;  // settings
   std::unordered_set<std::string> seen_;
   std::vector<Kept> kept_;
@@ -266,11 +254,7 @@ class Expander {
 }  // namespace
 
 Expansion expand_with_notes(const Spec& spec) {
-  try {
-    return Expander(spec).run();
-  } catch (const ConfigError& error) {
-    throw ConfigError({.what = spec.path.string() + ": " + error.what()});
-  }
+  return in_context(spec.path.string(), [&] { return Expander(spec).run(); });
 }
 
 std::vector<Point> expand(const Spec& spec) { return expand_with_notes(spec).points; }
@@ -281,13 +265,13 @@ std::string repeat_group(const Point& point) {
   return fmt::format("{} {} {}", point.ranks, point.nodes, settings.dump());
 }
 
-std::vector<Repeats> group_repeats(std::span<const Point> points) {
-  std::vector<Repeats> groups;
+std::vector<std::vector<Point>> group_repeats(const std::vector<Point>& points) {
+  std::vector<std::vector<Point>> groups;
   std::unordered_map<std::string, std::size_t> places;
   for (const Point& point : points) {
     const auto [at, is_new] = places.emplace(repeat_group(point), groups.size());
     if (is_new) groups.emplace_back();
-    groups[at->second].push_back(&point);
+    groups[at->second].push_back(point);
   }
   return groups;
 }

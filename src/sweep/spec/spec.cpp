@@ -21,6 +21,16 @@
 namespace lockstep::sweep {
 namespace {
 
+// An axis for each key of an object of lists.
+std::vector<Axis> axes_of(const Json& lists) {
+  std::vector<Axis> axes;
+  for (const auto& [key, list] : lists.items()) {
+    Axis& axis = axes.emplace_back(Axis{.keys = {key}, .values = {}});
+    for (const Json& value : list) axis.values.push_back({value});
+  }
+  return axes;
+}
+
 /// Fills a Spec from a file that is already merged with its variant.
 class SpecReader {
  public:
@@ -30,7 +40,8 @@ class SpecReader {
     read_fixed();
     read_matrix();
     for (const Json& group : section("zip")) read_zip(group);
-    for (const Json& entry : section("include")) spec_.include.push_back(read_object("include", entry));
+    for (const Json& entry : section("include"))
+      spec_.include.push_back(axes_of(read_object("include", entry)));
     for (const Json& entry : section("exclude")) spec_.exclude.push_back(read_object("exclude", entry));
     read_repeats();
     read_scaling();
@@ -84,10 +95,12 @@ class SpecReader {
     const Json matrix = section("matrix");
     if (matrix.is_object() && matrix.empty())
       throw ConfigError({"matrix is empty", "at least one setting with a list of values", "{}"});
+    Json checked = Json::object();
     for (const auto& [key, list] : matrix.items()) {
-      spec_.axes.push_back(axis_of(key, read_list("matrix", key, list)));
+      checked[key] = read_list("matrix", key, list);
       claim(key, "matrix");
     }
+    spec_.axes = axes_of(checked);
   }
 
   void read_zip(const Json& group) {
@@ -170,9 +183,9 @@ class SpecReader {
     if (until.metric.empty())
       throw ConfigError({.what = "until without a metric", .expected = "one of " + join(metric_names())});
     if (until.at_most < spec_.seeds.size())
-      throw ConfigError({"until stops before it begins",
-                         fmt::format("at_most of at least {}", spec_.seeds.size()),
-                         fmt::format("{}", until.at_most), "it includes those of repeats or seeds"});
+      throw ConfigError(
+          {"until stops before it begins", fmt::format("at_most of at least {}", spec_.seeds.size()),
+           fmt::format("{}", until.at_most), "it counts all repeats of a point, the first ones too"});
   }
 
   const Json& merged_;
@@ -196,35 +209,18 @@ Spec spec_of(const Json& file, const std::filesystem::path& path, const std::str
   return spec;
 }
 
-// Reads the other variants, too, so that a mistake in one is reported at once.
-Spec read_all_scales(const Json& file, const std::filesystem::path& path, const std::string& scale) {
-  check_sections(file);
-  Spec wanted = spec_of(file, path, scale);
-  for (const std::string& other : scales_of_file(file)) {
-    if (other == scale) continue;
-    try {
-      (void)spec_of(file, path, other);
-    } catch (const ConfigError& error) {
-      throw ConfigError({.what = "variant " + other + ": " + error.what()});
-    }
-  }
-  return wanted;
-}
-
 }  // namespace
 
-Axis axis_of(const std::string& key, const Json& list) {
-  Axis axis{.keys = {key}, .values = {}};
-  for (const Json& value : list) axis.values.push_back({value});
-  return axis;
-}
-
 Spec parse_spec(const std::string& text, const std::filesystem::path& path, const std::string& scale) {
-  try {
-    return read_all_scales(parse_json(text), path, scale);
-  } catch (const ConfigError& error) {
-    throw ConfigError({.what = path.string() + ": " + error.what()});
-  }
+  return in_context(path.string(), [&] {
+    const Json file = parse_json(text);
+    check_sections(file);
+    Spec wanted = spec_of(file, path, scale);
+    // The other variants are read, too, so that a mistake in one is reported at once.
+    for (const std::string& other : scales_of_file(file))
+      if (other != scale) (void)in_context("variant " + other, [&] { return spec_of(file, path, other); });
+    return wanted;
+  });
 }
 
 Spec read_spec(const std::filesystem::path& path, const std::string& scale) {

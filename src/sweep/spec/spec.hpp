@@ -4,12 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "core/json.hpp"
-#include "sweep/spec/point.hpp"
 
 namespace lockstep::sweep {
 
@@ -25,7 +23,6 @@ struct Axis {
   std::vector<std::string> keys;
   std::vector<std::vector<Json>> values;
 };
-[[nodiscard]] Axis axis_of(const std::string& key, const Json& list);
 
 /// A sweep as its file describes it, in one variant: every key is known, and every value suits its key.
 struct Spec {
@@ -40,9 +37,9 @@ struct Spec {
   bool linear_learning_rate = false;  ///< weak: where the batch grows, so does the learning rate
 
   Json fixed = Json::object();
-  std::vector<Axis> axes;            ///< matrix, then zip: from the slowest to the fastest
-  std::vector<Json> include;         ///< objects whose values are lists
-  std::vector<Json> exclude;         ///< the same
+  std::vector<Axis> axes;                  ///< matrix, then zip: from the slowest to the fastest
+  std::vector<std::vector<Axis>> include;  ///< the axes of each entry
+  std::vector<Json> exclude;               ///< objects whose values are lists
   std::size_t excludes_of_file = 0;  ///< so many of the first may match no run: a variant has fewer runs
 
   Json text;  ///< the file as it was read
@@ -53,6 +50,27 @@ struct Spec {
 /// The same for a text; `path` names it in errors, and names the sweep if the text does not.
 [[nodiscard]] Spec parse_spec(const std::string& text, const std::filesystem::path& path,
                               const std::string& scale);
+
+/// Where an estimate comes from.
+enum class EstimateSource {
+  work,      ///< the matrix products, at the site's rate
+  measured,  ///< complete runs that differ in the seed at most
+  given,     ///< `time` in the sweep's file
+};
+
+/// One run: what it trains, and on how many ranks and nodes.
+struct Point {
+  /// Names the run file. It depends on settings, ranks and nodes alone, so that a sweep that is expanded
+  /// again finds its runs.
+  std::string run_id;
+  std::size_t ranks = 1;
+  std::size_t nodes = 0;           ///< 0: the fewest that hold the ranks
+  std::size_t repeat = 0;          ///< counts the runs that differ in the seed alone: 0, 1, ...
+  Json settings = Json::object();  ///< configuration keys with their values, seed and experiment included
+  double flop = 0.0;               ///< of its matrix products, all ranks together
+  double estimate_s = 0.0;         ///< expected wall time; estimate_times() fills it in
+  EstimateSource estimate_source = EstimateSource::work;
+};
 
 /// The runs of a sweep, and notes about them for the user.
 struct Expansion {
@@ -69,10 +87,8 @@ struct Expansion {
 /// A text that is the same for points that differ in the seed alone.
 [[nodiscard]] std::string repeat_group(const Point& point);
 
-/// Points that differ in the seed alone.
-using Repeats = std::vector<const Point*>;
-/// The points in such groups, in the order of each group's first point.
-[[nodiscard]] std::vector<Repeats> group_repeats(std::span<const Point> points);
+/// The points in groups that differ in the seed alone, in the order of each group's first point.
+[[nodiscard]] std::vector<std::vector<Point>> group_repeats(const std::vector<Point>& points);
 
 /// The point with another repeat's seed and run id. Seeds of later repeats than the sweep's seeds follow the
 /// largest of them. Throws ConfigError.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <regex>
 #include <span>
 #include <string_view>
 
@@ -17,34 +18,24 @@ namespace {
 struct Section {
   std::string_view name;
   std::string_view expected;
-  bool (*accepts)(const Json& value);
+  bool (Json::*accepts)() const noexcept;
 };
 
-bool is_object(const Json& value) { return value.is_object(); }
-bool is_array(const Json& value) { return value.is_array(); }
-bool is_string(const Json& value) { return value.is_string(); }
-bool is_whole(const Json& value) { return value.is_number_integer(); }
-
-// Not std::isalnum: that depends on the locale.
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 constexpr std::array table = {
-    Section{"name", "a text", is_string},
-    Section{"title", "a text", is_string},
-    Section{"fixed", "an object {setting: value, ...}", is_object},
-    Section{"matrix", "an object {setting: [value, ...], ...}", is_object},
-    Section{"zip", "a list of objects [{setting: [value, ...], ...}, ...]", is_array},
-    Section{"include", "a list of objects [{setting: value or list, ...}, ...]", is_array},
-    Section{"exclude", "a list of objects [{setting: value or list, ...}, ...]", is_array},
-    Section{"seeds", "a list of whole numbers", is_array},
-    Section{"repeats", "a whole number", is_whole},
-    Section{"scaling", "\"strong\" or \"weak\"", is_string},
-    Section{"learning_rate_scaling", "\"none\" or \"linear\"", is_string},
-    Section{"until", R"(an object {"metric": name, "ci": number, "at_most": number})", is_object},
-    Section{"time", "a text H:MM:SS", is_string},
-    Section{"variants", "an object {name: {section: ...}, ...}", is_object},
+    Section{"name", "a text", &Json::is_string},
+    Section{"title", "a text", &Json::is_string},
+    Section{"fixed", "an object {setting: value, ...}", &Json::is_object},
+    Section{"matrix", "an object {setting: [value, ...], ...}", &Json::is_object},
+    Section{"zip", "a list of objects [{setting: [value, ...], ...}, ...]", &Json::is_array},
+    Section{"include", "a list of objects [{setting: value or list, ...}, ...]", &Json::is_array},
+    Section{"exclude", "a list of objects [{setting: value or list, ...}, ...]", &Json::is_array},
+    Section{"seeds", "a list of whole numbers", &Json::is_array},
+    Section{"repeats", "a whole number", &Json::is_number_integer},
+    Section{"scaling", "\"strong\" or \"weak\"", &Json::is_string},
+    Section{"learning_rate_scaling", "\"none\" or \"linear\"", &Json::is_string},
+    Section{"until", R"(an object {"metric": name, "ci": number, "at_most": number})", &Json::is_object},
+    Section{"time", "a text H:MM:SS", &Json::is_string},
+    Section{"variants", "an object {name: {section: ...}, ...}", &Json::is_object},
 };
 
 constexpr std::span<const Section> sections = table;
@@ -68,7 +59,7 @@ void check_level(const Json& level, const std::string& where, bool is_variant) {
       throw ConfigError({"a variant cannot change " + key + where, "sections other than name and variants",
                          key, "its runs go to the folder NAME-VARIANT"});
     if (is_variant && value.is_null()) continue;
-    if (!row->accepts(value))
+    if (!(value.*row->accepts)())
       throw ConfigError({"bad value for " + key + where, std::string(row->expected), value.dump()});
   }
 }
@@ -88,11 +79,6 @@ void remove_setting(Json& file, const std::string& key) {
   for (const Json& group : file["zip"])
     if (!group.is_object() || !group.empty()) groups.push_back(group);
   file["zip"] = groups;
-}
-
-void merge_settings(Json& merged, const std::string& section, const Json& values) {
-  for (const auto& [key, value] : values.items())
-    if (!value.is_null()) merged[section][key] = value;
 }
 
 }  // namespace
@@ -148,27 +134,24 @@ Json merge_variant(const Json& file, const std::string& scale) {
     if (!value.is_null() && merged.contains("include")) erase_key(merged["include"], key);
   }
   // A key of the file's matrix keeps its place there, so that the runs keep their order.
-  for (const auto& [key, value] : matrix.items()) {
-    const bool in_place = merged.value("matrix", Json()).contains(key) && !value.is_null();
-    if (in_place) merged["matrix"][key] = value;
-    if (!in_place) remove_setting(merged, key);
-  }
+  for (const auto& [key, value] : matrix.items())
+    if (value.is_null() || !merged.value("matrix", Json()).contains(key)) remove_setting(merged, key);
   if (variant.contains("zip") && variant.at("zip").is_array())
     for (const Json& group : variant.at("zip"))
       for (const auto& [key, value] : group.items()) remove_setting(merged, key);
   for (const auto& [section, value] : variant.items())
     if (section != "fixed" && section != "matrix" && !value.is_null()) merged[section] = value;
-  merge_settings(merged, "fixed", fixed);
-  merge_settings(merged, "matrix", matrix);
+  for (const char* section : {"fixed", "matrix"}) {
+    const Json values = own(section);
+    for (const auto& [key, value] : values.items())
+      if (!value.is_null()) merged[section][key] = value;
+  }
   return merged;
 }
 
 void check_folder_name(std::string_view what, const std::string& name) {
-  constexpr std::size_t longest = 100;
-  const auto is_good = [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; };
-  if (!name.empty() && name.size() <= longest && is_letter_or_digit(name[0]) &&
-      std::ranges::all_of(name, is_good))
-    return;
+  static const std::regex good("[A-Za-z0-9][A-Za-z0-9._-]{0,99}");
+  if (std::regex_match(name, good)) return;
   throw ConfigError({"bad " + std::string(what) + " name",
                      "a letter or digit, then letters, digits and . _ - ; at most 100 in all",
                      "'" + name + "'", "it names a folder of results"});

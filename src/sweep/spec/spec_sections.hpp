@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The sections of a sweep's file, and how those of a variant replace the file's.
+// The sections of a sweep's file, and how a variant's sections replace them.
 #pragma once
 
 #include <string>

@@ -56,20 +56,13 @@ double median(std::vector<double> values) {
 
 std::vector<std::string> metric_names() { return names_of(metrics); }
 
-std::span<const double> epoch_values(const record::RunRecord& run, std::string_view name) {
-  const auto found = std::ranges::find_if(
-      run.series, [&](const record::Series& s) { return s.group == "epochs" && s.name == name; });
-  if (found == run.series.end()) return {};
-  return found->values;
-}
-
 std::optional<double> metric_of(const record::RunRecord& run, std::string_view metric) {
   const Metric& row = find_row(metrics, "metric", metric);
-  const std::span<const double> epochs = epoch_values(run, metric);
-  if (epochs.empty()) return {};
-  const double value = row.of_run(epochs);
-  if (!std::isfinite(value)) return {};
-  return value;
+  const auto series = std::ranges::find_if(
+      run.series, [&](const record::Series& s) { return s.group == "epochs" && s.name == metric; });
+  if (series == run.series.end() || series->values.empty()) return {};
+  const double value = row.of_run(series->values);
+  return std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
 std::optional<double> metric_of_complete(const std::filesystem::path& run_file, std::string_view metric) {
@@ -94,16 +87,16 @@ std::vector<Point> more_repeats(const Spec& spec, const std::vector<Point>& made
                                 const std::filesystem::path& folder) {
   std::vector<Point> more;
   if (spec.until.metric.empty()) return more;
-  for (const Repeats& repeats : group_repeats(made)) {
+  for (const std::vector<Point>& repeats : group_repeats(made)) {
     std::size_t next_repeat = 0;
     std::vector<double> values;
-    for (const Point* point : repeats) {
-      next_repeat = std::max(next_repeat, point->repeat + 1);
-      const auto value = metric_of_complete(folder / (point->run_id + ".h5"), spec.until.metric);
+    for (const Point& point : repeats) {
+      next_repeat = std::max(next_repeat, point.repeat + 1);
+      const auto value = metric_of_complete(folder / (point.run_id + ".h5"), spec.until.metric);
       if (value) values.push_back(*value);
     }
     if (next_repeat < spec.until.at_most && !is_precise(values, spec.until.ci))
-      more.push_back(with_repeat(spec, *repeats.front(), next_repeat));
+      more.push_back(with_repeat(spec, repeats.front(), next_repeat));
   }
   return more;
 }

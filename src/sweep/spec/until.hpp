@@ -16,9 +16,6 @@ namespace lockstep::sweep {
 /// What `until` can wait for: names of series of /epochs.
 [[nodiscard]] std::vector<std::string> metric_names();
 
-/// The values of a series of /epochs; none if the run has no such series.
-[[nodiscard]] std::span<const double> epoch_values(const record::RunRecord& run, std::string_view name);
-
 /// A run in one number: the median over the epochs for epoch_s, the last value for other metrics. None if
 /// the run has no such series or no finite value. Throws ConfigError for an unknown metric.
 [[nodiscard]] std::optional<double> metric_of(const record::RunRecord& run, std::string_view metric);
