@@ -12,7 +12,7 @@ from conftest import ROOT, SMALL
 @pytest.fixture(scope="module")
 def faulty_network(tmp_path_factory):
     library = tmp_path_factory.mktemp("support") / "faulty_network.so"
-    subprocess.run(["mpicxx", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", library, ROOT / "tests/support/faulty_network.cpp"],
+    subprocess.run(["mpicxx", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", library, ROOT / "tests/preload/faulty_network.cpp"],
                    check=True)
     return library
 

@@ -46,7 +46,7 @@ IN_SHORT = [(["--algorithm", "param_avg", "--avg-steps", "20"], "stop", 3),
 @pytest.fixture(scope="module")
 def disturbed_clock(tmp_path_factory):
     library = tmp_path_factory.mktemp("support") / "disturbed_clock.so"
-    subprocess.run(["g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", library, ROOT / "tests/support/disturbed_clock.cpp", "-ldl"],
+    subprocess.run(["g++", "-std=c++20", "-O1", "-shared", "-fPIC", "-o", library, ROOT / "tests/preload/disturbed_clock.cpp", "-ldl"],
                    check=True)
     return library
 
