@@ -65,8 +65,11 @@ void GradientExchange::find_trouble(const Step& step) {
   if (!trouble_.empty()) return;
   const TrainingContext& c = context_;
   trouble_ = "the sum of all gradients is not finite in " + non_finite_tensors(c.model, c.gradients);
-  if (c.sum_over_ranks || ready() != nullptr) return;  // that would wait for the other ranks
-  const double loss_sum = compute_gradients(step);
+  if (c.sum_over_ranks) return;  // that would wait for ranks that see no trouble
+  const GatheredBatch batch = batch_.gather(step);
+  const double loss_sum =
+      c.model.train(batch.context, batch.examples, c.options.gradient_scale(step.batch.gradient_samples),
+                    {.first = 0, .values = c.gradients});
   const std::string own = non_finite_tensors(c.model, c.gradients);
   if (!std::isfinite(loss_sum))
     trouble_ = "its loss is not finite";
