@@ -93,6 +93,7 @@ struct Settings {
   std::size_t samples = 193;  // divided neither by the batch size nor by any rank count tested
   std::string gradient = "mean";
   std::string batch_norm = "own";
+  bool reproducible = false;
   std::string allreduce = "mpi";
   std::string gemm = "eigen";
   double momentum = 0.0;
@@ -133,7 +134,8 @@ class Rig {
                  .epochs = settings.epochs,
                  .seed = 1,
                  .gradient = settings.gradient,
-                 .batch_norm = settings.batch_norm},
+                 .batch_norm = settings.batch_norm,
+                 .reproducible = settings.reproducible},
         schedule_{.learning_rate = settings.gradient == "mean" ? settings.learning_rate : 0.002},
         parts_(ranks, dataset_,
                {.model_description = settings_.model,
