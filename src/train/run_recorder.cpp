@@ -16,6 +16,7 @@
 #include "core/names.hpp"
 #include "record/checkpoint.hpp"
 #include "record/provenance.hpp"
+#include "record/straggler.hpp"
 #include "train/failure.hpp"
 #include "train/resume.hpp"
 #include "train/training_clock.hpp"
@@ -208,6 +209,8 @@ void RunRecorder::close(const char* status, const Json& closing) {
   if (!ranks_.is_root()) return;
   record_.provenance.update(closing);
   if (progress_) progress_->finished();
+  if (const auto slowest = record::straggler(record_); slowest && style_ != record::ProgressStyle::off)
+    fmt::print("{}\n", record::to_text(*slowest));
   file_->finish(record_, status);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What every algorithm declares holds with every exchange, allreduce, GEMM backend and ragged size, on any number
-// of ranks. The combinations come from the tables: a new row joins by itself.
+// What every algorithm declares holds with every exchange, allreduce, GEMM backend and ragged size, on any
+// number of ranks. The combinations come from the tables: a new row joins by itself.
 #include <gtest/gtest.h>
 
 #include "comm/same_bits.hpp"
@@ -89,12 +89,13 @@ TEST(Product, OfAlgorithmsExchangesAllreducesBackendsAndSizesHoldsWhatIsDeclared
   std::size_t tried = 0;
   for (std::size_t i = world().size() % stride(); i < all.size(); i += stride()) {
     const Settings& settings = all[i];
-    SCOPED_TRACE(settings.algorithm + " " + settings.options.dump() + " " + settings.allreduce + " " + settings.gemm + " " +
-                 std::to_string(settings.samples) + " samples");
+    SCOPED_TRACE(settings.algorithm + " " + settings.options.dump() + " " + settings.allreduce + " " +
+                 settings.gemm + " " + std::to_string(settings.samples) + " samples");
     expect_what_it_declares(settings);
     ++tried;
   }
-  if (world().is_root()) std::printf("%zu of %zu combinations on %zu ranks\n", tried, all.size(), world().size());
+  if (world().is_root())
+    std::printf("%zu of %zu combinations on %zu ranks\n", tried, all.size(), world().size());
 }
 
 }  // namespace

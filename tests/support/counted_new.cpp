@@ -20,13 +20,23 @@ std::map<void*, std::size_t>& aligned_blocks() {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// All forms whose blocks may meet a delete of this file: a sanitizer brings its own, and compares.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++count;
-  if (void* const block = std::malloc(size == 0 ? 1 : size)) return block;
+  return std::malloc(size == 0 ? 1 : size);
+}
+void* operator new(std::size_t size) {
+  if (void* const block = operator new(size, std::nothrow)) return block;
   throw std::bad_alloc();
 }
+void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept { return operator new(size, tag); }
+void* operator new[](std::size_t size) { return operator new(size); }
 void operator delete(void* block) noexcept { std::free(block); }
 void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { std::free(block); }
 
 void* operator new(std::size_t size, std::align_val_t alignment) {
   ++count;
