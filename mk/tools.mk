@@ -16,8 +16,10 @@ tidy: check-deps ## Static analysis with clang-tidy
 check-layers: ## Fail on a layer that uses one above it, and on a rule that nobody needs
 	@/usr/bin/python3 mk/check_layers.py --self-test
 
+doctor: all ## What would go wrong on this machine, and what to do about it (jobs/doctor.sh)
+	@jobs/doctor.sh
 help: ## This list
 	@echo 'make TARGET [CONFIG=release|debug|asan|tsan] [ARCH=native|x86-64-v3|...] [BLAS=openblas|blis|mkl] [V=1]'
 	@awk -F ':.*## ' '/^[a-z][a-z_ -]*:.*## / { printf "  %-38s %s\n", $$1, $$2 }' Makefile mk/*.mk
 	@echo; $(MAKE) --no-print-directory experiments
-.PHONY: format check-format tidy check-layers help
+.PHONY: format check-format tidy check-layers doctor help

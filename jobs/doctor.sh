@@ -1,0 +1,193 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Says in a minute what would go wrong on this machine, and what to do about it, before hours are spent.
+#   jobs/doctor.sh [--results DIR]      exit status 1 if anything is bad
+# On a cluster: srun -N 2 --ntasks-per-node=1 jobs/doctor.sh      looks at each node of an allocation
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+results=results
+case ${1-} in
+  '') ;;
+  --results) results=${2:?--results needs a folder} ;;
+  *) echo "usage: $0 [--results DIR]" >&2; exit 2 ;;
+esac
+bin=${LOCKSTEP_BIN:-build/bin}
+problems=0
+
+good() { printf '  good  %s\n' "$1"; }
+note() { printf '  note  %s\n        %s\n' "$1" "$2"; }
+bad() {
+  printf '  BAD   %s\n        %s\n' "$1" "$2"
+  problems=$((problems + 1))
+}
+# Paths can be changed, so that a test can break one thing at a time.
+shm=${DOCTOR_SHM:-/dev/shm}
+cgroup=${DOCTOR_CGROUP:-/sys/fs/cgroup}
+ptrace_scope=${DOCTOR_PTRACE_SCOPE:-/proc/sys/kernel/yama/ptrace_scope}
+
+check_programs() {
+  local status=0 version
+  version=$("$bin/train" --version 2>&1) || status=$?
+  if [ ! -x "$bin/train" ]; then
+    bad "there is no $bin/train" "make -j8 builds it"
+  elif [ "$status" = 132 ]; then
+    bad "$bin/train does not run on this processor (illegal instruction)" \
+      "build it for the oldest processor that runs it: make ARCH=x86-64-v3, or ARCH=x86-64 for all"
+  elif [ "$status" != 0 ]; then
+    bad "$bin/train does not start: $(tail -n 1 <<<"$version")" "ldd $bin/train names a library that is missing; load the modules it was built with"
+  else
+    good "$version"
+    return 0
+  fi
+  return 1
+}
+
+check_mpi() {
+  local out status=0 folder
+  if ! command -v mpiexec >/dev/null; then
+    bad "there is no mpiexec" "install Open MPI (make deps), or load its module"
+    return
+  fi
+  folder=$(mktemp -d)
+  out=$(timeout 60 jobs/local.sh 2 "$bin/train" --algorithm parallel_sgd --dataset synthetic --synthetic-train 256 --synthetic-test 16 \
+    --model mlp:784-16-10 --epochs 1 --results "$folder" --run-id doctor --stall-seconds 20 2>&1) || status=$?
+  if [ "$status" = 124 ] || [ "$status" = 5 ]; then
+    bad "two ranks under mpiexec make no progress" "is this machine's own name resolved, and its loopback up? $(tail -n 1 <<<"$out")"
+  elif [ "$status" != 0 ]; then
+    bad "two ranks under mpiexec fail: $(grep -m 1 -iE 'error|not' <<<"$out" || tail -n 1 <<<"$out")" \
+      "jobs/local.sh 2 $bin/train --algorithm parallel_sgd --dataset synthetic shows all of it"
+  elif ! grep -q '2 ranks' <<<"$out"; then
+    bad "mpiexec starts two programs that do not know each other" "$(command -v mpiexec) is of another MPI than the one in $(ldd "$bin/train" | grep -m 1 -o '/[^ ]*libmpi[^ ]*'): put the right one first on PATH"
+  elif grep -q 'one rank a core was asked for' <<<"$out"; then
+    note "ranks are not bound to cores: $(grep -o 'but .*:' <<<"$out")" "times may not compare; LOCKSTEP_BINDING and docs/slurm.md"
+  else
+    good "two ranks train together ($(mpiexec --version | head -n 1))"
+  fi
+  rm -rf "$folder"
+}
+
+check_cores() {
+  local cores quota period
+  cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
+  if [ -r "$cgroup/cpu.max" ] && read -r quota period <"$cgroup/cpu.max" && [ "$quota" != max ] && [ $((quota / period)) -lt "$cores" ]; then
+    note "this process may use $cores cores, but a limit gives it the time of $((quota / period))" \
+      "start no more ranks than that: they would be stopped in turns, and waiting ranks would take others' time"
+  elif [ "$(cat /sys/devices/system/cpu/smt/active 2>/dev/null)" = 1 ]; then
+    note "$cores processors, of which two or more are one core (hyper-threads)" "one rank a core: half as many ranks as processors"
+  else
+    good "$cores cores"
+  fi
+}
+
+check_memory() {
+  local limit available
+  available=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
+  if [ -r "$cgroup/memory.max" ] && read -r limit <"$cgroup/memory.max" && [ "$limit" != max ]; then
+    limit=$((limit / 1048576))
+    [ "$limit" -lt "$available" ] && available=$limit
+  fi
+  if [ "$available" -lt 512 ]; then
+    bad "$available MB of memory" "each node holds its data set once, and each rank a model: ask for more (sbatch --mem)"
+  else
+    good "$available MB of memory"
+  fi
+}
+
+check_shared_memory() {
+  local free
+  if [ ! -d "$shm" ] || [ ! -w "$shm" ]; then
+    bad "$shm is not there, or cannot be written" "mount -t tmpfs tmpfs /dev/shm; in a container: --ipc=host, or --shm-size=1g"
+    return
+  fi
+  free=$(df -Pm "$shm" | awk 'NR == 2 { print $4 }')
+  if [ "$free" -lt 256 ]; then
+    bad "$shm has $free MB free" "ranks share data and parameters there: 256 MB is little; remove left-overs (ls -l $shm), or in a container --shm-size=1g"
+  else
+    good "$shm: $free MB free"
+  fi
+  local left
+  left=$(find "$shm" -maxdepth 1 -user "$(id -un)" \( -name 'vader_segment*' -o -name 'osc_*' -o -name 'psm*' \) -mmin +60 2>/dev/null | wc -l)
+  [ "$left" = 0 ] || note "$shm holds $left segments of jobs that were killed" "when no job of yours runs here: rm $shm/vader_segment.*"
+}
+
+check_copies() {
+  if [ -r "$ptrace_scope" ] && [ "$(cat "$ptrace_scope")" -gt 1 ]; then
+    note "processes may not read each other's memory (yama/ptrace_scope is $(cat "$ptrace_scope"))" \
+      "MPI then copies messages twice: sysctl kernel.yama.ptrace_scope=1, or ask for it"
+  else
+    good "processes may read each other's memory (CMA)"
+  fi
+}
+
+check_folder() { # what it is for, folder, what to do
+  local where=$2
+  while [ ! -e "$where" ] && [ "$where" != . ] && [ "$where" != / ]; do where=$(dirname "$where"); done
+  local probe="$where/.doctor.$$"
+  if ! (: >"$probe") 2>/dev/null; then
+    bad "$1: $2 cannot be written" "$3"
+    return
+  fi
+  if ! "${DOCTOR_FLOCK:-flock}" -n "$probe" true 2>/dev/null; then
+    note "$1: $2 has no file locks" "two processes that write one run are then not kept apart; NFS: mount it with locks (nolock is off), or --results elsewhere"
+  elif [ "$(df -Pm "$where" | awk 'NR == 2 { print $4 }')" -lt 100 ]; then
+    bad "$1: $2 has $(df -Pm "$where" | awk 'NR == 2 { print $4 }') MB free" "$3"
+  else
+    good "$1: $2 can be written and locked"
+  fi
+  rm -f "$probe"
+}
+
+check_data() {
+  local data=${DOCTOR_DATA:-data} found=0 set wrong
+  for set in mnist fashion_mnist; do
+    [ -d "$data/$set" ] || continue
+    found=1
+    if wrong=$(grep " $set/" data/SHA256SUMS | (cd "$data" && sha256sum --check --quiet 2>/dev/null)); then
+      good "$data/$set has its known checksums"
+    else
+      bad "$data/$set is not what it says: $(tr '\n' ' ' <<<"$wrong")" "make data fetches it anew; rm -r $data/$set first"
+    fi
+  done
+  [ "$found" = 1 ] || note "no data sets in $data" "make data fetches MNIST and Fashion-MNIST; --dataset synthetic needs none"
+}
+
+check_slurm() {
+  command -v srun >/dev/null || return 0
+  local types
+  if ! types=$(timeout 20 srun --mpi=list 2>&1); then
+    note "Slurm's commands are here, but do not answer: $(tail -n 1 <<<"$types")" "on a cluster: scontrol ping says if its controller is up; elsewhere sweep run needs no Slurm"
+    return
+  fi
+  if grep -q pmix <<<"$types"; then
+    good "srun starts ranks through PMIx"
+  else
+    note "srun has no PMIx here ($(tr '\n' ' ' <<<"$types"))" "sites use mpirun inside the allocation: \"launcher\": \"mpirun\" in the site's file (docs/slurm.md)"
+  fi
+  local array
+  array=$(timeout 20 scontrol show config 2>/dev/null | awk -F' *= *' '/^MaxArraySize/ { print $2 }')
+  if [ -z "$array" ]; then
+    bad "Slurm's controller does not answer" "scontrol ping"
+  elif [ "$array" -lt 1001 ]; then
+    note "job arrays have at most $((array - 1)) tasks here (MaxArraySize)" "larger sweeps are divided by sweep submit; --packed needs none"
+  else
+    good "Slurm's controller answers; job arrays of up to $((array - 1)) tasks"
+  fi
+}
+
+echo "$(hostname), $(date '+%F %T')"
+if check_programs; then check_mpi; fi
+check_cores
+check_memory
+check_shared_memory
+check_copies
+check_folder "results" "$results" "--results names another folder; df -h and quota say what is full"
+check_folder "cache" "${LOCKSTEP_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/}/.cache}/lockstep}" "LOCKSTEP_CACHE_DIR names another folder"
+check_data
+check_slurm
+if [ "$problems" = 0 ]; then
+  echo "nothing bad was found"
+else
+  echo "$problems thing$([ "$problems" = 1 ] || echo s) to mend"
+  exit 1
+fi
