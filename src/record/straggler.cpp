@@ -49,8 +49,9 @@ std::optional<Straggler> straggler(const RunRecord& record) {
 }
 
 std::string to_text(const Straggler& straggler) {
-  return fmt::format("rank {} on {} was the slowest: the other ranks waited {:.0f}% of their time for it ({:.3g} s each)",
-                     straggler.rank, straggler.host, 100.0 * straggler.wait_share, straggler.wait_s);
+  return fmt::format(
+      "rank {} on {} was the slowest: the other ranks waited {:.0f}% of their time for it ({:.3g} s each)",
+      straggler.rank, straggler.host, 100.0 * straggler.wait_share, straggler.wait_s);
 }
 
 }  // namespace lockstep::record

@@ -1,12 +1,38 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The comparison table, as README and `make demo` show it: what it says of real runs and of files that are none."""
 
+import json
 import subprocess
+import sys
 
+import h5py
 import numpy as np
 import pytest
 
 from conftest import PATIENCE_S, ROOT, SMALL, series
+
+sys.path.insert(0, str(ROOT / "analysis"))
+from lockstep_analysis.model.compute import divide  # noqa: E402
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch_size, ranks", [(16, 2), (64, 2), (200, 3), (400, 2), (3000, 2)])
+def test_the_performance_model_shards_the_layers_that_the_program_shards(lockstep, batch_size, ranks):
+    """The rule stands in C++ and, for rank counts that were never run, in the model: they must agree."""
+    path = lockstep.train("--algorithm", "parallel_sgd", "--exchange", "shared", "--dataset", "synthetic", "--synthetic-train", 3000,
+                          "--synthetic-test", 10, "--epochs", 1, "--batch-size", batch_size, ranks=ranks)
+    with h5py.File(path) as file:
+        layers, forward = (file[f"provenance/sharded_{name}_choice"].asstr()[()] for name in ("layers", "forward"))
+    predicted = divide([(784, 256), (256, 64), (64, 10)], batch_size, ranks)
+    names = linear_layer_names(path)
+    assert layers == (", ".join(name for name, is_sharded in zip(names, predicted.gradients) if is_sharded) or "none")
+    assert forward == (names[0] if predicted.forward else "none")
+
+
+def linear_layer_names(path):
+    with h5py.File(path) as file:
+        layers = json.loads(file["model"].asstr()[()])["layers"]
+    return [layer.get("name", f"linear{i}") for i, layer in enumerate(layers) if layer["type"] == "linear"]
 
 
 def table(*paths):

@@ -31,7 +31,8 @@ TEST(Straggler, IsTheRankForWhichTheOthersWait) {
   EXPECT_EQ(found->host, "n1");
   EXPECT_DOUBLE_EQ(found->wait_s, 5.0);
   EXPECT_DOUBLE_EQ(found->wait_share, 0.25);
-  EXPECT_EQ(to_text(*found), "rank 2 on n1 was the slowest: the other ranks waited 25% of their time for it (5 s each)");
+  EXPECT_EQ(to_text(*found),
+            "rank 2 on n1 was the slowest: the other ranks waited 25% of their time for it (5 s each)");
 }
 
 TEST(Straggler, IsNobodyWhereAllWaitAlikeOrLittle) {

@@ -32,7 +32,11 @@ class NodeShardedExchange final : public Exchange {
   [[nodiscard]] StateLayout layout() const override { return {step_.distribution(), step_.distribution()}; }
   [[nodiscard]] comm::Traffic* traffic() override { return &traffic_; }
   void describe_state(State& state) override { step_.describe_state(state); }
-  [[nodiscard]] std::vector<Choice> choices() const override { return {{"exchange", "shared"}}; }
+  [[nodiscard]] std::vector<Choice> choices() const override {
+    return {{"exchange", "shared"},
+            {"sharded_layers", step_.sharded_layers()},
+            {"sharded_forward", step_.sharded_forward()}};
+  }
 
  private:
   const TrainingContext& context_;

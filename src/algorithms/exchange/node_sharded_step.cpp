@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/aligned.hpp"
+#include "core/names.hpp"
 #include "core/simd.hpp"
 
 namespace lockstep::algorithms {
@@ -37,6 +38,22 @@ NodeShardedStep::NodeShardedStep(const TrainingContext& context, const data::Bat
   if (model_.partial_width() > 0) forward_.emplace(model_, node_, own_.first_parts(), samples_.most_rows());
   std::ranges::fill(memory_.gradients_of(node_.rank()), 0.0F);
   memory_.fence();
+}
+
+std::string NodeShardedStep::sharded_layers() const {
+  std::vector<std::string> names;
+  for (const Ownership::Owned& owned : own_.owned())
+    if (owned.block.is_sharded) names.push_back(layer_at(owned.block.begin));
+  return names.empty() ? "none" : join(names);
+}
+
+std::string NodeShardedStep::sharded_forward() const { return forward_ ? layer_at(0) : "none"; }
+
+// The layer whose parameters begin there.
+std::string NodeShardedStep::layer_at(std::size_t parameter) const {
+  for (const nn::ModelTensorPlace& tensor : context_.model.tensors())
+    if (!tensor.is_state && tensor.begin == parameter) return tensor.name.substr(0, tensor.name.find('/'));
+  return "?";
 }
 
 data::Range NodeShardedStep::own_columns() const {

@@ -44,6 +44,10 @@ class NodeShardedStep {
   [[nodiscard]] std::size_t nodes() const { return across_.size(); }
   /// The parts of the parameters that this rank owns.
   [[nodiscard]] Distribution distribution() const { return own_.distribution(); }
+  /// The layers whose gradients are computed shard by shard, and the one whose forward pass is: "linear1,
+  /// linear2".
+  [[nodiscard]] std::string sharded_layers() const;
+  [[nodiscard]] std::string sharded_forward() const;
   void describe_state(State& state) { streams_.describe_state(state, "streams_trial"); }
 
   [[nodiscard]] Rows rows(std::size_t step) const { return samples_.rows(step); }
@@ -64,6 +68,7 @@ class NodeShardedStep {
   [[nodiscard]] std::size_t sent_bytes(const Rows& rows) const;
 
  private:
+  [[nodiscard]] std::string layer_at(std::size_t parameter) const;
   void wait();
   void update_parts(const Rows& rows, float learning_rate, math::Stores stores);
   void sum_own_gradients(const Part& part, std::span<float> sum) const;
