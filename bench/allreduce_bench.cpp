@@ -211,22 +211,6 @@ void register_all(Measurements& measurements) {
           ->Unit(benchmark::kMicrosecond);
 }
 
-/// What ranks other than 0 print: nothing.
-class Silence final : public benchmark::BenchmarkReporter {
- public:
-  bool ReportContext(const Context&) override { return true; }
-  void ReportRuns(const std::vector<Run>&) override {}
-};
-
-// Rank 0 alone writes the file that --benchmark_out names. Returns the new argc.
-int drop_output_file(int argc, char** argv) {
-  unsetenv("BENCHMARK_OUT");
-  int kept = 0;
-  for (int k = 0; k < argc; ++k)
-    if (std::strncmp(argv[k], "--benchmark_out=", 16) != 0) argv[kept++] = argv[k];
-  return kept;
-}
-
 }  // namespace
 }  // namespace lockstep::bench
 
@@ -244,9 +228,5 @@ int main(int argc, char** argv) {
     if (candidate.allreduce && !candidate.allreduce->choices().empty())
       benchmark::AddCustomContext("allreduce_choice", comm::to_text(candidate.allreduce->choices()));
   bench::register_all(measurements);
-  bench::Silence silence;
-  if (ranks.is_root())
-    benchmark::RunSpecifiedBenchmarks();
-  else
-    benchmark::RunSpecifiedBenchmarks(&silence);
+  bench::run_on_all(ranks);
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,31 @@ inline void add_context() {
   benchmark::AddCustomContext("mpi_library", comm::mpi_library());
   benchmark::AddCustomContext("binding", record::binding());
   benchmark::AddCustomContext("blas_library", std::string(math::blas_description()));
+}
+
+/// What ranks other than 0 print: nothing.
+class Silence final : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>&) override {}
+};
+
+// Rank 0 alone writes the file that --benchmark_out names. Returns the new argc.
+inline int drop_output_file(int argc, char** argv) {
+  unsetenv("BENCHMARK_OUT");
+  int kept = 0;
+  for (int k = 0; k < argc; ++k)
+    if (std::strncmp(argv[k], "--benchmark_out=", 16) != 0) argv[kept++] = argv[k];
+  return kept;
+}
+
+/// Collective.
+inline void run_on_all(const comm::Communicator& ranks) {
+  Silence silence;
+  if (ranks.is_root())
+    benchmark::RunSpecifiedBenchmarks();
+  else
+    benchmark::RunSpecifiedBenchmarks(&silence);
 }
 
 }  // namespace lockstep::bench

@@ -10,6 +10,8 @@ BENCH_ARGS ?=
 BENCH_REPETITIONS ?= 9
 # What a benchmark needs that is not like the others: bench_ranks.NAME (else 1), bench_args.NAME.
 bench_ranks.allreduce_bench ?= $(shell env -u OMP_NUM_THREADS nproc)
+bench_ranks.checks_bench ?= 2
+bench_args.checks_bench ?= --benchmark_repetitions=1
 bench_args.allreduce_bench ?= --benchmark_repetitions=1
 bench_args.gemm_bench ?= --benchmark_min_time=0.02
 

@@ -26,6 +26,7 @@ struct TrainingOptions {
   std::string gradient = "sum";
   std::string batch_norm = "own";
   bool reproducible = false;
+  bool check_finite = true;  ///< of summed gradients; false only in a benchmark of what that costs
 
   void describe(Options& options);
   /// The factor on the summed gradient of a step whose gradient is taken over `samples` samples.

@@ -55,7 +55,8 @@ void GradientExchange::update(const Step& step) {
   c.optimizer.begin_step();
   for (std::size_t at = begin; at < end; at += block) {
     const std::size_t count = std::min(block, end - at);
-    if (!math::all_finite(c.gradients.subspan(at, count))) return find_trouble(step);
+    if (c.options.check_finite && !math::all_finite(c.gradients.subspan(at, count)))
+      return find_trouble(step);
     c.optimizer.update(at - begin, c.parameters.subspan(at, count), c.gradients.subspan(at, count),
                        step.learning_rate);
   }
