@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What safety costs: epochs with and without the watchdog and the checks, or reproducible and not, in turns in one
-// process.
+// What safety costs: epochs with and without the watchdog and the checks, or reproducible and not, in turns
+// in one process.
 #include <cmath>
 #include <memory>
 
@@ -38,7 +38,8 @@ class Training {
   Training(const comm::Communicator& ranks, const Case& what)
       : ranks_(ranks),
         description_(nn::describe_model("model_a")),
-        options_{.batch_size = what.batch, .epochs = 1000, .gradient = "mean", .reproducible = what.reproducible},
+        options_{
+            .batch_size = what.batch, .epochs = 1000, .gradient = "mean", .reproducible = what.reproducible},
         parts_(ranks, dataset(),
                {.model_description = description_,
                 .training = options_,
@@ -80,7 +81,9 @@ class Training {
     return time_s + ranks_.max(now_s() - start_s);
   }
   void check_nothing() { options_.check_finite = false; }
-  [[nodiscard]] bool is_right() const { return agree_ && std::isfinite(last_loss_) && last_loss_ < first_loss_; }
+  [[nodiscard]] bool is_right() const {
+    return agree_ && std::isfinite(last_loss_) && last_loss_ < first_loss_;
+  }
 
  private:
   const comm::Communicator& ranks_;
@@ -119,8 +122,8 @@ void report_pairs(benchmark::State& state, One one, Other other) {
   state.counters["ratio_high"] = quantile(ratio, 0.75);
 }
 
-void checked_over_unchecked(benchmark::State& state, const comm::Communicator& ranks, const comm::Communicator& node,
-                            const Case& what) {
+void checked_over_unchecked(benchmark::State& state, const comm::Communicator& ranks,
+                            const comm::Communicator& node, const Case& what) {
   Training training(ranks, what);
   training.check_nothing();
   report_pairs(
@@ -146,7 +149,8 @@ void register_all(const comm::Communicator& ranks, const comm::Communicator& nod
     for (const auto& [algorithm, exchange] :
          {std::pair{"parallel_sgd", "allreduce"}, {"parallel_sgd", "shared"}, {"param_avg", ""}}) {
       const Case what{algorithm, exchange, batch};
-      const std::string name = "checked_over_unchecked/" + what.algorithm + (what.exchange.empty() ? "" : "_" + what.exchange);
+      const std::string name =
+          "checked_over_unchecked/" + what.algorithm + (what.exchange.empty() ? "" : "_" + what.exchange);
       set_up(benchmark::RegisterBenchmark((name + suffix).c_str(),
                                           [&ranks, &node, what](benchmark::State& state) {
                                             checked_over_unchecked(state, ranks, node, what);

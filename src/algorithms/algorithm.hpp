@@ -39,23 +39,22 @@ class Algorithm {
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
   /// Takes the means to train with, allocates all it will need. Collective.
   virtual void start(const TrainingContext& context) = 0;
-  /// Trains epoch 0, 1, ... in turn. When TrainingContext::on_step asks for a pause it returns after that
-  /// step, and called again with the same epoch it goes on from there. Collective. Allocates nothing.
+  /// Trains epoch 0, 1, ... in turn. When TrainingContext::on_step asks for a pause, it returns after that
+  /// step; called again with the same epoch, it resumes there. Collective. Allocates nothing.
   virtual EpochStats run_epoch(std::uint32_t epoch) = 0;
-  /// Lists all that the training depends on between two calls of run_epoch, in an epoch or after one: another
-  /// process that has called start(), and has put these values in their places, goes on as if it were this
-  /// one, to the last bit.
+  /// Lists all state that the training depends on between two calls of run_epoch. Another process that has
+  /// called start() and restored these values continues the training bit for bit.
   virtual void describe_state(State& state) = 0;
-  /// Writes what is to be evaluated now, parameters and behind them the layers' state, the same on every
-  /// rank, without changing the training. Collective.
+  /// Writes the model to evaluate: parameters, then the layers' state; the same on every rank. Does not
+  /// change the training. Collective.
   virtual void export_model(std::span<float> out) = 0;
   /// What it decided for itself in start(): for the run's provenance.
   [[nodiscard]] virtual std::vector<Choice> choices() const { return {}; }
-  /// What this rank saw of numbers that are not finite; none: nothing.
+  /// The numbers that are not finite, as this rank saw them first; nullptr if it saw none.
   [[nodiscard]] virtual const Trouble* trouble() const { return nullptr; }
   /// The sizes of the batches that this rank trains on, each once. Known after start().
   [[nodiscard]] virtual std::vector<std::size_t> batch_sizes() const { return {}; }
-  /// What it tells of the epoch just run: always the same names in the same order.
+  /// Observations of the last epoch: always the same names in the same order.
   [[nodiscard]] virtual std::vector<Observation> observations() const { return {}; }
 };
 

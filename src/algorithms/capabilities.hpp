@@ -15,10 +15,10 @@ struct Capabilities {
   bool equals_serial = false;    ///< trains as serial SGD at the same batch size does, up to rounding
   bool divides_batches = false;  ///< the ranks share each batch of batch_size; else each makes its own
   bool deterministic = true;     ///< the same configuration gives the same parameters, to the last bit
-  bool resumes_bitwise = true;   ///< goes on from a checkpoint as if it had never stopped
+  bool resumes_bitwise = true;   ///< resumes from a checkpoint as if it had never stopped
 };
 
-/// The same for a model whose layers take statistics of the rank's own samples as those of the batch.
+/// The same for a model with layers that use statistics of the rank's own samples instead of the batch's.
 [[nodiscard]] inline Capabilities with_statistics_of_ranks(Capabilities capabilities) {
   capabilities.equals_serial = false;
   return capabilities;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What an algorithm tells of itself.
+// Numbers and decisions that an algorithm reports.
 #pragma once
 
 #include <string>
 
 namespace lockstep::algorithms {
 
-/// A number that an algorithm tells of itself after each epoch; NaN when there is nothing to tell.
+/// A number that an algorithm reports after each epoch; NaN if it has none.
 struct Observation {
   std::string name, unit, description;
   bool per_rank = false;  ///< each rank has its own; else all have the same

@@ -11,7 +11,7 @@
 
 namespace lockstep::algorithms {
 
-/// An epoch of steps: a batch is trained through an exchange, then comes whatever follows a step. Derived
+/// An epoch of steps: an exchange trains a batch, then the algorithm does what follows a step. Derived
 /// classes choose the exchange and fill in what comes between steps; the books of the loop, of the parameters
 /// and of the optimizer are kept here.
 class StepwiseAlgorithm : public Algorithm {
@@ -65,7 +65,7 @@ class StepwiseAlgorithm : public Algorithm {
   std::unique_ptr<Exchange> exchange_;
   std::optional<Trouble> trouble_;
   std::uint32_t epoch_ = 0;  // the one of the last step
-  EpochStats so_far_;        // of the epoch that goes on; no steps between epochs
+  EpochStats so_far_;        // of the current epoch; no steps between epochs
 };
 
 }  // namespace lockstep::algorithms

@@ -33,10 +33,10 @@ struct TrainingOptions {
   [[nodiscard]] float gradient_scale(std::size_t samples) const;
 };
 
-/// With `reproducible`: a batch is divided into so many shards, whatever the number of ranks, a divisor.
+/// With `reproducible` a batch is divided into so many shards. The number of ranks must divide it.
 inline constexpr std::size_t reproducible_shards = 8;
 
-/// A step, for progress displays and for whoever may want a pause.
+/// A step, for progress displays and to decide on a pause.
 struct StepReport {
   std::size_t step = 0;  ///< done in this epoch
   std::size_t steps = 0;
@@ -58,8 +58,8 @@ struct TrainingContext {
   const nn::ScheduleOptions& schedule;
   const data::Samples& samples;
   const TrainingOptions& options;
-  PhaseTimer& phases;  ///< the algorithm tells it what it is doing
-  /// For layers that depend on the whole batch; none: each rank's samples are a batch of their own.
+  PhaseTimer& phases;  ///< the algorithm enters the phases
+  /// For layers that depend on the whole batch; empty if each rank's samples are a batch of their own.
   nn::SumOverRanks sum_over_ranks;
   /// After every step. True: pause here, in the middle of the epoch; the same on all ranks.
   std::function<bool(const StepReport&)> on_step;

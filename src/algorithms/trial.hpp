@@ -10,8 +10,8 @@
 
 namespace lockstep::algorithms {
 
-/// Decides by trial: after a few steps of warming up it lets `trial_steps` go one way and as many the other,
-/// and then tells which took less time on the slowest rank. Both ways compute the same.
+/// Decides between two ways that compute the same: after a few warm-up steps it runs `trial_steps` steps each
+/// way, and chooses the one that took less time on the slowest rank.
 class Trial {
  public:
   /// Which way the coming step goes.
@@ -21,7 +21,7 @@ class Trial {
   [[nodiscard]] bool is_decided() const { return decision_ != none; }
   /// After a step that took `seconds`. Collective.
   void add(const comm::Communicator& ranks, double seconds);
-  /// So that a training that goes on keeps to what was decided, or goes on trying.
+  /// So that a resumed training keeps the decision, or continues the trial.
   void describe_state(State& state, const std::string& name);
 
  private:

@@ -27,7 +27,7 @@ constexpr std::array table = {
                  make_shared_memory_allreduce, on_one_node},
     AllreduceRow{"hierarchical", "shared memory within a node, rabenseifner between the nodes",
                  make_hierarchical_allreduce, on_shared_nodes},
-    AllreduceRow{"auto", "whichever of these is the fastest here at a length: measured at the start",
+    AllreduceRow{"auto", "the fastest of these at each length, as measured here at the start",
                  make_auto_allreduce},
 };
 

@@ -36,15 +36,15 @@ class Allreduce {
   }
   /// Bytes that this rank sends to others for an array of `length` floats.
   [[nodiscard]] virtual std::size_t sent_bytes(std::size_t length) const = 0;
-  /// Which rows it uses, by ascending lengths up to max_length; the same on all ranks. Empty for a row that
-  /// is no choice among others.
+  /// For a row that chooses among others: which it uses, by ascending length up to max_length. The same on
+  /// all ranks; empty for other rows.
   [[nodiscard]] virtual std::vector<AllreduceChoice> choices() const { return {}; }
 };
 
 /// "recursive_doubling up to 256 B, ring up to 872236 B"; "" for no choices.
 [[nodiscard]] std::string to_text(const std::vector<AllreduceChoice>& choices);
 
-/// How the ranks of a communicator lie on nodes.
+/// How many ranks and nodes a communicator has.
 struct NodeLayout {
   std::size_t ranks = 1;
   std::size_t nodes = 1;
@@ -67,8 +67,8 @@ struct AllreduceRow {
 [[nodiscard]] std::unique_ptr<Allreduce> make_allreduce(std::string_view name, const Communicator& comm,
                                                         std::size_t max_length);
 
-/// As row `auto`, with choices that it made earlier on as many ranks: nothing is measured, and sums are
-/// bitwise those of then. None when a row of these names is not there or does not suit these nodes.
+/// Row `auto` with choices that an earlier run made on as many ranks: measures nothing, and sums bitwise as
+/// that run did. nullptr if a chosen row does not exist or does not suit these nodes.
 /// Collective.
 [[nodiscard]] std::unique_ptr<Allreduce> make_chosen_allreduce(const std::vector<AllreduceChoice>& choices,
                                                                const Communicator& comm,

@@ -16,7 +16,7 @@ constexpr std::size_t shortest = 16;  // floats: one cache line
 constexpr std::size_t ratio_of_lengths = 4;
 constexpr double good_enough = 1.10;        // for the winner before
 constexpr double no_worse_than_mpi = 1.05;  // for all
-constexpr double far_behind = 4.0;          // more than a change of the MPI library's protocol makes good
+constexpr double far_behind = 4.0;  // a change of protocol inside the MPI library does not make up for more
 constexpr double all_latency = 0.7;
 constexpr double time_for_a_length_s = 1e-3;
 constexpr std::size_t fewest_rounds = 5, most_rounds = 9;
@@ -47,7 +47,7 @@ class Round {
 
  private:
   // The array is written anew before each sum, as a backward pass does. Where ranks have read each other's
-  // arrays, a write is slow, and the next in turn would pay for it. Short calls are timed several at once;
+  // arrays, a write is slow, and the next runner would pay for it. Short calls are timed several at once;
   // zeros stay zero.
   [[nodiscard]] double time(Allreduce& allreduce) const {
     std::fill(array_.begin(), array_.end(), 0.0F);

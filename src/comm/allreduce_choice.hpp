@@ -29,14 +29,14 @@ struct RaceRange {
 /// From there on latency decides, which 16 floats show as well.
 [[nodiscard]] std::vector<std::size_t> race_lengths(std::size_t max_length);
 
-/// The winner by times of the slowest rank. Lengths that are neighbours should not differ for noise, and
-/// neither should one train by a curiosity what the MPI library does as well: the winner at the length before
-/// stays when it is within 10% of the fastest and 5% of entry 0, `mpi`; else entry 0 is taken when it is
-/// within 5% of the fastest.
+/// The winner, by times of the slowest rank. Noise should not make neighbouring lengths differ, and the MPI
+/// library's own allreduce is preferred if it is as good: the winner at the length before stays if it is
+/// within 10% of the fastest and 5% of entry 0, `mpi`. Otherwise entry 0 wins if it is within 5% of the
+/// fastest.
 [[nodiscard]] std::size_t pick_winner(std::span<const double> time_s, std::size_t winner_before);
 
-/// True for one that cannot win at lengths shorter still: it takes more than four times as long as the
-/// fastest, and hardly less than at four times the length, so that what it takes is latency.
+/// True for an entry that cannot win at shorter lengths: it takes more than four times as long as the
+/// fastest, and hardly less than at four times the length, so its time is latency.
 [[nodiscard]] bool is_hopeless(double time_s, double time_at_longer_s, double fastest_s);
 
 /// Times all entries at race_lengths(max_length), in turns, and returns the ranges of winners, ascending; the

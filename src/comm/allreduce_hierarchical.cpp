@@ -41,7 +41,7 @@ class HierarchicalAllreduce final : public Allreduce {
  private:
   std::size_t max_length_;
   Communicator node_;
-  Communicator leaders_;  // on other ranks: those that lead nothing, unused
+  Communicator leaders_;  // on other ranks unused
   NodeReduce node_reduce_;
   std::unique_ptr<Allreduce> between_nodes_;  // leaders only
 };

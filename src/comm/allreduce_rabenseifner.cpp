@@ -80,7 +80,7 @@ class RabenseifnerAllreduce final : public Allreduce {
   const Communicator& comm_;
   std::size_t max_length_;
   PowerOfTwoFold fold_;
-  AlignedVector<float> incoming_;  // half an array, or a whole one where another rank stands by
+  AlignedVector<float> incoming_;  // half an array, or a whole one if this rank has an idle partner
 };
 
 }  // namespace

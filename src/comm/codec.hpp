@@ -25,7 +25,7 @@ class Codec {
 struct CodecRow {
   std::string_view name;
   std::string_view help;
-  const Codec* codec;  ///< none: floats as they are
+  const Codec* codec;  ///< nullptr: floats are sent as they are
 };
 
 [[nodiscard]] std::span<const CodecRow> codec_table();

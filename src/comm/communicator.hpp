@@ -25,9 +25,9 @@ void check(int mpi_code, const char* what);
 [[nodiscard]] int to_mpi_int(std::size_t value, const char* what);
 
 /// MPI from start to end of main. MPI errors are returned and checked, not fatal by themselves.
-/// While an exception unwinds, neither this class nor the handles below call MPI's collective "free"
-/// functions: the other ranks would not come to them, and the error would end as a hang. Then only abort_job
-/// ends the job.
+/// While an exception unwinds, this class and the handles below do not call MPI's collective "free"
+/// functions: the other ranks would never call them, and the error would become a hang. Only abort_job ends
+/// the job then.
 class MpiSession {
  public:
   MpiSession(int& argc, char**& argv);
@@ -78,7 +78,7 @@ class Communicator {
   /// On rank 0: the text of each rank; elsewhere empty. Collective.
   [[nodiscard]] std::vector<std::string> gather(const std::string& mine) const;
 
-  /// Throws AgreedError on all ranks if any has a failure to tell (not ""): that of the first which has.
+  /// If `failure` is not "" on some rank, all ranks throw AgreedError with the text of the first such rank.
   /// Collective.
   void agree_on_failure(const std::string& failure) const;
 

@@ -36,7 +36,7 @@ void Messages::receive(std::size_t slot, std::span<std::byte> in, std::size_t fr
 }
 
 bool Messages::is_done(std::size_t slot) {
-  assert(!receives_[slot]);  // poll() tells what has arrived
+  assert(!receives_[slot]);  // receives are reported by poll()
   int done = 1;
   if (requests_[slot] != MPI_REQUEST_NULL)
     check(MPI_Test(&requests_[slot], &done, MPI_STATUS_IGNORE), "MPI_Test");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Messages that go on while the ranks do other things.
+// Non-blocking messages.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace lockstep::comm {
 
-/// Receives from whichever rank sends.
+/// Receives from any rank.
 inline constexpr std::size_t any_source = static_cast<std::size_t>(-1);
 
 /// A message that has arrived.
@@ -29,7 +29,7 @@ class Messages {
  public:
   /// Room for `slots` messages at once; `comm` must outlive the result. All sides use the same `tag`.
   Messages(const Communicator& comm, std::size_t slots, int tag);
-  /// Waits for what was sent, and gives up what was to be received.
+  /// Waits for sends, and cancels receives.
   ~Messages();
   Messages(const Messages&) = delete;
   Messages& operator=(const Messages&) = delete;
@@ -39,8 +39,7 @@ class Messages {
   void receive(std::size_t slot, std::span<std::byte> in, std::size_t from);
   /// True if the slot holds no message, or one that is done.
   [[nodiscard]] bool is_done(std::size_t slot);
-  /// Something that was to be received and has arrived since the last call, if anything has. Its slot is
-  /// free.
+  /// A message that has arrived since the last call, if any. Its slot is free again.
   [[nodiscard]] std::optional<Arrival> poll();
   /// Waits for all messages.
   void wait_all();
@@ -49,7 +48,7 @@ class Messages {
   const Communicator& comm_;
   int tag_;
   std::vector<MPI_Request> requests_;  // [slot]
-  std::vector<bool> receives_;         // [slot]: not yet told by poll()
+  std::vector<bool> receives_;         // [slot]: not yet returned by poll()
 };
 
 }  // namespace lockstep::comm

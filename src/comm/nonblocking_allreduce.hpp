@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Allreduces that go on while the ranks compute.
+// Allreduces in the background, while the ranks compute.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@
 namespace lockstep::comm {
 
 /// Sums of arrays over all ranks in the background (MPI_Iallreduce). All ranks start the same lengths in the
-/// same order. An MPI library without a progress thread moves data only inside its calls, so progress() wants
-/// to be called now and then.
+/// same order. An MPI library without a progress thread moves data only inside its calls, so call progress()
+/// now and then.
 class NonblockingAllreduce {
  public:
   /// Room for `most` sums at once; `comm` must outlive the result.

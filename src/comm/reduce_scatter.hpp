@@ -12,12 +12,12 @@
 
 namespace lockstep::comm {
 
-/// The slice of an array, of as many as there are ranks (see slices()), that this rank keeps.
+/// The index of the slice that this rank keeps; an array has one slice for each rank (see slices()).
 [[nodiscard]] inline std::size_t kept_slice(const Communicator& comm) {
   return (comm.rank() + 1) % comm.size();
 }
 
-/// Sums arrays of floats over the ranks, of which each keeps its slice.
+/// Sums arrays of floats over the ranks. Each rank keeps the sum of one slice.
 class ReduceScatter {
  public:
   virtual ~ReduceScatter() = default;
@@ -34,10 +34,10 @@ class ReduceScatter {
 [[nodiscard]] std::unique_ptr<ReduceScatter> make_ring_reduce_scatter(const Communicator& comm,
                                                                       std::size_t max_length);
 
-/// Each rank sends each slice, encoded, to its keeper, which decodes and adds in floats: what is rounded is
-/// each rank's part, once, and of the keeper's own nothing. The order of additions is that of the ranks, from
-/// the keeper on. P-1 messages a rank, all at once. Sent per rank: (P-1)/P * encoded bytes. Collective;
-/// `comm` and `codec` must outlive the result.
+/// Each rank sends each slice, encoded, to its keeper, which decodes it and adds in floats. So each part is
+/// rounded once, and the keeper's own part never. Additions are in the order of ranks, from the keeper on.
+/// P-1 messages a rank, all at once. Sent per rank: (P-1)/P * encoded bytes. Collective; `comm` and `codec`
+/// must outlive the result.
 [[nodiscard]] std::unique_ptr<ReduceScatter> make_encoded_reduce_scatter(const Communicator& comm,
                                                                          const Codec& codec,
                                                                          std::size_t max_length);

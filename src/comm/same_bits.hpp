@@ -15,7 +15,8 @@ namespace lockstep::comm {
 /// less time than it takes to read them from memory. Not for secrets.
 [[nodiscard]] std::uint64_t fingerprint(std::span<const float> values);
 
-/// The ranks whose numbers are not those of the most; on all ranks. Empty: all have the same. Collective.
+/// The ranks whose values differ from those of the majority, on all ranks. Empty if all are the same.
+/// Collective.
 [[nodiscard]] std::vector<std::size_t> ranks_that_differ(const Communicator& ranks,
                                                          std::span<const float> values);
 

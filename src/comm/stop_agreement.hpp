@@ -18,14 +18,13 @@ struct Request {
   [[nodiscard]] bool any() const { return stop || checkpoint || diverged; }
 };
 
-/// A signal reaches ranks at different steps, or some ranks alone, and ranks that would stop at different
-/// steps would wait for each other for ever. So they ask each other now and then: at check-in j every rank
-/// starts a non-blocking maximum of what it asks for, at check-in j + 1 it waits for the result, and what any
-/// rank asked for is done by all ranks, there, at the same step. In between nobody waits. The number of steps
-/// between check-ins follows from the slowest rank's time for a step, which is exchanged too, so that it is
-/// the same everywhere and check-ins come about every 0.1 s (or every step, where steps take longer). A
-/// request is agreed on after two check-ins at most.
-/// Bytes sent per rank and check-in: four numbers, lg P steps. Nothing is allocated after the first.
+/// A signal reaches ranks at different steps, or reaches only some of them. Ranks that stop at different
+/// steps would wait for each other for ever, so they agree at check-ins. At check-in j every rank starts a
+/// non-blocking maximum of its requests. At check-in j + 1 it waits for the result, and all ranks do what any
+/// rank asked for, at the same step. Between check-ins no rank waits. The ranks also exchange the slowest
+/// rank's time for a step, and choose the number of steps between check-ins so that they are about 0.1 s
+/// apart (or one step, if steps take longer). All agree on a request after two check-ins at most. Bytes sent
+/// per rank and check-in: four numbers, lg P steps. Nothing is allocated after the first.
 class StopAgreement {
  public:
   /// On a communicator of its own. Collective.
@@ -35,9 +34,10 @@ class StopAgreement {
   StopAgreement(const StopAgreement&) = delete;
   StopAgreement& operator=(const StopAgreement&) = delete;
 
-  /// To be called after every step. True if exchange() is to be called now; the same on all ranks.
+  /// Call it after every step. True, on all ranks alike, if exchange() must be called now.
   [[nodiscard]] bool due();
-  /// Asks for `mine`; returns what all agree on now. Its waiting is charged to Phase::wait. Collective.
+  /// Makes the request `mine`; returns what all ranks agree on now. Its waiting is charged to Phase::wait.
+  /// Collective.
   Request exchange(const Request& mine, PhaseTimer& phases);
 
   /// Steps between this check-in and the next.
@@ -46,8 +46,8 @@ class StopAgreement {
  private:
   static constexpr double between_s = 0.1;
   static constexpr std::size_t longest_interval = 4096;
-  // An MPI library without a progress thread moves messages only inside its calls, so that a rank which is
-  // ahead would wait for one that is not at its check-in yet, were it not for calls in between.
+  // An MPI library without a progress thread moves messages only inside its calls. Without calls between
+  // check-ins, a rank that is ahead would wait for one that has not reached its check-in.
   static constexpr std::size_t tests_between = 16;
 
   void start(const Request& mine);

@@ -37,7 +37,7 @@ void check_length(std::size_t length, std::size_t max_length);
 
 /// Reduces a job of any size P to 2^k active ranks and back, for algorithms that need a power of two
 /// (Thakur, Rabenseifner and Gropp, 2005). With r = P - 2^k, the even ones of the first 2r ranks give their
-/// array to the next rank, stand by, and get the result at the end.
+/// array to the next rank, are idle, and receive the result at the end.
 class PowerOfTwoFold {
  public:
   explicit PowerOfTwoFold(const Communicator& comm);
@@ -50,10 +50,10 @@ class PowerOfTwoFold {
   /// The communicator's rank of an active one.
   [[nodiscard]] std::size_t rank_of(std::size_t active) const;
 
-  /// Adds the arrays of those that stand by to the arrays of active ranks. `scratch` is as long as `inout`
-  /// where one stands by for this rank.
+  /// Adds the arrays of idle ranks to those of active ranks. On a rank that has an idle partner, `scratch` is
+  /// as long as `inout`.
   void fold(std::span<float> inout, std::span<float> scratch) const;
-  /// Gives the result to those that stand by.
+  /// Sends the result to idle ranks.
   void unfold(std::span<float> inout) const;
   /// Floats that this rank sends in fold() and unfold() together.
   [[nodiscard]] std::size_t sent_length(std::size_t length) const { return has_partner_ ? length : 0; }

@@ -74,14 +74,13 @@ class BatchPlan {
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
             std::span<std::int32_t> labels);
 
-/// The two apart; of the pixels the columns `columns` alone, the others are left as they are.
+/// Each by itself. Of the pixels only `columns` are gathered; the others stay as they are.
 void gather_labels(const Samples& samples, std::span<const std::uint32_t> ids,
                    std::span<std::int32_t> labels);
 void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, Range columns,
                     math::Matrix pixels);
 
-/// Asks for samples that will be gathered soon to be brought near: they lie all over a set that fits no
-/// cache.
+/// Prefetches samples that will be gathered soon: they are scattered over a set that fits no cache.
 void prefetch(const Samples& samples, std::span<const std::uint32_t> ids, Range columns);
 
 }  // namespace lockstep::data

@@ -25,7 +25,7 @@ struct DatasetInfo {
   [[nodiscard]] std::size_t total_bytes() const { return (train_count + test_count) * (shape.size() + 1); }
 };
 
-/// Labelled samples in somebody else's memory: sample i has pixels [i * features, (i + 1) * features).
+/// Labelled samples in memory that the caller owns: sample i has pixels [i * features, (i + 1) * features).
 struct Samples {
   std::span<const std::uint8_t> pixels;
   std::span<const std::uint8_t> labels;
@@ -57,12 +57,12 @@ struct DataOptions {
   void describe(Options& options);
 };
 
-/// Where a data set comes from: tells its size without reading it, then fills a block with it.
+/// Where a data set comes from: knows its size without reading it, then fills a block with it.
 class DatasetSource {
  public:
   virtual ~DatasetSource() = default;
   [[nodiscard]] virtual DatasetInfo info() const = 0;
-  /// Fills `block` (info().total_bytes() bytes) in the order that DatasetInfo tells.
+  /// Fills `block` (info().total_bytes() bytes) in the order that DatasetInfo gives.
   virtual void load(std::span<std::uint8_t> block) const = 0;
 };
 

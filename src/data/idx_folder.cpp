@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// File names taken apart.
+// The parts of file names.
 #include "data/idx_folder.hpp"
 
 #include <algorithm>

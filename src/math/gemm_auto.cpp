@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The backend that hands each product to whichever of the others is the fastest at its shape.
+// The backend that hands each product to the one that is the fastest at its shape.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// GEMM through CBLAS: OpenBLAS, BLIS or MKL, whichever was linked, kept to one thread a rank.
+// GEMM through the CBLAS that was linked (OpenBLAS, BLIS or MKL), limited to one thread a rank.
 #include <cblas.h>
 
 #include "math/gemm.hpp"

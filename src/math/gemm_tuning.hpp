@@ -26,7 +26,7 @@ struct GemmCandidate {
 /// The first candidate that is not clearly slower than the fastest: within what a stopwatch cannot tell.
 [[nodiscard]] std::size_t preferred(std::span<const double> times_s);
 
-/// The backend that hands each product to one of these, of which there is at least one: `auto` is it over all
+/// The backend that hands each product to one of these (at least one): `auto` is it over all
 /// others of the table.
 [[nodiscard]] std::unique_ptr<Gemm> make_gemm_that_chooses(std::vector<GemmCandidate> candidates);
 

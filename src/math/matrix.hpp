@@ -8,7 +8,7 @@
 
 namespace lockstep::math {
 
-/// A row-major matrix in somebody else's memory: element (i, j) is data[i * stride + j].
+/// A row-major matrix in memory that the caller owns: element (i, j) is data[i * stride + j].
 template <class T>
 struct BasicMatrixView {
   T* data = nullptr;

@@ -45,7 +45,7 @@ struct Node {
   };
 
   std::string name;
-  std::unique_ptr<Layer> layer;         // none: element-wise layers that work on a copy
+  std::unique_ptr<Layer> layer;         // nullptr: element-wise layers that work on a copy
   MergeLayer* merge = nullptr;          // the layer, if it is one
   ShardableLayer* shardable = nullptr;  // the layer, if it is one
   std::vector<std::unique_ptr<ElementwiseLayer>> elementwise;
@@ -113,7 +113,7 @@ class Graph {
   // Of one node at a time:
   std::vector<ConstMatrix> in_;
   std::vector<Matrix> d_in_;
-  AlignedVector<float> added_;  // gradients on their way to those that are there
+  AlignedVector<float> added_;  // gradients to be added to those that are there
 };
 
 /// The graph of a description {"layers": [{"type": ..., "name": ..., "inputs": [...]}, ...], "loss": NAME}.

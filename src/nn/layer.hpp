@@ -32,8 +32,8 @@ struct ForwardContext {
   bool training = false;  ///< false: evaluation, in which dropout does nothing
   std::uint32_t epoch = 0;
   std::span<const std::uint32_t> sample_ids = {};  ///< global id of each row; used in training alone
-  /// For layers that depend on the whole batch, in training: null where the rows are the whole batch. With
-  /// it, one who has no rows must take part all the same.
+  /// For layers that depend on the whole batch, in training; null if the rows are the whole batch. With it, a
+  /// rank without rows must take part, too.
   const SumOverRanks* sum_over_ranks = nullptr;
 };
 

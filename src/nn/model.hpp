@@ -48,7 +48,7 @@ class Model {
   /// True if what a sample contributes in training depends on the other samples of its batch.
   [[nodiscard]] bool depends_on_batch() const;
 
-  /// Hands in the parameters and the layers' state; also to evaluate others than those trained.
+  /// Hands in the parameters and the layers' state; also to evaluate other values than those trained.
   void bind(std::span<float> parameters, std::span<float> layer_state = {});
   [[nodiscard]] std::span<float> parameters() const { return parameters_; }
   [[nodiscard]] std::span<float> layer_state() const { return layer_state_; }
@@ -68,7 +68,7 @@ class Model {
   /// The matrix products of one training step.
   [[nodiscard]] std::vector<math::GemmShape> gemms(std::size_t batch) const;
 
-  /// For whoever goes through the layers in another way.
+  /// For code that runs the layers in another way.
   [[nodiscard]] Graph& graph() { return graph_; }
 
  private:

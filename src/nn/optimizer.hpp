@@ -26,7 +26,7 @@ struct OptimizerOptions {
   void describe(Options& options);
 };
 
-/// A step that is no more than w = beta * w - rate * g. It can be made by whoever computes g.
+/// A step that is no more than w = beta * w - rate * g. The code that computes g can make it.
 struct PlainStep {
   float rate = 0.0F, beta = 1.0F;
 };

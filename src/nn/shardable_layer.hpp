@@ -23,7 +23,7 @@ class ShardableLayer {
   /// reads.
   [[nodiscard]] virtual std::pair<std::size_t, std::size_t> input_columns(std::size_t first,
                                                                           std::size_t count) const = 0;
-  /// What such a shard brings to forward: `partial` [B, out].
+  /// What such a shard adds to the outputs: `partial` [B, out].
   virtual void forward_partial(math::ConstMatrix in, std::size_t first, std::size_t count,
                                math::Matrix partial) = 0;
   /// What Layer::forward yields, out of the partial results of all shards.

@@ -16,10 +16,10 @@ struct ShardedBlock {
   bool is_sharded = false;  ///< its gradient is computed shard by shard
 };
 
-/// A model whose steps `shards` ranks share. Instead of the gradient of its own rows for all parameters, a
-/// rank computes that of all rows for its shard of a layer's parameters; and of the first layer's forward
-/// pass what its shard brings for all rows, instead of all for its own. Sharded are those layers that can be
-/// and for which fewer floats go between the ranks this way.
+/// A model whose steps are shared by `shards` ranks. A rank computes the gradient of its shard of a layer's
+/// parameters over all rows, instead of the gradient of all parameters over its own rows. In the forward pass
+/// of the first layer it computes its shard's part of all rows. A layer is sharded if it can be, and if this
+/// moves fewer floats between the ranks.
 class ShardedModel {
  public:
   /// For steps of up to `rows` samples that all ranks make together. The model is used, and outlives this.
@@ -34,8 +34,8 @@ class ShardedModel {
 
   /// Floats a row of a partial result of the first layer's forward pass; 0 where that is not sharded.
   [[nodiscard]] std::size_t partial_width() const { return partial_width_; }
-  /// What the parameters [first, first + count), of which some are the first layer's, bring: [rows,
-  /// partial_width()] of `in`'s rows, of which only the columns input_columns() are read.
+  /// What the first layer's parameters in [first, first + count) add to its outputs: [rows, partial_width()]
+  /// of `in`'s rows. Reads only the columns input_columns() of `in`.
   void forward_partial(ConstMatrix in, std::size_t first, std::size_t count, Matrix partial) const;
   /// As Model::train, but the target, any part of the parameters, receives the gradients of those layers
   /// alone that are not sharded. With `partials` of all shards, one row a sample, the inputs are not read.

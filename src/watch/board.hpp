@@ -13,7 +13,7 @@
 
 namespace lockstep::watch {
 
-/// The number of the namespace in which this process has its number; 0: /proc does not tell.
+/// The number of the namespace in which this process has its number; 0: /proc does not say.
 [[nodiscard]] std::uint64_t own_process_namespace();
 
 /// One cache line for each rank of a node's progress, and one more for its watchdog. A rank writes its own

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How the nodes of a job tell each other what their ranks do, while MPI may be stuck: datagrams.
+// Datagrams between the nodes of a job about what their ranks do, for when MPI itself is stuck.
 #pragma once
 
 #include <cstdint>

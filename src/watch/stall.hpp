@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Who keeps the other ranks waiting: told from what all ranks are doing.
+// Which ranks keep the others waiting, by what all ranks are doing.
 #pragma once
 
 #include <cstdint>

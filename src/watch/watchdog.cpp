@@ -199,7 +199,7 @@ void Watchdog::judge(double now) {
 }
 
 void Watchdog::end_job(const std::string& message) const {
-  // Of the ranks of a node that come to this at once, one says it.
+  // Several ranks of a node may end the job at once; one of them prints.
   if (board_->places()[0].reported.exchange(1) == 0) fmt::print(stderr, "{}", message);
   std::fflush(nullptr);
   _exit(stalled);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Ends a job whose ranks wait for one that will not come, and says which one that is.
+// Ends a job in which no rank makes progress, and names the ranks that the others wait for.
 #pragma once
 
 #include <condition_variable>
@@ -48,7 +48,7 @@ class Watchdog {
     double heard_s = 0.0;
     bool is_known = false;
   };
-  /// Someone who gives signs of life.
+  /// When a process was heard of last.
   struct Pulse {
     double heard_s = 0.0;
     bool is_known = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Periodic averaging: one mechanism, of which published methods are presets.
+// Periodic averaging: one mechanism; published methods are presets of it.
 #pragma once
 
 #include <memory>
@@ -29,7 +29,7 @@ class PeriodicAveraging final : public StepwiseAlgorithm {
   explicit PeriodicAveraging(const AveragingPreset& preset);
 
   void describe(Options& options) override;
-  /// The average of the ranks' parameters at this moment; training goes on from where each rank is.
+  /// The average of the ranks' parameters now. The ranks keep their own.
   void export_model(std::span<float> out) override;
   [[nodiscard]] std::vector<Observation> observations() const override;
 

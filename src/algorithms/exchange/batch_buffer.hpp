@@ -18,7 +18,7 @@ struct GatheredBatch {
   nn::Examples examples;
 };
 
-/// Gathers the samples of steps, and asks for those of the next step to be brought near.
+/// Gathers the samples of a step, and prefetches those of the next one.
 class BatchBuffer {
  public:
   enum class Pixels { here, elsewhere };

@@ -40,7 +40,7 @@ class Exchange {
   /// Makes all parameters valid on all ranks, where a step leaves that to the next one. Collective.
   virtual void synchronize_parameters() {}
   [[nodiscard]] virtual StateLayout layout() const { return {}; }
-  /// What this rank has sent in this epoch; none: nothing is ever sent.
+  /// What this rank has sent in this epoch; nullptr if it never sends anything.
   [[nodiscard]] virtual comm::Traffic* traffic() { return nullptr; }
   virtual void begin_epoch() {}
   /// Beyond parameters, optimizer and traffic.
@@ -77,7 +77,7 @@ struct ExchangeSetup {
 struct ExchangeRow {
   std::string_view name;
   std::string_view help;
-  bool overlaps;    ///< can go on during the backward pass
+  bool overlaps;    ///< can run during the backward pass
   bool compresses;  ///< can write floats in fewer bytes
   /// Collective.
   std::unique_ptr<Exchange> (*make)(const ExchangeSetup& setup);

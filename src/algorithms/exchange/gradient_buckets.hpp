@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The exchange of gradients while the backward pass goes on.
+// The exchange of gradients during the backward pass.
 #pragma once
 
 #include <cstddef>

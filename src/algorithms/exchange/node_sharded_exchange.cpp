@@ -8,7 +8,7 @@
 namespace lockstep::algorithms {
 namespace {
 
-/// The ranks of a node share one copy of the parameters, of which each updates its parts (NodeShardedStep).
+/// The ranks of a node share one copy of the parameters. Each updates its own parts (NodeShardedStep).
 class NodeShardedExchange final : public Exchange {
  public:
   explicit NodeShardedExchange(const ExchangeSetup& setup)

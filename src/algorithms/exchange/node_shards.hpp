@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How the ranks of a node divide a step: which parameters a rank owns, whose samples lie where, which memory
-// they share.
+// How the ranks of a node divide a step: the parameters that each owns, the rows of each rank's samples, and
+// the memory that they share.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An allreduce of gradients that goes on during the backward pass.
+// An allreduce of gradients during the backward pass.
 #include "algorithms/epoch_mean.hpp"
 #include "algorithms/exchange/exchanges.hpp"
 #include "algorithms/exchange/gradient_buckets.hpp"
