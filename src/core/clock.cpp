@@ -29,7 +29,12 @@ void PhaseTimer::enter(Phase phase) {
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   };
   published_->phase.store(static_cast<std::uint32_t>(phase), std::memory_order_relaxed);
-  if (phase == Phase::wait) increment(published_->waits);
+  if (phase == Phase::wait) {
+    increment(published_->waits);
+    published_->since_wait.store(0, std::memory_order_relaxed);
+  } else {
+    increment(published_->since_wait);
+  }
   increment(published_->changes);
 }
 

@@ -33,8 +33,9 @@ using PhaseSeconds = std::array<double, phase_count>;
 
 /// What a rank does, published for other threads and for processes that share its memory.
 struct alignas(cache_line_bytes) PublishedProgress {
-  std::atomic<std::uint64_t> changes{0};  ///< of the phase so far
-  std::atomic<std::uint64_t> waits{0};    ///< of these, into Phase::wait: the exchanges begun
+  std::atomic<std::uint64_t> changes{0};     ///< of the phase so far
+  std::atomic<std::uint64_t> waits{0};       ///< of these, into Phase::wait: the exchanges begun
+  std::atomic<std::uint64_t> since_wait{0};  ///< changes since the last of these
   std::atomic<std::uint32_t> phase{0};
   std::atomic<std::uint32_t> epoch{0}, step{0};
 };

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <limits>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -87,10 +88,11 @@ std::vector<RankView> late_ranks(std::span<const RankView> ranks) {
   if (!late.empty()) return late;
   std::ranges::copy_if(ranks, std::back_inserter(late), [](const RankView& v) { return !exchanges(v); });
   if (!late.empty()) return late;
-  const auto [fewest, most] = std::ranges::minmax(ranks, {}, &RankView::waits);
-  if (fewest.waits == most.waits) return {};
+  const auto place = [](const RankView& v) { return std::pair(v.waits, v.since_wait); };
+  const auto [last, first] = std::ranges::minmax(ranks, {}, place);
+  if (place(last) == place(first)) return {};
   std::ranges::copy_if(ranks, std::back_inserter(late),
-                       [least = fewest.waits](const RankView& v) { return v.waits == least; });
+                       [&, behind = place(last)](const RankView& v) { return place(v) == behind; });
   return late;
 }
 

@@ -16,18 +16,19 @@ struct RankView {
   std::uint32_t rank = 0;
   std::int32_t process = 0;  ///< 0: of this rank nothing is known but when it was heard of last
   std::uint32_t phase = 0, epoch = 0, step = 0;
-  std::uint64_t changes = 0;  ///< of the phase since the start; 0: the first step has not begun
-  std::uint64_t waits = 0;    ///< exchanges begun
-  double idle_s = 0.0;        ///< since the last change of phase, or since the rank was last heard of
-  char state = '?';           ///< of its process, as in /proc/PID/stat; 'X': gone; '-': not heard of any more
+  std::uint64_t changes = 0;     ///< of the phase since the start; 0: the first step has not begun
+  std::uint64_t waits = 0;       ///< exchanges begun
+  std::uint64_t since_wait = 0;  ///< changes of phase since the last of them
+  double idle_s = 0.0;           ///< since the last change of phase, or since the rank was last heard of
+  char state = '?';  ///< of its process, as in /proc/PID/stat; 'X': gone; '-': not heard of any more
 };
 
 /// Seconds since any rank made progress.
 [[nodiscard]] double idle_s(std::span<const RankView> ranks);
 
 /// The ranks that the others wait for: those whose processes are stopped, gone or silent; else those that are
-/// not in an exchange; else those that have begun fewer exchanges than others. Empty: all are in the same
-/// exchange.
+/// not in an exchange; else those that are behind the others in the sequence of exchanges and phases. Empty:
+/// all are at the same place.
 [[nodiscard]] std::vector<RankView> late_ranks(std::span<const RankView> ranks);
 
 /// One line a late rank and one for the ranks that wait, each indented by two blanks. `hosts` [rank].

@@ -116,7 +116,8 @@ void Watchdog::look_at_own_node(double now) {
                   .epoch = place.progress.epoch,
                   .step = place.progress.step,
                   .changes = place.progress.changes,
-                  .waits = place.progress.waits};
+                  .waits = place.progress.waits,
+                  .since_wait = place.progress.since_wait};
     if (place.process_namespace == own_namespace) view.state = process_state(view.process);
     update(view, now);
   }

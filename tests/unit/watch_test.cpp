@@ -53,6 +53,17 @@ TEST(Stall, OfRanksInExchangesThoseThatHaveBegunFewerAreLate) {
   EXPECT_THAT(late({view(0, waits), view(1, exchanges)}), IsEmpty());
 }
 
+// A rank that has come out of the barrier with the others and does not begin, or does not end, the exchange.
+TEST(Stall, OfRanksInTheSameExchangeThoseThatAreBehindAreLate) {
+  RankView behind = view(1, waits), ahead = view(0, exchanges);
+  ahead.since_wait = 1;
+  EXPECT_THAT(late({ahead, behind}), ElementsAre(1));
+  behind = view(1, exchanges);
+  behind.since_wait = 1;
+  ahead.since_wait = 3;
+  EXPECT_THAT(late({ahead, behind}), ElementsAre(1));
+}
+
 TEST(Stall, IsDescribedWithRankHostPhaseAndStep) {
   const std::string text = describe_stall(std::vector{view(0, waits), view(1, waits), view(2, computes),
                                                       view(3, waits), view(4, waits), view(5, waits)},
