@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs that are killed at, or meet an error at, one chosen system call on their files: docs/reliability.md."""
 
+import mmap
 import os
 import shutil
 import signal
 import subprocess
+import time
+from pathlib import Path
 
 import h5py
 import pytest
@@ -163,3 +166,34 @@ def test_a_folder_that_cannot_be_synced_is_no_sign_of_another_process(crashes):
         status, err = runs.run(results, FAULT="EIO", FAULT_AT=at, FAULT_CALLS="fsync")
         assert status in (0, 1) and "another process" not in err, err
         runs.expect_same_end(results)
+
+
+def test_what_killed_launchers_left_is_removed_by_the_next_launch():
+    host = f"{os.uname().nodename.split('.')[0]}.{os.getuid()}"
+    launcher = subprocess.Popen([ROOT / "jobs/local.sh", "1", "sleep", "30"], cwd=ROOT)
+    session = Path(os.environ.get("TMPDIR", "/tmp"), f"ompi.{host}", f"pid.{launcher.pid}")
+    give_up = time.monotonic() + PATIENCE_S
+    while not (session / "contact.txt").exists():
+        assert time.monotonic() < give_up and launcher.poll() is None
+        time.sleep(0.05)
+    unused, recent, mapped = (Path("/dev/shm", f"vader_segment.{host}.test{os.getpid()}.{i}") for i in range(3))
+    for segment in (unused, recent, mapped):
+        segment.write_bytes(b"x" * 4096)
+    for segment in (unused, mapped):
+        os.utime(segment, (0, 0))
+    try:
+        with open(mapped, "r+b") as file, mmap.mmap(file.fileno(), 4096):
+            subprocess.run([ROOT / "jobs/local.sh", "1", "true"], check=True, cwd=ROOT)
+        assert session.exists(), "its launcher lives"
+        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+        launcher.kill()
+        launcher.wait()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        os.utime(mapped, (0, 0))
+        with open(mapped, "r+b") as file, mmap.mmap(file.fileno(), 4096):
+            subprocess.run([ROOT / "jobs/local.sh", "1", "true"], check=True, cwd=ROOT)
+        assert not session.exists() and not unused.exists() and recent.exists() and mapped.exists()
+    finally:
+        for segment in (unused, recent, mapped):
+            segment.unlink(missing_ok=True)
