@@ -11,6 +11,21 @@ fi
 ranks=$1
 shift
 
+# Removes what launchers of this user that were killed (kill -9) left on this machine: the session folder of a process
+# that is gone, and shared memory that is older than ten minutes and that no process has mapped.
+remove_left_overs() {
+  local owner sessions left
+  owner=$(uname -n | cut -d. -f1).$(id -u)
+  sessions=${TMPDIR:-/tmp}/ompi.$owner
+  [ -O "$sessions" ] && for left in "$sessions"/pid.*; do
+    [ -d "$left" ] && [ ! -e "/proc/${left##*.}" ] && rm -rf -- "$left"
+  done
+  for left in $(find /dev/shm -maxdepth 1 -user "$(id -u)" -name "vader_segment.$owner.*" -mmin +10); do
+    grep -qsF -- "$left" /proc/[0-9]*/maps || rm -f -- "$left"
+  done
+}
+remove_left_overs 2>/dev/null || true
+
 # nproc takes OMP_NUM_THREADS for the number of cores, where it is set: then two ranks on two cores would share them.
 cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
 if [ "$ranks" -le "$cores" ]; then

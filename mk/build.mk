@@ -81,6 +81,8 @@ define link_program =
 endef
 $(BUILD)/bin/%: $(BUILD)/obj/src/train/programs/%.o $(library)
 	$(link_program)
+$(BUILD)/bin/%: $(BUILD)/obj/src/record/programs/%.o $(library)
+	$(link_program)
 $(BUILD)/bin/%: $(BUILD)/obj/src/sweep/programs/%.o $(library)
 	$(link_program)
 

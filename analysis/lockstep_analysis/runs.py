@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,9 @@ from lockstep_analysis.errors import NoRuns
 
 NEWEST_SCHEMA = 1  # of src/record/run_record.hpp; what docs/run_file.md lets a file have or lack does not count
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
+# A file with this text ends with the SHA-256 of all bytes before (src/record/file_checksum.hpp).
+CHECKSUM_NOTE = b"SHA-256 of all other bytes, the last 64 of the file"
+CHECKSUM_LENGTH = 64
 
 # Options that change neither the training nor its clock: runs that differ in these alone repeat each other.
 NOT_SETTINGS = ("seed", "experiment", "data_dir", "eval_acc", "eval_ranks", "checkpoint_epochs", "checkpoint_minutes")
@@ -174,10 +178,11 @@ def read_group(file: h5py.File, name: str) -> dict[str, np.ndarray]:
 
 def read_run(path: Path | str) -> Run:
     """The Run in a file, whatever its status; raises NotARun."""
+    data = whole_file(Path(path))
     try:
-        file = h5py.File(path, "r")
-    except OSError:
-        raise NotARun(unreadable(Path(path))) from None
+        file = h5py.File(h5py.h5f.open_file_image(data))
+    except (OSError, RuntimeError, ValueError):
+        raise NotARun("not a readable HDF5 file: torn, it ends before its data do") from None
     try:
         with file:
             return read_open_file(file, Path(path))
@@ -187,13 +192,20 @@ def read_run(path: Path | str) -> Run:
         raise NotARun(f"torn: its data cannot be read ({str(error).splitlines()[0]})") from None
 
 
-def unreadable(path: Path) -> str:
+def whole_file(path: Path) -> bytes:
+    """The bytes of a run file whose checksum is right, or that is from before there were checksums; raises NotARun. HDF5 must not
+    see any other: it crashes, hangs or returns wrong numbers on a damaged file."""
     try:
-        with open(path, "rb") as raw:
-            is_hdf5 = raw.read(8) == SIGNATURE
+        data = path.read_bytes()
     except OSError as error:
-        return f"cannot be opened: {error.strerror}"
-    return "not a readable HDF5 file: " + ("torn, it ends before its data do" if is_hdf5 else "it is something else")
+        raise NotARun(f"cannot be opened: {error.strerror}") from None
+    if not data.startswith(SIGNATURE):
+        raise NotARun("not a readable HDF5 file: it is something else" if data else "not a readable HDF5 file: it is empty")
+    contents, end = data[:-CHECKSUM_LENGTH], data[-CHECKSUM_LENGTH:]
+    has_checksum = CHECKSUM_NOTE in data or set(end) <= set(b"0123456789abcdef")
+    if has_checksum and hashlib.sha256(contents).hexdigest().encode() != end:
+        raise NotARun("damaged: its checksum is wrong; it was cut short or changed after it was written")
+    return data
 
 
 def read_open_file(file: h5py.File, path: Path) -> Run:

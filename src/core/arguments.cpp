@@ -22,6 +22,9 @@ Argument Argument::not_negative() { return Argument(*option_->check(CLI::NonNega
 Argument Argument::value_name(const std::string& name) { return Argument(*option_->type_name(name)); }
 Argument Argument::last_counts() { return Argument(*option_->take_last()); }
 Argument Argument::each_counts() { return Argument(*option_->take_all()->expected(1)); }
+Argument Argument::takes_several() {
+  return Argument(*option_->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args());
+}
 Argument Argument::optional_value() { return Argument(*option_->expected(0, 1)); }
 Argument Argument::group(const std::string& heading) { return Argument(*option_->group(heading)); }
 

@@ -33,6 +33,8 @@ class Argument {
   Argument last_counts();
   /// Given several times, each value is kept: for places of several texts.
   Argument each_counts();
+  /// One value or more, one after another.
+  Argument takes_several();
   /// The value may be left out.
   Argument optional_value();
   /// The heading that --help shows it under.

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string_view>
 #include <system_error>
@@ -107,8 +108,7 @@ void PartialFile::write_at(std::size_t offset, std::span<const std::byte> bytes)
 }
 
 void PartialFile::finish(Durability durability, const fs::path& keep_old_as) {
-  const bool durable = durability == Durability::survives_power_loss;
-  if (durable && !synced(fd_)) fail("sync", partial_, errno);
+  if (!synced(fd_)) fail("sync", partial_, errno);
   const bool removed = !is_named(fd_, partial_);
   // Network file systems report a full disk here at the latest.
   if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR) fail("write", partial_, errno);
@@ -116,7 +116,35 @@ void PartialFile::finish(Durability durability, const fs::path& keep_old_as) {
   if (!keep_old_as.empty()) keep_as(path_, keep_old_as);
   if (std::rename(partial_.c_str(), path_.c_str()) != 0) fail("replace", path_, errno);
   partial_.clear();
-  if (durable) sync_folder(folder_of(path_));
+  if (durability == Durability::survives_power_loss) sync_folder(folder_of(path_));
+}
+
+MemoryFile::MemoryFile() {
+  std::error_code unseen;
+  const bool has_shm = fs::is_directory("/dev/shm", unseen);
+  std::string name = (has_shm ? fs::path("/dev/shm") : fs::temp_directory_path()) / "lockstep-XXXXXX";
+  fd_ = ::mkostemp(name.data(), O_CLOEXEC);
+  path_ = name;
+  if (fd_ < 0) fail("create", path_, errno);
+}
+
+MemoryFile::~MemoryFile() {
+  hide();
+  ::close(fd_);
+}
+
+void MemoryFile::hide() const { ::unlink(path_.c_str()); }
+
+std::size_t MemoryFile::size() const {
+  struct stat found {};
+  if (::fstat(fd_, &found) != 0) fail("look at", path_, errno);
+  return static_cast<std::size_t>(found.st_size);
+}
+
+void MemoryFile::read_at(std::size_t offset, std::span<std::byte> bytes) const {
+  if (::pread(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset)) !=
+      static_cast<ssize_t>(bytes.size()))
+    fail("read", path_, errno);
 }
 
 void replace_file(const fs::path& path, std::span<const std::byte> bytes, Durability durability) {
@@ -141,10 +169,15 @@ std::string file_identity(const fs::path& path) {
   return fmt::format("{}:{}.{:09}", found.st_ino, found.st_mtim.tv_sec, found.st_mtim.tv_nsec);
 }
 
+// A new folder's name is in its parent, which must be synced too.
 void create_folders_for(const fs::path& path) {
+  const fs::path folder = folder_of(path);
   std::error_code error;
-  fs::create_directories(folder_of(path), error);
-  if (error) fail("create the folder", folder_of(path), error.value());
+  if (fs::is_directory(folder, error)) return;
+  create_folders_for(folder);
+  fs::create_directory(folder, error);
+  if (error) fail("create the folder", folder, error.value());
+  sync_folder(folder_of(folder));
 }
 
 void check_writable(const fs::path& path) {

@@ -9,7 +9,9 @@
 
 namespace lockstep::record {
 
-/// What a written file survives: the end of this process, or also a crash of the machine (fsync).
+/// What a written file survives. The bytes are synced before the file gets its name in both cases, so a power
+/// cut leaves a whole file. `survives_kill` does not sync the folder: after a power cut it may be the older
+/// one.
 enum class Durability { survives_kill, survives_power_loss };
 
 /// A file that is made as "<path>.<random>.partial", and removed unless it is finished. The name is random
@@ -33,6 +35,25 @@ class PartialFile {
 
  private:
   std::filesystem::path path_, partial_;
+  int fd_;
+};
+
+/// A file in memory (in /dev/shm, where that is there). What is not written of it takes no memory.
+class MemoryFile {
+ public:
+  MemoryFile();
+  ~MemoryFile();
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// Takes its name away, so that a kill leaves nothing; who has it open may use it on.
+  void hide() const;
+  [[nodiscard]] std::size_t size() const;
+  void read_at(std::size_t offset, std::span<std::byte> bytes) const;
+
+ private:
+  std::filesystem::path path_;
   int fd_;
 };
 

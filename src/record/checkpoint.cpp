@@ -13,6 +13,7 @@
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "record/file_checksum.hpp"
 #include "record/hdf5.hpp"
 
 namespace lockstep::record {
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int checkpoint_version = 1;
-constexpr std::size_t checksum_length = 64;
 constexpr std::size_t piece_bytes = std::size_t{4} << 20;  // read at once
 
 std::size_t bytes_of(const CheckpointContents::Array& array) {
@@ -75,27 +75,20 @@ std::size_t allocate(const hdf5::Handle& place, const CheckpointContents::Array&
 }
 
 // Makes the file without the arrays' values; returns where in the file they will be.
-std::vector<std::size_t> lay_out(const fs::path& path, const CheckpointContents& contents) {
-  const hdf5::Handle file = hdf5::create_file(path.string());
+std::vector<std::size_t> lay_out(const MemoryFile& layout, const CheckpointContents& contents) {
+  const hdf5::Handle file = hdf5::create_file(layout.path().string());
+  layout.hide();
   hdf5::write_attribute(file, "checkpoint_version", checkpoint_version);
   hdf5::write_attribute(file, "creator", "Lockstep " + std::string(build_info::version));
   hdf5::write_text(file, "about", hdf5::json_text(contents.about));
   const hdf5::Handle numbers = hdf5::create_group(file, "numbers");
   for (const auto& [name, of_ranks] : contents.numbers) hdf5::write_value(numbers, name, Json(of_ranks));
+  if (!contents.run_file.empty()) hdf5::write_bytes(file, "run_file", contents.run_file);
   std::vector<std::size_t> offsets;
   const hdf5::Handle arrays = hdf5::create_group(file, "arrays");
   for (const auto& array : contents.arrays) offsets.push_back(allocate(arrays, array));
   hdf5::check(H5Fflush(file.id(), H5F_SCOPE_GLOBAL), "lay out a checkpoint");
   return offsets;
-}
-
-// The most bytes that the file can take.
-std::size_t room_for(const CheckpointContents& contents) {
-  constexpr std::size_t for_all = 64 << 10, for_each = 4 << 10;  // headers, names, HDF5's tables
-  std::size_t bytes = for_all + hdf5::json_text(contents.about).size();
-  for (const auto& numbers : contents.numbers) bytes += for_each + numbers.of_ranks.size() * sizeof(double);
-  for (const auto& array : contents.arrays) bytes += for_each + bytes_of(array);
-  return bytes;
 }
 
 hdf5::Handle open_checkpoint(const fs::path& path) {
@@ -129,6 +122,12 @@ fs::path previous_checkpoint_path(const fs::path& run_file) {
   return checkpoint_path(run_file) += ".previous";
 }
 
+bool has_checkpoint(const fs::path& run_file) {
+  std::error_code unseen;
+  return fs::exists(checkpoint_path(run_file), unseen) ||
+         fs::exists(previous_checkpoint_path(run_file), unseen);
+}
+
 void remove_checkpoints(const fs::path& run_file) {
   std::error_code ignored;
   fs::remove(checkpoint_path(run_file), ignored);
@@ -137,9 +136,8 @@ void remove_checkpoints(const fs::path& run_file) {
 
 CheckpointWriter::CheckpointWriter(const fs::path& path, const CheckpointContents& contents)
     : partial_(path) {
-  partial_.reserve(room_for(contents));
-  const std::vector<std::size_t> offsets = lay_out(partial_.path(), contents);  // truncates it
-  end_ = fs::file_size(partial_.path());
+  const std::vector<std::size_t> offsets = lay_out(layout_, contents);
+  end_ = layout_.size();
   for (std::size_t i = 0; i < offsets.size(); ++i)
     arrays_.push_back({offsets[i], bytes_of(contents.arrays[i])});
   if (!std::ranges::is_sorted(arrays_, {}, &Place::offset))
@@ -149,12 +147,10 @@ CheckpointWriter::CheckpointWriter(const fs::path& path, const CheckpointContent
 
 // The bytes that HDF5 wrote, up to where an array or the file's end begins.
 void CheckpointWriter::add_layout_up_to(std::size_t offset) {
-  std::vector<char> bytes(offset - checked_);
-  std::ifstream file(partial_.path(), std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(checked_));
-  if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())))
-    throw Error({.what = "cannot read " + partial_.path().string()});
-  checksum_.add(std::as_bytes(std::span(bytes)));
+  std::vector<std::byte> bytes(offset - checked_);
+  layout_.read_at(checked_, bytes);
+  checksum_.add(bytes);
+  partial_.write_at(checked_, bytes);
   checked_ = offset;
 }
 
@@ -195,6 +191,8 @@ CheckpointReader::CheckpointReader(const fs::path& path) : path_(path), file_(op
   const hdf5::Handle numbers = hdf5::open_group(file_, "numbers");
   for (const std::string& name : hdf5::member_names(numbers))
     contents_.numbers.push_back({name, hdf5::read_doubles(hdf5::open_dataset(numbers, name))});
+  if (hdf5::has_member(file_, "run_file"))
+    contents_.run_file = hdf5::read_bytes(hdf5::open_dataset(file_, "run_file"));
   const hdf5::Handle arrays = hdf5::open_group(file_, "arrays");
   for (const std::string& name : hdf5::member_names(arrays))
     contents_.arrays.push_back({name, hdf5::shape_of(hdf5::open_dataset(arrays, name))});

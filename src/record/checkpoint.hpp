@@ -18,6 +18,8 @@ namespace lockstep::record {
 /// The checkpoint beside a run file, and the one before it.
 [[nodiscard]] std::filesystem::path checkpoint_path(const std::filesystem::path& run_file);
 [[nodiscard]] std::filesystem::path previous_checkpoint_path(const std::filesystem::path& run_file);
+/// True if there is one of them, usable or not.
+[[nodiscard]] bool has_checkpoint(const std::filesystem::path& run_file);
 /// Removes both; a failure is ignored, because an old checkpoint does no harm.
 void remove_checkpoints(const std::filesystem::path& run_file);
 
@@ -34,12 +36,14 @@ struct CheckpointContents {
   Json about = Json::object();  ///< which run it is of, and how far the training came
   std::vector<Numbers> numbers = {};
   std::vector<Array> arrays = {};
+  std::vector<std::byte> run_file = {};  ///< the run file as it was then; empty in files of older versions
 };
 
-/// Writes a checkpoint. HDF5 lays the file out, which takes a few kilobytes. The values are then written
-/// without HDF5 to the places that it chose, arrays front to back, in few large pieces. HDF5 crashes on a
-/// full disk, because it cannot close its files, so all space is reserved first. Layout:
+/// Writes a checkpoint. HDF5 lays the file out in memory, without the values of the arrays. These few
+/// kilobytes and the values are then written without HDF5, front to back, in few large pieces: where a disk
+/// is full or fails, HDF5 cannot close its files, and crashes at the end of the process. Layout:
 ///   /about          a JSON text
+///   /run_file       [n] bytes: a copy of the run file, for when that is lost
 ///   /numbers/NAME   [rank]
 ///   /arrays/NAME    [n] or [rank, n]
 ///   attributes of /: checkpoint_version, creator
@@ -62,6 +66,7 @@ class CheckpointWriter {
   void add_layout_up_to(std::size_t offset);
 
   PartialFile partial_;
+  MemoryFile layout_;
   Sha256 checksum_;
   std::vector<Place> arrays_;
   std::size_t checked_ = 0;              // bytes of the file that the checksum has seen

@@ -40,6 +40,8 @@ class Handle {
 [[nodiscard]] Handle create_file_in_memory();
 /// The bytes of a complete HDF5 file with all that was written to `file`.
 [[nodiscard]] std::vector<std::byte> file_image(const Handle& file);
+/// Opens the bytes of an HDF5 file for reading; HDF5 copies them.
+[[nodiscard]] Handle open_image(std::span<const std::byte> image);
 /// A new, empty HDF5 file on the disk, which replaces an older one. Data sets that are allocated at once lie
 /// in it in the order in which they were made.
 [[nodiscard]] Handle create_file(const std::string& path);
@@ -85,6 +87,10 @@ void write_text(const Handle& place, const std::string& name, const std::string&
 void write_floats(const Handle& place, const std::string& name, std::span<const float> values,
                   const std::vector<std::size_t>& shape);
 [[nodiscard]] std::vector<float> read_floats(const Handle& dataset);
+
+/// Bytes, as an array [n] of unsigned numbers.
+void write_bytes(const Handle& place, const std::string& name, std::span<const std::byte> bytes);
+[[nodiscard]] std::vector<std::byte> read_bytes(const Handle& dataset);
 
 void write_attribute(const Handle& object, const std::string& name, const std::string& text);
 void write_attribute(const Handle& object, const std::string& name, int number);

@@ -25,6 +25,7 @@ static_assert(std::endian::native == std::endian::little, "numbers are in the fi
 template <class T>
 hid_t type_of() {
   if constexpr (std::is_same_v<T, std::int8_t>) return H5T_STD_I8LE;
+  if constexpr (std::is_same_v<T, std::byte>) return H5T_STD_U8LE;
   if constexpr (std::is_same_v<T, std::int32_t>) return H5T_STD_I32LE;
   if constexpr (std::is_same_v<T, std::int64_t>) return H5T_STD_I64LE;
   if constexpr (std::is_same_v<T, std::uint64_t>) return H5T_STD_U64LE;
@@ -287,6 +288,12 @@ void write_floats(const Handle& place, const std::string& name, std::span<const 
                   const std::vector<std::size_t>& shape) {
   (void)write_dataset(place, name, type_of<float>(), values.data(), space_of(shape));
 }
+
+void write_bytes(const Handle& place, const std::string& name, std::span<const std::byte> bytes) {
+  (void)write_dataset(place, name, type_of<std::byte>(), bytes.data(), space_of({bytes.size()}));
+}
+
+std::vector<std::byte> read_bytes(const Handle& dataset) { return read_numbers<std::byte>(dataset); }
 
 std::vector<float> read_floats(const Handle& dataset) { return read_numbers<float>(dataset); }
 

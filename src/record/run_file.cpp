@@ -4,9 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <exception>
-#include <fstream>
+#include <random>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "record/file_checksum.hpp"
 #include "record/hdf5.hpp"
 #include "record/provenance.hpp"
 
@@ -93,38 +93,26 @@ void read_segments(const hdf5::Handle& file, std::vector<Segment>& segments) {
   });
 }
 
-std::vector<std::byte> file_bytes_of(const RunRecord& record) {
-  const hdf5::Handle file = hdf5::create_file_in_memory();
-  hdf5::write_attribute(file, "schema_version", schema_version);
-  hdf5::write_attribute(file, "creator", "Lockstep " + std::string(build_info::version));
-  hdf5::write_attribute(file, "run_id", record.run_id);
-  hdf5::write_attribute(file, "status", record.status);
-  hdf5::write_attribute(file, "started", record.started);
-  hdf5::write_attribute(file, "finished", record.finished);
-  hdf5::write_text(file, "config", hdf5::json_text(record.config));
-  hdf5::write_text(file, "model", hdf5::json_text(record.model));
-  hdf5::write_group(file, "provenance", record.provenance);
-  write_series_groups(file, record.series);
-  write_segments(file, record.segments);
-  return hdf5::file_image(file);
+std::string make_writer() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
 }
 
 // The first eight bytes distinguish a file that is not HDF5 from one that is damaged.
-void check_signature(const fs::path& path) {
-  constexpr std::array<char, 8> signature = {'\x89', 'H', 'D', 'F', '\r', '\n', '\x1a', '\n'};
+std::vector<std::byte> read_hdf5_bytes(const fs::path& path) {
+  constexpr std::array<unsigned char, 8> signature = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   const std::string what = "cannot read the run file " + path.string();
   if (!fs::exists(status))
     throw Error({.what = what, .got = fs::status_known(status) ? "no such file" : error.message()});
   if (fs::is_directory(status)) throw Error({.what = what, .expected = "a file", .got = "a folder"});
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error({.what = what, .got = std::generic_category().message(errno)});
-  std::array<char, signature.size()> start{};
-  file.read(start.data(), start.size());
-  if (file.gcount() == 0) throw Error({.what = path.string() + " is no run file", .got = "an empty file"});
-  if (start != signature)
-    throw Error({.what = path.string() + " is no run file", .expected = "an HDF5 file"});
+  std::vector<std::byte> bytes = read_bytes(path);
+  if (bytes.empty()) throw DamagedFile({.what = path.string() + " is no run file", .got = "an empty file"});
+  if (bytes.size() < signature.size() ||
+      !std::ranges::equal(std::span(bytes).first(signature.size()), std::as_bytes(std::span(signature))))
+    throw DamagedFile({.what = path.string() + " is no run file", .expected = "an HDF5 file"});
+  return bytes;
 }
 
 void read_series_group(const hdf5::Handle& file, const std::string& group_name, std::vector<Series>& all) {
@@ -161,42 +149,75 @@ RunRecord read_contents(const hdf5::Handle& file) {
   return record;
 }
 
+[[noreturn]] void damaged(const std::string& name, const std::string& expected, const std::string& got) {
+  throw DamagedFile(
+      {.what = "the run file " + name + " is damaged",
+       .expected = expected,
+       .got = got,
+       .hint = "it was cut short or changed after it was written; `runfile repair` saves what can be read"});
+}
+
 // What `read` returns. What it throws (HDF5, JSON, impossible sizes) becomes an Error about the file.
 template <class Read>
-auto read_or_damaged(const fs::path& path, const Read& read) {
+auto read_or_damaged(const std::string& name, const Read& read) {
   try {
     return read();
   } catch (const std::exception& failure) {
-    throw Error(
-        {.what = "the run file " + path.string() + " is damaged",
-         .got = failure.what(),
-         .hint = "it was cut short or changed after it was written, e.g. by a copy that did not finish"});
+    damaged(name, "", failure.what());
   }
 }
 
 }  // namespace
 
+std::vector<std::byte> run_file_bytes(const RunRecord& record, std::string_view writer) {
+  const hdf5::Handle file = hdf5::create_file_in_memory();
+  hdf5::write_attribute(file, "checksum", std::string(checksum_note));
+  if (!writer.empty()) hdf5::write_attribute(file, "writer", std::string(writer));
+  hdf5::write_attribute(file, "schema_version", schema_version);
+  hdf5::write_attribute(file, "creator", "Lockstep " + std::string(build_info::version));
+  hdf5::write_attribute(file, "run_id", record.run_id);
+  hdf5::write_attribute(file, "status", record.status);
+  hdf5::write_attribute(file, "started", record.started);
+  hdf5::write_attribute(file, "finished", record.finished);
+  hdf5::write_text(file, "config", hdf5::json_text(record.config));
+  hdf5::write_text(file, "model", hdf5::json_text(record.model));
+  hdf5::write_group(file, "provenance", record.provenance);
+  write_series_groups(file, record.series);
+  write_segments(file, record.segments);
+  hdf5::write_value(file, "epoch_checksums", Json(record.epoch_checksums()));
+  std::vector<std::byte> bytes = hdf5::file_image(file);
+  append_checksum(bytes);
+  return bytes;
+}
+
+RunRecord read_run_file_bytes(std::span<const std::byte> bytes, const std::string& name) {
+  if (compare_checksum(bytes) == Checksum::wrong)
+    damaged(name, "contents with the SHA-256 at its end", "other contents");
+  const hdf5::Handle file = read_or_damaged(name, [&] { return hdf5::open_image(bytes); });
+  if (hdf5::read_version(file, name, "schema_version", schema_version) == 0)
+    throw Error({.what = name + " is an HDF5 file, but no run file",
+                 .expected = "the attribute schema_version, which every run file has"});
+  return read_or_damaged(name, [&] { return read_contents(file); });
+}
+
 void write_run_file(const RunRecord& record, const fs::path& path, Durability durability) {
   create_folders_for(path);
-  replace_file(path, file_bytes_of(record), durability);
+  replace_file(path, run_file_bytes(record), durability);
 }
 
 RunRecord read_run_file(const fs::path& path) {
-  check_signature(path);
-  const hdf5::Handle file = read_or_damaged(path, [&] { return hdf5::open_file(path.string()); });
-  if (hdf5::read_version(file, path.string(), "schema_version", schema_version) == 0)
-    throw Error({.what = path.string() + " is an HDF5 file, but no run file",
-                 .expected = "the attribute schema_version, which every run file has"});
-  return read_or_damaged(path, [&] { return read_contents(file); });
+  return read_run_file_bytes(read_hdf5_bytes(path), path.string());
 }
 
+// A quick one may be written after every epoch, however short epochs are.
 bool snapshot_due(std::uintmax_t file_bytes, double since_last_s, double last_cost_s) {
   constexpr std::uintmax_t small_bytes = 4 << 20;
+  constexpr double quick_s = 0.05;
   constexpr double most_share = 1.0 / 20.0;
-  return file_bytes <= small_bytes || last_cost_s <= most_share * since_last_s;
+  return (file_bytes <= small_bytes && last_cost_s <= quick_s) || last_cost_s <= most_share * since_last_s;
 }
 
-RunFileWriter::RunFileWriter(fs::path path) : path_(std::move(path)) {
+RunFileWriter::RunFileWriter(fs::path path) : path_(std::move(path)), writer_(make_writer()) {
   create_folders_for(path_);
   check_writable(path_);
 }
@@ -212,19 +233,29 @@ void RunFileWriter::save(const RunRecord& record) { write(record, Durability::su
 void RunFileWriter::write(const RunRecord& record, Durability durability) {
   const double start_s = now_s();
   check_still_ours(record);
-  write_run_file(record, path_, durability);
+  const std::vector<std::byte> bytes = run_file_bytes(record, writer_);
+  create_folders_for(path_);
+  replace_file(path_, bytes, durability);
   written_ = file_identity(path_);
-  file_bytes_ = fs::file_size(path_);
+  file_bytes_ = bytes.size();
   last_end_s_ = now_s();
   last_cost_s_ = last_end_s_ - start_s;
 }
 
-// A file that was removed is written again. So is the file of an older attempt at the run, which may have
-// checked before this one began, and written after that. So of two attempts the older one always ends.
+// The identity is quickly seen to be the same. If it is not, the contents decide: anyone may touch a file. A
+// file that was removed is written again. So is one that cannot be read, because no process of ours leaves
+// such a file; and that of an older attempt at the run, which may have checked before this one began, and
+// written after that. So of two attempts the older one always ends.
 void RunFileWriter::check_still_ours(const RunRecord& record) const {
   const std::string there = file_identity(path_);
   if (written_.empty() || there.empty() || there == written_) return;
-  if (read_run_file(path_).segments.size() < record.segments.size()) return;
+  try {
+    const std::vector<std::byte> bytes = read_bytes(path_);
+    if (contains(bytes, writer_)) return;
+    if (read_run_file_bytes(bytes, path_.string()).segments.size() < record.segments.size()) return;
+  } catch (const Error&) {
+    return;
+  }
   throw TakenOver("another process has continued this run, and has written " + path_.string() +
                   " since; this one ends, and has changed nothing");
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/sha256.hpp"
 
 namespace lockstep::record {
 
@@ -18,6 +19,25 @@ void Series::append(std::span<const double> epoch_values) {
                  .expected = fmt::format("{} value{}", expected, expected == 1 ? "" : "s"),
                  .got = std::to_string(epoch_values.size())});
   values.insert(values.end(), epoch_values.begin(), epoch_values.end());
+}
+
+std::vector<std::string> RunRecord::epoch_checksums() const {
+  constexpr std::size_t kept_length = 16;  // enough against accidents
+  std::string run =
+      run_id + '\n' + nlohmann::json(config).dump(-1, ' ', false, Json::error_handler_t::replace);
+  for (const Series& one : series) run += fmt::format("\n{}/{} {}", one.group, one.name, one.ranks);
+  std::vector<std::string> checksums;
+  for (std::size_t epoch = 0; epoch < epochs(); ++epoch) {
+    Sha256 checksum;
+    checksum.add(std::as_bytes(std::span(run)));
+    for (const Series& one : series) {
+      const std::size_t width = std::max<std::size_t>(one.ranks, 1);
+      if ((epoch + 1) * width <= one.values.size())
+        checksum.add(std::as_bytes(std::span(one.values).subspan(epoch * width, width)));
+    }
+    checksums.push_back(checksum.hex().substr(0, kept_length));
+  }
+  return checksums;
 }
 
 std::size_t RunRecord::epochs() const {

@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "record/checkpoint.hpp"
 #include "record/run_file.hpp"
 #include "sweep/spec/until.hpp"
 
@@ -41,6 +42,7 @@ RunStatus status_of(const SweepFolder& folder, const Point& point) {
   try {
     const record::RunRecord run = record::read_run_file(path);
     status.state = state_named(run.status);
+    if (status.state == RunState::complete) record::remove_checkpoints(path);  // a kill may have left them
     status.epochs = run.config.value("epochs", std::size_t{0});
     if (const std::string key = different_key(run, point); !key.empty()) {
       status.state = RunState::failed;

@@ -2,10 +2,6 @@
 // The state of a training, and the description that its checkpoint carries.
 #include "train/checkpointer.hpp"
 
-#include <cstdio>
-
-#include <fmt/format.h>
-
 #include "math/gemm_choice.hpp"
 #include "record/checkpoint.hpp"
 #include "record/provenance.hpp"
@@ -66,17 +62,21 @@ void Checkpointer::restore(const record::CheckpointReader* reader) {
 std::string Checkpointer::save() {
   subject_.clock.pause(subject_.position.step > 0);
   const Json description = about();
-  std::string failure = save_checkpoint(subject_.ranks, state(), subject_.recorder.path(), description);
+  std::string failure = save_checkpoint(subject_.ranks, state(), subject_.recorder.path(), description,
+                                        subject_.recorder.bytes());
   last_s_ = now_s();
   return failure;
 }
 
 void Checkpointer::save_and_continue() {
-  std::string failure = subject_.recorder.save();
-  if (failure.empty()) failure = save();
-  last_s_ = now_s();
-  if (!failure.empty() && subject_.ranks.is_root())
-    fmt::print(stderr, "warning: no checkpoint could be written; an older one is kept: {}\n", failure);
+  subject_.recorder.save();
+  const std::string failure = save();
+  if (!subject_.ranks.is_root()) return;
+  const bool is_older = record::has_checkpoint(subject_.recorder.path());
+  trouble_.tried(failure,
+                 is_older ? "no checkpoint could be written, and the older one is kept"
+                          : "no checkpoint could be written, and there is no older one",
+                 "checkpoints are written again");
 }
 
 void Checkpointer::write_after_epoch(std::size_t epochs) {

@@ -41,7 +41,7 @@ class Checkpointer {
   /// Writes a checkpoint; returns what failed, or "".
   [[nodiscard]] std::string save();
   /// Writes the run file and a checkpoint; a failure is a warning. The run file comes first, because a
-  /// checkpoint of epochs that no run file has is of no use.
+  /// process that another has taken over from must not replace a checkpoint.
   void save_and_continue();
   /// After one of `epochs` epochs: writes a checkpoint if one is due, else a snapshot of the run file.
   void write_after_epoch(std::size_t epochs);
@@ -58,6 +58,7 @@ class Checkpointer {
   comm::Request agreed_;    // at the last check-in
   double last_s_ = 0.0;     // when the last checkpoint was written
   double written_s_ = 0.0;  // that writing took after the last epoch
+  OngoingTrouble trouble_;  // with checkpoints
 };
 
 }  // namespace lockstep::train

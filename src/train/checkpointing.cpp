@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -195,9 +196,11 @@ void restore_array(const comm::Communicator& ranks, const StateArray& array,
 }  // namespace
 
 std::string save_checkpoint(const comm::Communicator& ranks, const algorithms::State& state,
-                            const std::filesystem::path& run_file, const Json& about) {
+                            const std::filesystem::path& run_file, const Json& about,
+                            std::vector<std::byte> run_file_bytes) {
   Attempt attempt(ranks.is_root());
-  const record::CheckpointContents contents = contents_of(ranks, state, about);
+  record::CheckpointContents contents = contents_of(ranks, state, about);
+  contents.run_file = std::move(run_file_bytes);
   attempt([&](auto& writer) { writer.emplace(record::checkpoint_path(run_file), contents); });
   for (const StateArray& array : state.arrays()) save_array(ranks, array, attempt);
   attempt([&](auto& writer) { writer->finish(record::previous_checkpoint_path(run_file)); });

@@ -12,7 +12,8 @@
 
 namespace lockstep::record {
 class CheckpointReader;
-}
+struct RunRecord;
+}  // namespace lockstep::record
 
 namespace lockstep::train {
 
@@ -38,6 +39,8 @@ struct ResumePoint {
   /// The checkpoint, open since it was chosen, because another process may replace the file.
   std::shared_ptr<const record::CheckpointReader> reader = nullptr;
   std::string checkpoint = {};  ///< its path
+  /// The run's record as the checkpoint has it, if the run file is damaged or older; else nullptr.
+  std::shared_ptr<const record::RunRecord> record = nullptr;
 
   [[nodiscard]] bool has_checkpoint() const { return !about.is_null(); }
   [[nodiscard]] std::size_t epochs_done() const { return number("epochs_done"); }

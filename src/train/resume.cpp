@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -50,9 +51,9 @@ void check_same_run(const record::RunRecord& record, const Json& values, std::si
                        join(before), join(now), "give what it was started with, or another --run-id"});
 }
 
-// Throws Error unless the checkpoint is one of this run, at a place that the run file reaches.
+// Throws Error unless the checkpoint is one of this run, at a place that the record reaches.
 void check_belongs(const record::CheckpointReader& checkpoint, const record::RunRecord& record,
-                   std::size_t ranks) {
+                   std::size_t ranks, bool may_be_newer = false) {
   const std::string path = checkpoint.path().string();
   const Json& about = checkpoint.contents().about;
   const auto compare = [&](const std::string& key, const Json& expected) {
@@ -65,7 +66,7 @@ void check_belongs(const record::CheckpointReader& checkpoint, const record::Run
   compare("run_started", record.started);
   compare("config_sha256", config_sha256(record.config));
   compare("ranks", ranks);
-  if (about.at("epochs_done").get<std::size_t>() > record.epochs())
+  if (!may_be_newer && about.at("epochs_done").get<std::size_t>() > record.epochs())
     throw Error({.what = path + " is newer than the run file",
                  .expected = fmt::format("at most the {} epochs that the run file has", record.epochs()),
                  .got = about.at("epochs_done").dump()});
@@ -75,20 +76,62 @@ std::array<fs::path, 2> checkpoints_of(const fs::path& run_file) {
   return {record::checkpoint_path(run_file), record::previous_checkpoint_path(run_file)};
 }
 
-// The newest usable checkpoint, or nullptr. A process that is thought dead may still write: first the run
-// file, then a checkpoint of what that file has. So the run file is read after the checkpoint.
-std::shared_ptr<const record::CheckpointReader> newest_usable(const fs::path& run_file, std::size_t ranks) {
+// The run file's record, or nullptr if the file is damaged; then `why` says how.
+std::shared_ptr<const record::RunRecord> undamaged(const fs::path& run_file, std::string& why) {
+  try {
+    return std::make_shared<const record::RunRecord>(record::read_run_file(run_file));
+  } catch (const record::DamagedFile& failure) {
+    why = failure.what();
+    return nullptr;
+  }
+}
+
+// The record in a checkpoint, or nullptr: those of older versions have none.
+std::shared_ptr<const record::RunRecord> copy_in(const record::CheckpointReader& checkpoint) {
+  const auto& bytes = checkpoint.contents().run_file;
+  if (bytes.empty()) return nullptr;
+  const std::string name = "the copy of the run file in " + checkpoint.path().string();
+  return std::make_shared<const record::RunRecord>(record::read_run_file_bytes(bytes, name));
+}
+
+// Chooses the newest usable checkpoint, and the record that goes with it. A process that is thought dead may
+// still write: first the run file, then a checkpoint of what that file has. So the run file is read after the
+// checkpoint. After a power cut it may be older than the checkpoint.
+void choose_checkpoint(const fs::path& run_file, std::size_t ranks, ResumePoint& from) {
   for (const fs::path& one : checkpoints_of(run_file)) {
     if (!is_there(one)) continue;
     try {
       auto checkpoint = std::make_shared<const record::CheckpointReader>(one);
-      check_belongs(*checkpoint, record::read_run_file(run_file), ranks);
-      return checkpoint;
+      std::string why;
+      const auto record = undamaged(run_file, why);
+      const auto epochs = checkpoint->contents().about.at("epochs_done").get<std::size_t>();
+      const bool reaches = record && record->epochs() >= epochs;
+      const auto copy = reaches ? nullptr : copy_in(*checkpoint);
+      if (!record && !copy) throw Error({.what = one.string() + " has no copy of the run file", .got = why});
+      if (copy) check_belongs(*checkpoint, *copy, ranks);
+      if (record) check_belongs(*checkpoint, *record, ranks, /*may_be_newer=*/copy != nullptr);
+      from.record = copy;
+      from.reader = std::move(checkpoint);
+      return;
     } catch (const std::exception& failure) {
       fmt::print(stderr, "warning: a checkpoint cannot be used: {}\n", failure.what());
     }
   }
-  return nullptr;
+}
+
+record::RunRecord record_of(const fs::path& run_file, const ResumePoint& resume_point) {
+  return resume_point.record ? *resume_point.record : record::read_run_file(run_file);
+}
+
+bool has_no_bytes(const fs::path& path) {
+  std::error_code unseen;
+  return fs::file_size(path, unseen) == 0;
+}
+
+void remove_left_overs(const fs::path& run_file) {
+  record::remove_checkpoints(run_file);
+  for (const auto& written : {run_file, record::checkpoint_path(run_file)})
+    record::remove_partial_files(written);
 }
 
 }  // namespace
@@ -121,13 +164,37 @@ ResumePoint find_resume_point(const ResolvedConfig& config, const LaunchOptions&
     throw ConfigError(
         {"there is already a run of this name", "a new --run-id", path.string(), "--resume continues it"});
 
-  record::RunRecord record = record::read_run_file(path);
-  check_same_run(record, config.values, ranks, path);
-  if (record.status == "complete") return {.complete = true};
-  ResumePoint from{.reopens = true, .reader = newest_usable(path, ranks)};
-  record = record::read_run_file(path);
-  from.complete = record.status == "complete";
-  from.lost_s = record.train_clock_s();
+  std::string why;
+  auto record = undamaged(path, why);
+  if (record) {
+    check_same_run(*record, config.values, ranks, path);
+    if (record->status == "complete") {
+      remove_left_overs(path);
+      return {.complete = true};
+    }
+  }
+  ResumePoint from{.reopens = true};
+  choose_checkpoint(path, ranks, from);
+  if (!record && !from.record) {
+    if (!has_no_bytes(path))
+      throw ConfigError({why, "", "",
+                         "no checkpoint beside it has a copy: remove the file to start the run anew, or take "
+                         "another --run-id"});
+    fmt::print(stderr,
+               "warning: the run file {} is empty, and no checkpoint can be used: the run starts anew\n",
+               path.string());
+    return {};
+  }
+  if (from.record) {
+    fmt::print(stderr, "warning: {}: the run resumes with the copy in {}\n",
+               record ? path.string() + " is older than the checkpoint" : why, from.reader->path().string());
+    record = from.record;
+    check_same_run(*record, config.values, ranks, path);
+  } else {
+    record = std::make_shared<const record::RunRecord>(record::read_run_file(path));
+  }
+  from.complete = record->status == "complete";
+  from.lost_s = record->train_clock_s();
   if (!from.reader) return from;
   from.about = from.reader->contents().about;
   from.checkpoint = from.reader->path().string();
@@ -135,8 +202,9 @@ ResumePoint find_resume_point(const ResolvedConfig& config, const LaunchOptions&
   return from;
 }
 
-void check_same_data(const fs::path& run_file, const std::string& dataset_sha256) {
-  const Json before = record::read_run_file(run_file).provenance.value("dataset_sha256", Json());
+void check_same_data(const fs::path& run_file, const ResumePoint& resume_point,
+                     const std::string& dataset_sha256) {
+  const Json before = record_of(run_file, resume_point).provenance.value("dataset_sha256", Json());
   if (before.is_string() && before != dataset_sha256)
     throw ConfigError(
         {"the data are not those with which the run " + run_file.string() + " was begun",
@@ -146,7 +214,7 @@ void check_same_data(const fs::path& run_file, const std::string& dataset_sha256
 }
 
 record::RunRecord reopen_record(const fs::path& run_file, const ResumePoint& resume_point) {
-  record::RunRecord record = record::read_run_file(run_file);
+  record::RunRecord record = record_of(run_file, resume_point);
   if (record.segments.empty())  // a run file from before there were segments
     record.segments.push_back(
         {.started = record.started, .finished = record.finished, .status = record.status});

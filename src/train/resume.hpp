@@ -22,14 +22,16 @@ namespace lockstep::train {
 /// Decides from --resume and the files under the run's name where the run begins. Throws ConfigError if
 /// - there is a run file, and --resume was not given;
 /// - that run had another configuration or number of ranks;
-/// - there is a checkpoint without its run file.
-/// Names on stderr each checkpoint that cannot be used.
+/// - there is a checkpoint without its run file, or a damaged run file without a usable checkpoint.
+/// A damaged run file beside a usable checkpoint is replaced by the copy in that. Names on stderr each file
+/// that cannot be used. Removes the checkpoints of a complete run, which a kill may have left.
 [[nodiscard]] ResumePoint find_resume_point(const ResolvedConfig& config, const LaunchOptions& launch,
                                             std::size_t ranks);
 
 /// Throws ConfigError unless the run was begun with these data: files may have been replaced, and another
 /// version may make other synthetic data.
-void check_same_data(const std::filesystem::path& run_file, const std::string& dataset_sha256);
+void check_same_data(const std::filesystem::path& run_file, const ResumePoint& resume_point,
+                     const std::string& dataset_sha256);
 
 /// The record of the run that is resumed: without the epochs after the resume point, and with the last
 /// segment closed, which counts their training time as lost.

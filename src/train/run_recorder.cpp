@@ -193,16 +193,23 @@ record::EpochSummary RunRecorder::append(const EpochOfRank& mine) {
   return epoch;
 }
 
-void RunRecorder::snapshot() {
-  if (!file_) return;
-  const std::string failure = failure_of([&] { file_->snapshot(record_); });
-  if (!failure.empty()) fmt::print(stderr, "warning: the run file could not be updated: {}\n", failure);
+void RunRecorder::report(const std::string& failure) {
+  trouble_.tried(failure, "the run file cannot be updated", "the run file is up to date again");
 }
 
-std::string RunRecorder::save() {
-  std::string failure = file_ ? failure_of([&] { file_->save(record_); }) : "";
-  ranks_.broadcast(failure);
-  return failure;
+void RunRecorder::snapshot() {
+  if (!file_) return;
+  bool written = false;
+  const std::string failure = failure_of([&] { written = file_->snapshot(record_); });
+  if (written || !failure.empty()) report(failure);
+}
+
+void RunRecorder::save() {
+  if (file_) report(failure_of([&] { file_->save(record_); }));
+}
+
+std::vector<std::byte> RunRecorder::bytes() const {
+  return file_ ? record::run_file_bytes(record_) : std::vector<std::byte>();
 }
 
 void RunRecorder::close(const char* status, const Json& closing) {
@@ -212,6 +219,7 @@ void RunRecorder::close(const char* status, const Json& closing) {
   if (const auto slowest = record::straggler(record_); slowest && style_ != record::ProgressStyle::off)
     fmt::print("{}\n", record::to_text(*slowest));
   file_->finish(record_, status);
+  report("");
 }
 
 }  // namespace lockstep::train

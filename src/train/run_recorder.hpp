@@ -2,6 +2,7 @@
 // A run's record, its file, and its progress on the screen.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "record/run_record.hpp"
 #include "train/evaluator.hpp"
 #include "train/launch.hpp"
+#include "train/ongoing_trouble.hpp"
 #include "train/run_config.hpp"
 
 namespace lockstep::train {
@@ -53,8 +55,10 @@ class RunRecorder {
   record::EpochSummary append(const EpochOfRank& mine);
   /// Writes the record if a snapshot is due; a failure is a warning.
   void snapshot();
-  /// Writes the record now; returns what failed, or "": the same on all ranks. Collective.
-  [[nodiscard]] std::string save();
+  /// Writes the record now; a failure is a warning.
+  void save();
+  /// The run file as it would be written now; on rank 0, elsewhere nothing.
+  [[nodiscard]] std::vector<std::byte> bytes() const;
   /// Writes the record for the last time, with `closing` added to the provenance. Throws Error on rank 0.
   void close(const char* status, const Json& closing);
 
@@ -66,6 +70,7 @@ class RunRecorder {
 
  private:
   void start_segment(const Json& provenance);
+  void report(const std::string& failure);
 
   const comm::Communicator& ranks_;
   const ResolvedConfig& config_;
@@ -73,6 +78,7 @@ class RunRecorder {
   record::RunRecord record_;
   std::optional<record::RunFileWriter> file_;  // on rank 0
   std::optional<record::Progress> progress_;   // on rank 0
+  OngoingTrouble trouble_;                     // with the file
   record::ProgressStyle style_ = record::ProgressStyle::off;
 };
 

@@ -4,8 +4,8 @@
 
 namespace lockstep::train {
 
-/// From now on SIGUSR1, SIGTERM and SIGINT only set a flag; a second SIGINT ends the process at once. Call it
-/// after MPI_Init, which may set its own handlers.
+/// From now on SIGUSR1, SIGTERM, SIGINT and SIGHUP only set a flag; a second SIGINT ends the process at once.
+/// SIGHUP stays ignored where it was (nohup). Call it after MPI_Init, which may set its own handlers.
 void catch_stop_signals();
 
 /// True after the first such signal.

@@ -56,7 +56,7 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
     // Steps on other data must not be recorded as the same training.
     do_or_fail_together(ranks_, [&] {
       if (ranks_.is_root())
-        check_same_data(run_file_path(settings_.launch, config_.run, settings_.launch.run_id),
+        check_same_data(run_file_path(settings_.launch, config_.run, settings_.launch.run_id), resume_point,
                         data_.sha256());
     });
   }

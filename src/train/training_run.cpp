@@ -155,11 +155,12 @@ int Training::end_diverged() {
 
 int Training::end_interrupted() {
   const Json closing = memory_provenance(ranks_);
-  // After a failure, e.g. on a full disk, an older checkpoint may still be good.
-  std::string failure = failure_of([&] { recorder_.close("interrupted", closing); });
-  ranks_.broadcast(failure);
-  if (failure.empty()) failure = checkpointer_.save();
+  // The checkpoint has a copy of the run file, so it is of use alone.
+  const std::string run_file_failure = failure_of([&] { recorder_.close("interrupted", closing); });
+  const std::string failure = checkpointer_.save();
   if (!ranks_.is_root()) return interrupted;
+  if (!run_file_failure.empty())
+    fmt::print(stderr, "warning: the run file could not be updated: {}\n", run_file_failure);
   const std::string where = fmt::format("interrupted in epoch {}, after step {} of {}", position_.epoch + 1,
                                         position_.step, position_.steps);
   const std::string how =
@@ -167,10 +168,15 @@ int Training::end_interrupted() {
   if (failure.empty())
     fmt::print(stderr, "{}: all work is saved in {}; continue with {}\n", where,
                record::checkpoint_path(recorder_.path()).string(), how);
-  else
+  else if (record::has_checkpoint(recorder_.path()))
     fmt::print(stderr,
                "{}: the work since the last checkpoint is lost, because no new one could be written: {}\n"
                "continue from the last one with {}\n",
+               where, failure, how);
+  else
+    fmt::print(stderr,
+               "{}: the parameters are lost, because no checkpoint could be written: {}\n"
+               "the epochs so far are in the run file; start anew with {}\n",
                where, failure, how);
   return interrupted;
 }

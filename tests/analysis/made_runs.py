@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run files for these tests: real ones, made by `train`, and copies of them with something changed."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -56,6 +58,15 @@ def analysis(*arguments, cwd=ROOT):
     return subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
+@contextmanager
+def changing(path):
+    """The open run file, to be changed; then it gets the checksum of what it has become."""
+    with h5py.File(path, "r+") as file:
+        yield file
+    with open(path, "r+b") as raw:
+        raw.write(hashlib.sha256(raw.read()).hexdigest().encode())
+
+
 def copy(path, to, provenance=None, config=None, scale=None, **attributes):
     """A copy of a run file with other attributes, provenance, configuration, or series times a factor."""
     import json
@@ -63,7 +74,7 @@ def copy(path, to, provenance=None, config=None, scale=None, **attributes):
     to = Path(to)
     to.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(path, to)
-    with h5py.File(to, "r+") as file:
+    with changing(to) as file:
         for key, value in attributes.items():
             file.attrs[key] = value
         for key, value in (provenance or {}).items():
@@ -81,7 +92,7 @@ def copy(path, to, provenance=None, config=None, scale=None, **attributes):
 
 def add_segments(path):
     """Makes it a run of two attempts."""
-    with h5py.File(path, "r+") as file:
+    with changing(path) as file:
         if "segments" in file:
             del file["segments"]
         group = file.create_group("segments")
@@ -101,7 +112,7 @@ def rename(path, to, algorithm, **exchange):
     import json
 
     to = copy(path, to, config={"algorithm": algorithm}, provenance={"capabilities": ["deterministic"]})
-    with h5py.File(to, "r+") as file:
+    with changing(to) as file:
         values = json.loads(file["config"].asstr()[()])
         for option in ("avg_freq", "avg_steps", "exchange", "overlap", "bucket_floats", "compress"):
             values.pop(option, None)

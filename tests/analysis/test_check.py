@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The twelve rules: each finding appears when its fault is there, and not when it is not."""
 
-import h5py
 import numpy as np
 import pytest
-from made_runs import add_segments, analysis, copy
+from made_runs import add_segments, analysis, changing, copy
 
 from lockstep_analysis.chart import Figure, Panel, Series
 from lockstep_analysis.check import caption_words, check_drawing, check_figure, check_points
@@ -29,7 +28,7 @@ def variant(small, tmp_path):
                 to = copy(
                     path, folder / f"{seed}{path.name}", provenance={**CLEAN, "bindings": bound, **(provenance or {})}, **changed
                 )
-                with h5py.File(to, "r+") as file:
+                with changing(to) as file:
                     file["epochs/epoch_s"][...] = random.normal(1.0, noise, 7)
                     if edit:
                         edit(file, seed)
@@ -128,7 +127,7 @@ def test_interrupted_and_diverged_runs_are_told(variant, serial_run, tmp_path):
     add_segments(path)
     assert "1 run interrupted and resumed (4 s" in words(group_points(load_runs([path])[0]))
     path = copy(serial_run, tmp_path / "gone/a.h5", status="failed")
-    with h5py.File(path, "r+") as file:
+    with changing(path) as file:
         file["epochs/train_loss"][-1] = np.inf
     assert "1 run diverged" in words(group_points(load_runs([path])[0]))
 

@@ -3,10 +3,9 @@
 
 import re
 
-import h5py
 import numpy as np
 import pytest
-from made_runs import ROOT, analysis, copy
+from made_runs import ROOT, analysis, changing, copy
 
 from lockstep_analysis.check import check_figure
 from lockstep_analysis.draw import to_svg
@@ -95,7 +94,7 @@ def test_predictions_are_lines_and_measurements_are_marks(drawn):
 def test_runs_that_never_reach_the_target_stay_in_the_race(serial_run, tmp_path):
     for i in range(4):
         path = copy(serial_run, tmp_path / f"{i}.h5")
-        with h5py.File(path, "r+") as file:
+        with changing(path) as file:
             file["epochs/test_accuracy"][...] = [0.5, 0.6, 0.7, 0.8, 0.9 if i else 0.1, 0.9 if i else 0.1, 0.9 if i else 0.1]
             file["epochs/train_clock_s"][...] = np.arange(1.0, 8.0) * (1 + i)
     points = group_points(load_runs([tmp_path])[0])

@@ -8,7 +8,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from made_runs import ROOT, add_segments, analysis, copy  # also finds the package
+from made_runs import ROOT, add_segments, analysis, changing, copy  # also finds the package
 
 from lockstep_analysis.points import group_points
 from lockstep_analysis.runs import NEWEST_SCHEMA, NotARun, load_runs, read_run
@@ -38,7 +38,7 @@ def test_segments_tell_of_the_attempts(serial_run, tmp_path):
 
 def test_a_file_from_before_there_were_segments_is_read(serial_run, tmp_path):
     path = copy(serial_run, tmp_path / "old.h5")
-    with h5py.File(path, "r+") as file:
+    with changing(path) as file:
         del file["segments"]
     run = read_run(path)
     assert run.lost_s == 0 and not run.segments and run.epochs == 7
@@ -66,7 +66,9 @@ def test_torn_and_foreign_files_say_what_they_are(serial_run, tmp_path):
     whole = serial_run.read_bytes()
     for length in (100, 3000, len(whole) // 2, len(whole) - 1):
         (tmp_path / "torn.h5").write_bytes(whole[:length])
-        assert "torn" in reason(tmp_path / "torn.h5")
+        assert "torn" in reason(tmp_path / "torn.h5") or "damaged" in reason(tmp_path / "torn.h5")
+    (tmp_path / "empty.h5").touch()
+    assert "empty" in reason(tmp_path / "empty.h5")
     (tmp_path / "text.h5").write_text("no HDF5")
     assert "something else" in reason(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
@@ -74,10 +76,36 @@ def test_torn_and_foreign_files_say_what_they_are(serial_run, tmp_path):
     assert "not a run file" in reason(tmp_path / "other.h5")
 
 
+def test_a_damaged_file_is_never_read_whatever_byte_is_changed(serial_run, tmp_path):
+    whole = serial_run.read_bytes()
+    path = tmp_path / "damaged.h5"
+    for at in range(0, len(whole), 211):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        assert "checksum" in reason(path) or "something else" in reason(path), at
+
+
+def test_a_damaged_file_is_named_and_the_others_are_read(small, tmp_path):
+    folder = tmp_path / "sweep"
+    shutil.copytree(small, folder)
+    damaged = sorted(folder.glob("*.h5"))[0]
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 2] ^= 1
+    damaged.write_bytes(data)
+    told = analysis("table", folder)
+    assert told.returncode == 0 and f"{damaged.name}: damaged: its checksum is wrong" in told.stderr
+    assert len(load_runs([folder])[0]) == len(list(small.glob("*.h5"))) - 1
+
+
+def test_a_file_from_before_there_were_checksums_is_read(small, serial_run):
+    [old] = (ROOT / "tests/files/0.1.0/complete").glob("serial.h5")
+    assert b"SHA-256 of all" not in old.read_bytes() and b"SHA-256 of all" in serial_run.read_bytes()
+    assert read_run(old).epochs > 0
+
+
 @pytest.mark.parametrize("gone", ["config", "provenance", "provenance/ranks", "epochs", "epochs/epoch_s", "model"])
 def test_a_file_that_lacks_something_says_what(serial_run, tmp_path, gone):
     path = copy(serial_run, tmp_path / "part.h5")
-    with h5py.File(path, "r+") as file:
+    with changing(path) as file:
         del file[gone]
     assert "lacks" in reason(path) and gone.split("/")[-1] in reason(path)
 
@@ -107,7 +135,7 @@ def test_what_is_left_out_is_told_with_the_reason(small, serial_run, tmp_path):
 def test_a_run_that_diverged_is_a_result(serial_run, tmp_path):
     path = copy(serial_run, tmp_path / "diverged.h5", status="failed")
     assert load_failed(path)[0] == []
-    with h5py.File(path, "r+") as file:
+    with changing(path) as file:
         file["epochs/train_loss"][-1] = np.nan
     runs, _ = load_failed(path)
     assert len(runs) == 1

@@ -297,3 +297,101 @@ def test_slurm_and_the_binding_that_was_asked_for_are_told(lockstep):
     assert result.status == 0 and "one rank a core was asked for, but" in result.err
     with h5py.File(lockstep.folder / "runs" / "shared.h5") as file:
         assert file["provenance/binding_as_requested"][()] == 0
+
+
+def kill_after(job, epochs):
+    job.start().wait_for_epochs(epochs)
+    os.kill(job.rank_pids()[0], signal.SIGKILL)
+    job.end()
+    return job
+
+
+@pytest.mark.parametrize("damage", ["empty", "flipped", pytest.param("cut", marks=pytest.mark.slow)])
+def test_a_good_checkpoint_survives_a_bad_run_file(lockstep, damage):
+    """As after a power cut."""
+    arguments = ["--algorithm", "param_avg", "--epochs", EPOCHS, "--checkpoint-epochs", 2]
+    unbroken = Job(lockstep, "unbroken", *arguments)
+    assert unbroken.run()[0] == 0
+    job = kill_after(Job(lockstep, "bad", *arguments), 5)
+    data = bytearray(job.run_file.read_bytes())
+    data[len(data) // 2] ^= 1
+    job.run_file.write_bytes({"empty": b"", "flipped": data, "cut": data[: len(data) // 2]}[damage])
+    status, out, err = job.resume()
+    assert status == 0, err
+    assert "the run resumes with the copy in" in err and str(job.checkpoint) in err
+    assert "resuming after" in out
+    expect_same_training(job, unbroken)
+    assert job.segments()["status"] == ["killed", "complete"]
+
+
+def test_a_damaged_run_file_without_a_checkpoint_is_refused_and_kept(lockstep):
+    job = kill_after(Job(lockstep, "bad", "--algorithm", "param_avg", "--epochs", EPOCHS), 2)
+    damaged = job.run_file.read_bytes()[:-100]
+    job.run_file.write_bytes(damaged)
+    status, _, err = job.resume()
+    assert status == 2 and "is damaged" in err and "runfile repair" in err and "remove the file" in err
+    assert job.run_file.read_bytes() == damaged
+    job.run_file.write_bytes(b"")  # nothing is lost with it
+    status, _, err = job.resume()
+    assert status == 0 and "is empty" in err
+    assert job.recorded_epochs() == EPOCHS
+
+
+def test_a_run_file_that_is_touched_or_changed_is_no_sign_of_another_process(lockstep):
+    job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", EPOCHS, "--checkpoint-epochs", 2).start().wait_for_epochs(2)
+    for change in (job.run_file.touch, lambda: h5py.File(job.run_file, "r+").close()):
+        change()
+        job.wait_for_epochs(job.recorded_epochs() + 1)
+    status, _, err = job.end()
+    assert status == 0 and "another process" not in err, err
+
+
+def test_what_a_kill_after_the_last_write_leaves_is_removed_at_the_next_look(lockstep):
+    job = Job(lockstep, "a", "--algorithm", "param_avg", "--epochs", 1)
+    assert job.run()[0] == 0
+    left = [job.checkpoint, job.checkpoint.with_name("a.ckpt.previous"), job.checkpoint.with_name("a.h5.0123456789abcdef.partial")]
+    for path in left:
+        path.touch()
+    status, out, _ = job.resume()
+    assert status == 0 and "complete already" in out
+    assert not [path for path in left if path.exists()]
+
+
+@pytest.mark.parametrize("launcher", ["none", "mpiexec"])
+def test_a_hangup_stops_a_run_with_a_checkpoint(lockstep, launcher):
+    job = Job(lockstep, "a", "--algorithm", "serial" if launcher == "none" else "param_avg", "--epochs", 100000)
+    if launcher == "none":
+        job.process = subprocess.Popen([str(BIN / "train"), *job.arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       text=True, stdin=subprocess.DEVNULL)
+    else:
+        job.start()
+    job.wait_for_epochs(1)
+    job.process.send_signal(signal.SIGHUP)
+    status, _, err = job.end()
+    assert "all work is saved" in err and job.checkpoint.exists(), err
+    assert status == INTERRUPTED or launcher == "mpiexec"
+    assert job.segments()["status"] == ["interrupted"]
+
+
+def test_a_terminal_that_goes_away_stops_a_run_with_a_checkpoint(lockstep):
+    job = Job(lockstep, "a", "--algorithm", "serial", "--epochs", 100000, "--progress", "live")
+    ours, theirs = os.openpty()
+    job.process = subprocess.Popen([str(BIN / "train"), *job.arguments], cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs,
+                                   start_new_session=True, preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0))
+    os.close(theirs)
+    give_up = time.monotonic() + PATIENCE_S
+    while not job.run_file.exists() or job.recorded_epochs() < 1:
+        os.read(ours, 10000)
+        assert time.monotonic() < give_up
+    os.close(ours)  # the kernel sends SIGHUP, and fails all that is printed from now on
+    assert job.process.wait(timeout=PATIENCE_S) == INTERRUPTED
+    assert job.checkpoint.exists() and job.segments()["status"] == ["interrupted"]
+
+
+def test_nohup_is_respected(lockstep):
+    job = Job(lockstep, "a", "--algorithm", "serial", "--epochs", EPOCHS)
+    job.process = subprocess.Popen([str(BIN / "train"), *job.arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   stdin=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    job.wait_for_epochs(1)
+    job.process.send_signal(signal.SIGHUP)
+    assert job.end()[0] == 0

@@ -38,7 +38,8 @@ class CheckpointFile : public ::testing::Test {
   void write(int epoch) const {
     CheckpointWriter writer(path(), {.about = {{"epochs_done", epoch}, {"run_id", "a"}},
                                      .numbers = {{"epoch_steps", {1, 2, 3}}},
-                                     .arrays = {{"parameters", {7}}, {"velocity", {3, 4}}}});
+                                     .arrays = {{"parameters", {7}}, {"velocity", {3, 4}}},
+                                     .run_file = {std::byte{0}, std::byte{200}}});
     writer.write(values(5, 0));
     writer.write(values(2, 5));
     for (int rank = 0; rank < 3; ++rank) writer.write(values(4, static_cast<float>(4 * rank)));
@@ -58,6 +59,7 @@ class CheckpointFile : public ::testing::Test {
     EXPECT_EQ(reader.contents().numbers[0].name, "epoch_steps");
     EXPECT_EQ(reader.contents().numbers[0].of_ranks, (std::vector{1.0, 2.0, 3.0}));
     ASSERT_EQ(reader.contents().arrays.size(), 2U);
+    EXPECT_EQ(reader.contents().run_file, (std::vector{std::byte{0}, std::byte{200}}));
     EXPECT_EQ(reader.contents().arrays[0].name, "parameters");
     EXPECT_EQ(reader.contents().arrays[1].name, "velocity");
     EXPECT_EQ(reader.contents().arrays[1].shape, (std::vector<std::size_t>{3, 4}));

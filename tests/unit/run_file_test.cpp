@@ -12,6 +12,8 @@
 
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/sha256.hpp"
+#include "record/file_checksum.hpp"
 #include "record/hdf5.hpp"
 #include "run_file_rig.hpp"
 
@@ -175,6 +177,36 @@ TEST_F(RunFile, IsToldFromOtherFiles) {
   fill_with_hdf5(
       [](const hdf5::Handle& file) { hdf5::write_attribute(file, "schema_version", schema_version); });
   EXPECT_THAT(message(), ::testing::AllOf(HasSubstr("damaged"), HasSubstr("run_id")));
+}
+
+TEST_F(RunFile, IsReportedAsDamagedWhateverBitIsChanged) {
+  write_run_file(record_of(3, 2), path_, Durability::survives_kill);
+  const std::string whole = bytes();
+  for (std::size_t at = 8; at < whole.size(); at += 23) {
+    SCOPED_TRACE(at);
+    std::string changed = whole;
+    changed[at] = static_cast<char>(changed[at] ^ (1 << (at % 8)));
+    fill(changed);
+    ASSERT_THROW((void)read_run_file(path_), DamagedFile);
+  }
+}
+
+TEST_F(RunFile, EndsWithTheChecksumOfAllBeforeIt) {
+  write_run_file(record_of(3, 2), path_, Durability::survives_kill);
+  const std::string whole = bytes(), contents = whole.substr(0, whole.size() - checksum_length);
+  EXPECT_EQ(whole.substr(contents.size()), sha256(std::as_bytes(std::span(contents))));
+  fill(contents);
+  EXPECT_THAT(message_of([&] { (void)read_run_file(path_); }), HasSubstr("is damaged"))
+      << "only older versions wrote none";
+}
+
+TEST_F(RunFile, IsReadWithoutAChecksumWhereAnOlderVersionWroteIt) {
+  write_run_file(record_of(3, 2), path_, Durability::survives_kill);
+  std::string older = bytes();
+  older.resize(older.size() - checksum_length);
+  older.replace(older.find(checksum_note), checksum_note.size(), checksum_note.size(), 'x');
+  fill(older);
+  expect_same(read_run_file(path_), record_of(3, 2));
 }
 
 TEST_F(RunFile, IsReportedAsDamagedWhereverItIsCut) {

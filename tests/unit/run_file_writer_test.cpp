@@ -91,10 +91,28 @@ TEST_F(RunFile, WriterEndsWhereAnotherGoesOnWithTheRun) {
   EXPECT_NO_THROW(thought_dead.save(first));
 }
 
-TEST(RunFileWriter, ThrottlesOnlyLargeFilesAndCheapEpochs) {
+TEST_F(RunFile, WriterKeepsAFileThatWasTouchedOrChangedByAnotherProgram) {
+  RunRecord record = record_of(1, 1);
+  RunFileWriter writer(path_);
+  writer.snapshot(record);
+  std::filesystem::last_write_time(path_, std::filesystem::file_time_type::clock::now());
+  EXPECT_NO_THROW(writer.save(record));
+  std::string changed = bytes();
+  fill(changed + "x");
+  EXPECT_NO_THROW(writer.save(record));
+  std::filesystem::copy_file(path_, folder_ / "copy");
+  std::filesystem::rename(folder_ / "copy", path_);  // another inode
+  EXPECT_NO_THROW(writer.save(record));
+  fill("no run file at all");
+  EXPECT_NO_THROW(writer.finish(record, "complete"));
+  expect_same(read_run_file(path_), record);
+}
+
+TEST(RunFileWriter, ThrottlesFilesThatAreLargeOrSlowlyWritten) {
   constexpr std::uintmax_t small = 4 << 20, large = small + 1;
   EXPECT_TRUE(snapshot_due(0, 0.0, 0.0));
-  EXPECT_TRUE(snapshot_due(small, 0.001, 10.0));
+  EXPECT_TRUE(snapshot_due(small, 0.001, 0.05));
+  EXPECT_FALSE(snapshot_due(small, 0.001, 10.0));
   EXPECT_FALSE(snapshot_due(large, 1.99, 0.1));
   EXPECT_TRUE(snapshot_due(large, 2.01, 0.1));
 }
