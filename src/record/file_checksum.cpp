@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
-#include <functional>
+#include <iterator>
 #include <string>
 #include <system_error>
 
@@ -38,10 +38,6 @@ Checksum compare_checksum(std::span<const std::byte> file) {
     return std::ranges::equal(end, std::as_bytes(std::span(expected))) ? Checksum::right : Checksum::wrong;
   }
   return contains(file, checksum_note) ? Checksum::wrong : Checksum::absent;
-}
-
-std::span<const std::byte> without_checksum(std::span<const std::byte> file) {
-  return compare_checksum(file) == Checksum::right ? file.first(file.size() - checksum_length) : file;
 }
 
 bool contains(std::span<const std::byte> bytes, std::string_view text) {

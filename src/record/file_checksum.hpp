@@ -20,8 +20,6 @@ enum class Checksum { right, wrong, absent };
 void append_checksum(std::vector<std::byte>& file);
 /// `absent`: the file was written by a version without checksums.
 [[nodiscard]] Checksum compare_checksum(std::span<const std::byte> file);
-/// The bytes before the checksum, if there is a right one; else all.
-[[nodiscard]] std::span<const std::byte> without_checksum(std::span<const std::byte> file);
 
 [[nodiscard]] bool contains(std::span<const std::byte> bytes, std::string_view text);
 /// The whole file. Throws Error if it cannot be read.

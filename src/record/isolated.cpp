@@ -33,9 +33,12 @@ void send(int fd, std::string_view text) {
 
 [[noreturn]] void be_child(int fd, const std::function<std::string()>& work) {
   constexpr rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
-  constexpr rlimit memory{.rlim_cur = rlim_t{4} << 30, .rlim_max = rlim_t{4} << 30};  // sizes may be damaged
   ::setrlimit(RLIMIT_CORE, &no_core);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these reserve terabytes
+  constexpr rlim_t most_bytes = rlim_t{4} << 30;                     // sizes in a file may be damaged
+  constexpr rlimit memory{.rlim_cur = most_bytes, .rlim_max = most_bytes};
   ::setrlimit(RLIMIT_AS, &memory);
+#endif
   std::string message;
   try {
     message = well + work();

@@ -47,13 +47,11 @@ struct Salvage {
   bool is_verified = false;  // by checksums of epochs; files of 0.1.0 have none
 
   template <class Read>
-  bool attempt(const std::string& name, const Read& read) {
+  void attempt(const std::string& name, const Read& read) {
     try {
       read();
-      return true;
     } catch (const std::exception&) {
       left_out.push_back(name);
-      return false;
     }
   }
 };
@@ -133,6 +131,7 @@ Salvage read_what_can_be_read(const std::vector<std::byte>& bytes, const std::st
   for (const std::string& key : hdf5::member_names(provenance))
     salvage.attempt("provenance/" + key, [&] { record.provenance[key] = hdf5::read_value(provenance, key); });
   for (const char* group : {"epochs", "exchange"}) salvage_series(file, group, salvage);
+  salvage.left_out.emplace_back("segments");  // their times are of the whole run
   record.truncate(salvage.epochs);
   keep_right_epochs(file, salvage);
   record.status = "failed";

@@ -21,8 +21,8 @@ class Training {
  public:
   /// `ranks` and `config` outlive it. Collective.
   Training(const comm::Communicator& ranks, ResolvedConfig& config, RunSettings settings);
-  /// Trains to the end, or until a signal stops it (SIGUSR1, SIGTERM, SIGINT). Returns the exit status: 0, 3
-  /// when the training diverged, or 75 when it was stopped and can be resumed. Collective.
+  /// Trains to the end, or until a signal stops it (SIGUSR1, SIGTERM, SIGINT, SIGHUP). Returns the exit
+  /// status: 0, 3 when the training diverged, or 75 when it was stopped and can be resumed. Collective.
   [[nodiscard]] int run();
 
  private:

@@ -67,7 +67,7 @@ def test_says_what_it_left_out_and_why(lockstep):
     (path.parent / "text.h5").write_text("no HDF5")
     result = table(lockstep.folder)
     assert result.returncode == 0
-    assert "torn.h5: not a readable HDF5 file" in result.stderr
+    assert "torn.h5: damaged" in result.stderr
     assert "text.h5: not a readable HDF5 file" in result.stderr
 
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs that are killed at, or meet an error at, one chosen system call on their files: docs/reliability.md."""
 
+import fcntl
 import mmap
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -197,3 +199,88 @@ def test_what_killed_launchers_left_is_removed_by_the_next_launch():
     finally:
         for segment in (unused, recent, mapped):
             segment.unlink(missing_ok=True)
+
+
+class Disk:
+    """A small disk in a file, whose power can be cut."""
+
+    def __init__(self, folder):
+        self.image, self.folder = folder / "disk.img", folder / "disk"
+        self.folder.mkdir()
+        with open(self.image, "wb") as file:
+            file.truncate(128 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True)
+        self.mount()
+
+    def mount(self):
+        # Without auto_da_alloc a rename of a file that was not synced leaves an empty one.
+        subprocess.run(["mount", "-o", "loop,noauto_da_alloc,commit=300", self.image, self.folder], check=True, capture_output=True)
+
+    def cut_power(self):
+        """Nothing that is not on the disk yet will ever be. A sync of any file brings all names there, but not the bytes behind them."""
+        with open(self.folder / "other", "wb") as other:
+            os.fsync(other.fileno())
+        shutdown, without_flush = 0x8004587D, 2  # EXT4_IOC_SHUTDOWN
+        folder = os.open(self.folder, os.O_RDONLY)
+        fcntl.ioctl(folder, shutdown, struct.pack("I", without_flush))
+        os.close(folder)
+
+    def unmount(self):
+        subprocess.run(["umount", self.folder], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    if os.geteuid() != 0 or not shutil.which("mkfs.ext4"):
+        pytest.skip("only root can make a disk, with mkfs.ext4")
+    try:
+        disk = Disk(tmp_path)
+    except subprocess.CalledProcessError:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run(["umount", disk.folder], capture_output=True)
+
+
+@pytest.mark.parametrize("cuts", [2, pytest.param(12, marks=pytest.mark.long)])
+def test_a_run_resumes_after_a_power_cut_to_the_same_end(crashes, disk, cuts):
+    runs = crashes("serial")
+    options = ["--epochs", 400, "--checkpoint-epochs", 3]
+    unbroken = runs.new()
+    assert runs.run(unbroken, *options)[0] == 0
+    for cut in range(cuts):
+        results = disk.folder / f"{cut}"
+        process = subprocess.Popen([BIN / "train", "--algorithm", "serial", *RUN, "--results", results, "--run-id", "a", *map(str, options)],
+                                   cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        give_up = time.monotonic() + PATIENCE_S
+        while not (results / "runs/a.ckpt.previous").exists():
+            assert time.monotonic() < give_up and process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.03 * cut)
+        disk.cut_power()
+        process.kill()
+        process.wait()
+        disk.unmount()
+        disk.mount()
+        runs.expect_whole_files(results)
+        status, err = runs.run(results, *options, "--resume")
+        assert status == 0, err
+        assert "starting anew" not in err
+        assert runs.parameters(results) == runs.parameters(unbroken)
+        with h5py.File(runs.file(results)) as file:
+            assert file["segments/first_epoch"][-1] > 0, "the checkpoint was of no use"
+
+
+def test_a_stop_on_a_full_disk_says_what_is_lost(failing_files, tmp_path):
+    results = tmp_path / "results"
+    process = subprocess.Popen([BIN / "train", "--algorithm", "serial", *RUN, "--results", results, "--run-id", "a", "--epochs", "100000",
+                                "--checkpoint-epochs", "0"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "LD_PRELOAD": str(failing_files), "FAULT_FOLDER": str(results), "FAULT": "ENOSPC",
+                                    "FAULT_AT": "1", "FAULT_LASTS": "1", "FAULT_CALLS": "fallocate"})
+    give_up = time.monotonic() + PATIENCE_S
+    while not (results / "runs/a.h5").exists():
+        assert time.monotonic() < give_up and process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 75
+    assert "the parameters are lost" in err and "No space left" in err and "continue from the last one" not in err, err

@@ -395,3 +395,15 @@ def test_nohup_is_respected(lockstep):
     job.wait_for_epochs(1)
     job.process.send_signal(signal.SIGHUP)
     assert job.end()[0] == 0
+
+
+def test_a_sweep_removes_what_a_kill_after_the_last_write_of_a_run_leaves(tmp_path):
+    spec = tmp_path / "small.json"
+    spec.write_text(json.dumps({"name": "small", "title": "a test", "fixed": {"dataset": "synthetic", "synthetic_train": 100, "epochs": 1,
+                                                                            "synthetic_test": 50, "model": "mlp:784-8-10"}}))
+    subprocess.run([BIN / "sweep", "run", spec, "--results", tmp_path / "results"], cwd=ROOT, check=True, capture_output=True)
+    [run_file] = (tmp_path / "results").rglob("*.h5")
+    checkpoint = run_file.with_suffix(".ckpt")
+    checkpoint.touch()
+    subprocess.run([BIN / "sweep", "status", run_file.parent], cwd=ROOT, check=True, capture_output=True)
+    assert not checkpoint.exists()
