@@ -6,10 +6,14 @@ set -euo pipefail
 cd "${LOCKSTEP_HOME:-$(dirname "$0")/..}"
 
 folder=${1:?usage: jobs/collect.sh FOLDER}
+new=$(mktemp "$folder/sweep/summary.XXXXXX")  # given its name at the end: a link of that name would be followed
+trap 'rm -f "$new"' EXIT
 {
   build/bin/sweep status "$folder"
   echo
   analysis/lockstep-analysis table "$folder"
   echo
   analysis/lockstep-analysis report "$folder"
-} | tee "$folder/sweep/summary.txt"
+} | tee "$new"
+chmod 644 "$new"
+mv -T "$new" "$folder/sweep/summary.txt"

@@ -34,6 +34,10 @@ else
   options=(--oversubscribe --bind-to none)
   export OMPI_MCA_mpi_yield_when_idle=1
 fi
+# In a Slurm job Open MPI counts tasks, not cores: one task of several cores would hold one rank.
+if [ -n "${SLURM_JOB_ID:-}" ] && [ "$ranks" -gt "${SLURM_NTASKS:-1}" ]; then
+  export OMPI_MCA_ras=^slurm
+fi
 if [ "$(id -u)" = 0 ]; then  # Open MPI wants to be told twice, as in a container
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi

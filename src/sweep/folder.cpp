@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -16,8 +17,10 @@
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
+#include "core/text.hpp"
 #include "record/atomic_file.hpp"
 #include "sweep/site.hpp"
 #include "sweep/spec/json_text.hpp"
@@ -41,6 +44,24 @@ std::string results_of_experiment(const std::string& word) {
     return spec.is_object() ? spec.value("name", stem) + word.substr(end) : "";
   }
   return "";
+}
+
+constexpr int attempts = 10;
+constexpr useconds_t attempt_us = 50'000;
+
+[[noreturn]] void refuse_second(const SweepFolder& folder) {
+  const Holder holder = lock_holder(folder).value_or(Holder{});
+  const bool is_gone =
+      holder.process == 0 || (holder.is_here() && kill(holder.process, 0) != 0 && errno == ESRCH);
+  throw ConfigError(
+      {folder.root().string() + " is being worked on", "one sweep program at a time on a folder",
+       holder.process == 0
+           ? "a process that is not known"
+           : fmt::format("process {}{}", holder.process, holder.host.empty() ? "" : " on " + holder.host),
+       is_gone
+           ? "no such process lives here: if no other machine works on this sweep, the file system's locks "
+             "do not work; take another one by --results"
+           : "sweep status shows how far it is"});
 }
 
 }  // namespace
@@ -75,37 +96,67 @@ Json read_json(const fs::path& path) {
 }
 
 void write_text(const fs::path& path, const std::string& text) {
-  record::replace_file(path, std::as_bytes(std::span(text)), record::Durability::survives_kill);
+  record::replace_file(path, std::as_bytes(std::span(text)), record::Durability::survives_power_loss);
 }
 
-std::optional<pid_t> lock_holder(const SweepFolder& folder) {
-  const int file = open(folder.lock_file().c_str(), O_RDONLY | O_CLOEXEC);
+void make_folders(const SweepFolder& folder) {
+  for (const fs::path& path : {folder.logs(), folder.scripts()}) {
+    std::error_code failure;
+    fs::create_directories(path, failure);
+    if (failure)
+      throw ConfigError({"cannot make the folder " + path.string(), "a folder that this user may write",
+                         failure.message(), "--results names another one"});
+  }
+}
+
+int open_own(const fs::path& path, int flags) {
+  const int file = open(path.c_str(), flags | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (file >= 0) return file;
+  if (errno == ELOOP)
+    throw ConfigError({path.string() + " is a symbolic link", "a file in the sweep's own folder",
+                       "a link, which is not followed", "remove it"});
+  throw ConfigError({.what = "cannot write " + path.string(), .got = std::strerror(errno)});
+}
+
+bool Holder::is_here() const { return host.empty() || host == host_name(); }
+
+std::optional<Holder> lock_holder(const SweepFolder& folder) {
+  const int file = open(folder.lock_file().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (file < 0) return {};
-  std::optional<pid_t> holder;
+  std::optional<Holder> holder;
   if (flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    std::array<char, 32> text{};
-    holder = read(file, text.data(), text.size() - 1) > 0 ? static_cast<pid_t>(std::atol(text.data())) : 0;
+    std::array<char, 300> text{};  // "PROCESS HOST"
+    holder.emplace();
+    if (read(file, text.data(), text.size() - 1) > 0) {
+      const std::vector<std::string> words = split(trimmed(text.data()), ' ');
+      if (!words.empty()) holder->process = static_cast<pid_t>(std::atol(words[0].c_str()));
+      if (words.size() > 1) holder->host = words[1];
+    }
   }
   close(file);
   return holder;
 }
 
-FolderLock::FolderLock(const SweepFolder& folder)
-    : file_(open(folder.lock_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-  if (file_ < 0)
-    throw Error({.what = "cannot open " + folder.lock_file().string(), .got = std::strerror(errno)});
-  if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
-    const int failure = errno;
-    close(file_);
-    if (failure != EWOULDBLOCK)
-      throw Error({.what = "cannot lock " + folder.lock_file().string(), .got = std::strerror(failure)});
-    throw ConfigError(
-        {folder.root().string() + " is being worked on", "one sweep program at a time on a folder",
-         fmt::format("process {}", lock_holder(folder).value_or(0)), "sweep status shows how far it is"});
+FolderLock::FolderLock(const SweepFolder& folder) {
+  make_folders(folder);
+  file_ = open_own(folder.lock_file(), O_RDWR);
+  int failure = 0;
+  for (int attempt = 0; attempt < attempts; ++attempt) {  // one that asks who holds it has it for a moment
+    failure = flock(file_, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    if (failure != EWOULDBLOCK) break;
+    usleep(attempt_us);
   }
-  const std::string pid = fmt::format("{}\n", getpid());
-  if (ftruncate(file_, 0) != 0 || write(file_, pid.data(), pid.size()) < 0)
-    throw Error({.what = "cannot write " + folder.lock_file().string(), .got = std::strerror(errno)});
+  const std::string text = fmt::format("{} {}\n", getpid(), host_name());
+  if (failure == 0 && (ftruncate(file_, 0) != 0 || write(file_, text.data(), text.size()) < 0))
+    failure = errno;
+  if (failure == 0) return;
+  close(file_);
+  if (failure == EWOULDBLOCK) refuse_second(folder);
+  throw ConfigError(
+      {"cannot lock " + folder.lock_file().string(),
+       "a file system with locks, so that two programs do not make the same runs", std::strerror(failure),
+       "--results on another file system, e.g. a local disk; an NFS mount has locks without the "
+       "option nolock, or with local_lock=flock"});
 }
 
 FolderLock::~FolderLock() { close(file_); }

@@ -23,8 +23,9 @@ class SweepFolder {
     return root_ / (run_id + ".h5");
   }
   [[nodiscard]] std::filesystem::path state() const { return root_ / "sweep"; }
+  [[nodiscard]] std::filesystem::path logs() const { return state() / "log"; }
   [[nodiscard]] std::filesystem::path log(const std::string& run_id) const {
-    return state() / "log" / (run_id + ".log");
+    return logs() / (run_id + ".log");
   }
   [[nodiscard]] std::filesystem::path scripts() const { return state() / "jobs"; }
   /// What the sweep is: see plan.hpp.
@@ -43,13 +44,30 @@ class SweepFolder {
 
 /// Reads a file that a sweep wrote. Throws Error.
 [[nodiscard]] Json read_json(const std::filesystem::path& path);
-/// Replaces the file at once, so that readers find the old text or the new one.
+/// Replaces the file at once, so that readers find the old text or the new one, also after a crash of the
+/// machine.
 void write_text(const std::filesystem::path& path, const std::string& text);
 
-/// The process on this machine that holds the folder's lock; none: it is free.
-[[nodiscard]] std::optional<pid_t> lock_holder(const SweepFolder& folder);
+/// Makes the folders that a sweep needs. Throws ConfigError.
+void make_folders(const SweepFolder& folder);
 
-/// Locks a sweep's folder for one process on this machine. Throws ConfigError if another one has it.
+/// Opens a file of a sweep's folder for writing, and makes it if need be; `flags` as those of open(). A
+/// symbolic link is refused: what it points to is not ours to write to. Returns the descriptor. Throws
+/// ConfigError.
+[[nodiscard]] int open_own(const std::filesystem::path& path, int flags);
+
+/// A process that holds a lock.
+struct Holder {
+  pid_t process = 0;      ///< 0: not known
+  std::string host = {};  ///< that it runs on
+
+  [[nodiscard]] bool is_here() const;
+};
+/// The process that holds the folder's lock; none: it is free, or the file system has no locks.
+[[nodiscard]] std::optional<Holder> lock_holder(const SweepFolder& folder);
+
+/// Locks a sweep's folder, which is made if need be, for one process: so nothing is made or submitted twice.
+/// Throws ConfigError if another process has the lock, or if there can be none.
 class FolderLock {
  public:
   explicit FolderLock(const SweepFolder& folder);

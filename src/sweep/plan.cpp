@@ -110,13 +110,7 @@ Plan load_plan(const SweepFolder& folder) {
 
 void save_plan(Plan& plan, bool extend) {
   if (std::filesystem::exists(plan.folder.manifest_file())) join_points(plan, extend);
-  std::error_code failure;
-  for (const std::filesystem::path& path : {plan.folder.state() / "log", plan.folder.scripts()}) {
-    std::filesystem::create_directories(path, failure);
-    if (failure)
-      throw ConfigError({"cannot make the folder " + path.string(), "a folder that this user may write",
-                         failure.message(), "--results names another one"});
-  }
+  make_folders(plan.folder);
   Json points = Json::array();
   for (const Point& point : plan.points) points.push_back(to_json(point));
   const Spec& spec = plan.spec;

@@ -53,8 +53,8 @@ void save_plan(Plan& plan, bool extend);
 /// The points, and the repeats beyond them that `until` has asked for so far.
 [[nodiscard]] std::vector<Point> points_so_far(const Plan& plan);
 
-/// The points so far whose runs are not complete. Throws ConfigError if a run file was made with other
-/// settings.
+/// The points so far whose runs are not complete, or whose run files are damaged. Throws ConfigError if a run
+/// file was made with other settings.
 [[nodiscard]] std::vector<Point> missing_points(const Plan& plan);
 
 /// With `until`: also the other repeats so far of these points, which show when there are enough of them.

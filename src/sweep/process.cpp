@@ -18,6 +18,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "sweep/folder.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -45,7 +46,7 @@ class File {
   int number_;
 };
 
-pid_t start_with(const std::vector<std::string>& words, const Variables& added, int out, int err) {
+pid_t start_with(const std::vector<std::string>& words, const Surroundings& surroundings, int out, int err) {
   if (!have_program(words.at(0)))
     throw Error({.what = "the program " + words[0] + " is not to be found",
                  .hint = "is its module loaded, is it in PATH?"});
@@ -60,7 +61,9 @@ pid_t start_with(const std::vector<std::string>& words, const Variables& added, 
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() != parent) _exit(cannot_run);  // it ended before prctl
-  for (const auto& [name, value] : added) setenv(name.c_str(), value.c_str(), 1);
+  for (const std::string& name : surroundings.removed) unsetenv(name.c_str());
+  for (const auto& [name, value] : surroundings.added) setenv(name.c_str(), value.c_str(), 1);
+  if (!surroundings.folder.empty() && chdir(surroundings.folder.c_str()) != 0) _exit(cannot_run);
   dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
@@ -85,6 +88,8 @@ int wait_for(pid_t pid) {
 SignalWatch::SignalWatch() {
   sigemptyset(&watched_);
   for (const int number : {SIGINT, SIGTERM, SIGUSR1, SIGCHLD}) sigaddset(&watched_, number);
+  struct sigaction hangup {};
+  if (sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaddset(&watched_, SIGHUP);
   sigprocmask(SIG_BLOCK, &watched_, &before_);
 }
 
@@ -98,11 +103,11 @@ int SignalWatch::next(double seconds) {
   return number > 0 ? number : 0;
 }
 
-pid_t start(const std::vector<std::string>& words, const Variables& added, const std::filesystem::path& log) {
-  if (log.empty()) return start_with(words, added, STDOUT_FILENO, STDERR_FILENO);
-  const File file(open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666),
-                  "cannot write the log " + log.string());
-  return start_with(words, added, file.number(), file.number());
+pid_t start(const std::vector<std::string>& words, const Surroundings& surroundings,
+            const std::filesystem::path& log) {
+  if (log.empty()) return start_with(words, surroundings, STDOUT_FILENO, STDERR_FILENO);
+  const File file(open_own(log, O_WRONLY | O_APPEND), "");
+  return start_with(words, surroundings, file.number(), file.number());
 }
 
 std::optional<int> exit_status(pid_t process) {
@@ -111,11 +116,11 @@ std::optional<int> exit_status(pid_t process) {
   return status_of(raw);
 }
 
-Captured capture(const std::vector<std::string>& words) {
+Captured capture(const std::vector<std::string>& words, const Surroundings& surroundings) {
   const std::string no_memory = "cannot keep what " + words.at(0) + " prints";
   const File out(memfd_create("out", MFD_CLOEXEC), no_memory);
   const File err(memfd_create("err", MFD_CLOEXEC), no_memory);
-  const int status = wait_for(start_with(words, {}, out.number(), err.number()));
+  const int status = wait_for(start_with(words, surroundings, out.number(), err.number()));
   return {.status = status, .out = out.text(), .err = err.text()};
 }
 

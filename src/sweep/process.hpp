@@ -15,8 +15,8 @@ namespace lockstep::sweep {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-/// While it lives, SIGINT, SIGTERM, SIGUSR1 and SIGCHLD are blocked in this process, and only next() sees
-/// them. One at a time, made before any thread is started.
+/// While it lives, SIGINT, SIGTERM, SIGUSR1, SIGCHLD, and SIGHUP unless it is ignored (nohup), are blocked in
+/// this process, and only next() sees them. One at a time, made before any thread is started.
 class SignalWatch {
  public:
   SignalWatch();
@@ -31,11 +31,18 @@ class SignalWatch {
   sigset_t watched_, before_;
 };
 
-/// Starts words[0], which is looked up in PATH, with `added` to our environment and nothing to read; returns
-/// its process. Output is appended to `log`; without a log it goes where ours goes. The program leads a
-/// process group, so that a terminal's Ctrl-C reaches us and not the program. It gets SIGTERM when we end.
-/// Throws Error if it cannot be started.
-[[nodiscard]] pid_t start(const std::vector<std::string>& words, const Variables& added,
+/// What is different for a program that we start: its environment, and the folder that it starts in ("":
+/// ours).
+struct Surroundings {
+  Variables added = {};
+  std::vector<std::string> removed = {};  ///< variables' names; before `added`
+  std::filesystem::path folder = {};
+};
+
+/// Starts words[0], which is looked up in PATH, with nothing to read; returns its process. Output is appended
+/// to `log`; without a log it goes where ours goes. The program leads a process group, so that a terminal's
+/// Ctrl-C reaches us and not the program. It gets SIGTERM when we end. Throws Error if it cannot be started.
+[[nodiscard]] pid_t start(const std::vector<std::string>& words, const Surroundings& surroundings,
                           const std::filesystem::path& log);
 
 /// The exit status of a process that was started, once it has ended: 128 + number if a signal ended it.
@@ -47,7 +54,7 @@ struct Captured {
   std::string out, err;
 };
 /// Runs a program and waits for its end. Throws Error if it cannot be started.
-[[nodiscard]] Captured capture(const std::vector<std::string>& words);
+[[nodiscard]] Captured capture(const std::vector<std::string>& words, const Surroundings& surroundings = {});
 
 /// True if PATH holds a program of this name.
 [[nodiscard]] bool have_program(const std::string& name);

@@ -4,12 +4,18 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cmath>
 #include <deque>
 #include <fstream>
 
+#include <fmt/format.h>
+
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/text.hpp"
 #include "record/checkpoint.hpp"
+#include "record/progress.hpp"
 #include "record/run_file.hpp"
 #include "sweep/spec/until.hpp"
 
@@ -33,7 +39,29 @@ RunState state_named(const std::string& name) {
   return name == "failed" ? RunState::failed : RunState::broken;
 }
 
+// Seconds since anything was written for the run.
+double silent_s(const SweepFolder& folder, const std::string& run_id) {
+  const fs::path run_file = folder.run_file(run_id);
+  fs::file_time_type last = fs::file_time_type::min();
+  for (const fs::path& path : {run_file, record::checkpoint_path(run_file), folder.log(run_id)}) {
+    std::error_code none;
+    if (const auto written = fs::last_write_time(path, none); !none) last = std::max(last, written);
+  }
+  return std::chrono::duration<double>(fs::file_time_type::clock::now() - last).count();
+}
+
 }  // namespace
+
+std::string remaining_text(const RunStatus& status) {
+  constexpr double patience_s = 60.0, patience_epochs = 3.0;
+  if (std::isnan(status.epoch_wall_s))  // its first epoch may be long
+    return status.silent_s > patience_s
+               ? fmt::format("  no epoch yet, nothing written for {}", record::clock_text(status.silent_s))
+               : "";
+  if (status.silent_s > std::max(patience_s, patience_epochs * status.epoch_wall_s))
+    return "  no sign of life for " + record::clock_text(status.silent_s);
+  return "  left " + record::clock_text(status.left_s);
+}
 
 RunStatus status_of(const SweepFolder& folder, const Point& point) {
   RunStatus status;
@@ -52,16 +80,35 @@ RunStatus status_of(const SweepFolder& folder, const Point& point) {
     status.epochs_done = run.epochs();
     status.accuracy = metric_of(run, "test_accuracy").value_or(status.accuracy);
     status.epoch_s = metric_of(run, "epoch_s").value_or(status.epoch_s);
-    if (const auto wall_s = metric_of(run, "wall_clock_s"))
-      status.left_s = *wall_s / static_cast<double>(status.epochs_done) *
+    if (const auto wall_s = metric_of(run, "wall_clock_s")) {
+      status.epoch_wall_s = *wall_s / static_cast<double>(status.epochs_done);
+      status.left_s = status.epoch_wall_s *
                       static_cast<double>(status.epochs - std::min(status.epochs, status.epochs_done));
+    }
+    if (status.state == RunState::broken) status.silent_s = silent_s(folder, point.run_id);
   } catch (const Error& error) {
     status.state = RunState::failed;
-    status.is_foreign = true;
+    status.is_damaged = true;
     const std::string what = error.what();
-    status.why = what.substr(0, what.find('\n'));
+    status.why = "its run file is damaged, and made again by resume: " + what.substr(0, what.find('\n'));
   }
   return status;
+}
+
+fs::path set_aside(const SweepFolder& folder, const std::string& run_id) {
+  const fs::path run_file = folder.run_file(run_id);
+  const auto kept = [](const fs::path& path, int number) {
+    return fs::path(fmt::format("{}.damaged-{}", path.string(), number));
+  };
+  int number = 1;
+  while (fs::exists(kept(run_file, number))) ++number;
+  for (const fs::path& path :
+       {record::checkpoint_path(run_file), record::previous_checkpoint_path(run_file), run_file}) {
+    std::error_code failure;
+    if (fs::exists(path)) fs::rename(path, kept(path, number), failure);
+    if (failure) throw Error({.what = "cannot set " + path.string() + " aside", .got = failure.message()});
+  }
+  return kept(run_file, number);
 }
 
 std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& points,
@@ -79,9 +126,17 @@ std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& point
 
 std::string reason_in(const fs::path& log) {
   // The most informative first: launchers say at length that something failed, and in one line what.
-  constexpr std::array<std::string_view, 8> marks = {
-      "noticed that process rank", "srun: error:",       "error:", "DUE TO TIME LIMIT", "CANCELLED AT",
-      "slurmstepd: error",         "lost communication", "Killed"};
+  constexpr std::array<std::string_view, 10> marks = {"error: no rank has made progress",
+                                                      "noticed that process rank",
+                                                      "fatal:",
+                                                      "srun: error:",
+                                                      "error:",
+                                                      "DUE TO TIME LIMIT",
+                                                      "CANCELLED AT",
+                                                      "slurmstepd: error",
+                                                      "lost communication",
+                                                      "Killed"};
+  constexpr std::string_view stalled = marks[0];  // the next line names the rank
   constexpr std::size_t tail = 200;
   std::deque<std::string> lines;
   std::ifstream file(log);
@@ -91,9 +146,11 @@ std::string reason_in(const fs::path& log) {
     if (lines.size() > tail) lines.pop_front();
   }
   for (const std::string_view words : marks)
-    for (const std::string& line : lines)
-      if (!line.starts_with(attempt_mark) && line.find(words) != std::string::npos)
-        return line.substr(line.find_first_not_of(' '));
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (lines[i].starts_with(attempt_mark) || lines[i].find(words) == std::string::npos) continue;
+      const std::string more = words == stalled && i + 1 < lines.size() ? ": " + trimmed(lines[i + 1]) : "";
+      return trimmed(lines[i]) + more;
+    }
   return "";
 }
 

@@ -22,17 +22,28 @@ inline constexpr std::array<std::string_view, 7> state_names = {
 
 struct RunStatus {
   RunState state = RunState::missing;
-  bool is_foreign = false;  ///< made with other settings, or it cannot be read; it counts as failed
+  bool is_foreign = false;  ///< made with other settings; it counts as failed
+  bool is_damaged = false;  ///< the file cannot be read; it counts as failed, and is made again
   std::size_t epochs_done = 0;
   std::size_t epochs = 0;
-  double accuracy = std::numeric_limits<double>::quiet_NaN();  ///< of the last epoch, 0 to 1
-  double epoch_s = std::numeric_limits<double>::quiet_NaN();   ///< training clock, median over epochs
-  double left_s = std::numeric_limits<double>::quiet_NaN();    ///< at the speed so far, all clocks
+  double accuracy = std::numeric_limits<double>::quiet_NaN();      ///< of the last epoch, 0 to 1
+  double epoch_s = std::numeric_limits<double>::quiet_NaN();       ///< training clock, median over epochs
+  double epoch_wall_s = std::numeric_limits<double>::quiet_NaN();  ///< wall clock, mean over epochs
+  double left_s = std::numeric_limits<double>::quiet_NaN();        ///< at the speed so far, all clocks
+  double silent_s = std::numeric_limits<double>::quiet_NaN();  ///< since something was written, if unfinished
   std::string why;                                             ///< it waits or failed, one line
 };
 
 /// By the run file alone: a run that started is broken, not running, and none is waiting.
 [[nodiscard]] RunStatus status_of(const SweepFolder& folder, const Point& point);
+
+/// Of a run that is running: "  left 1:23"; or "  no sign of life for 2:10" if it has written nothing for
+/// much longer than an epoch took so far; "" if its speed is not known yet.
+[[nodiscard]] std::string remaining_text(const RunStatus& status);
+
+/// Gives the run's file, which is damaged, and its checkpoints names that nothing looks for, so that the run
+/// can be made again; returns the file's new path. Throws Error.
+std::filesystem::path set_aside(const SweepFolder& folder, const std::string& run_id);
 
 /// With `until`: one more repeat for each point that needs it and whose repeats so far are all complete.
 [[nodiscard]] std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& points,

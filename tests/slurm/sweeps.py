@@ -44,14 +44,14 @@ class Sweep:
         self.spec = folder / f"{name}.json"
         self.spec.write_text(json.dumps({"name": name, **spec}))
 
-    def do(self, command, *arguments, check=True):
+    def do(self, command, *arguments, check=True, env=None):
         """sweep COMMAND on the login host."""
         words = [ROOT / "build/bin/sweep", command]
         words += [self.spec, "--results", self.results] if command == "submit" else [self.folder]
-        return self.cluster.exec(*words, *arguments, check=check)
+        return self.cluster.exec(*words, *arguments, check=check, env=env)
 
-    def submit(self, mode, *arguments, launcher="mpirun", site=None, check=True):
-        return self.do("submit", "--site", site or SITES[launcher], "--mode", mode, *arguments, check=check)
+    def submit(self, mode, *arguments, launcher="mpirun", site=None, check=True, env=None):
+        return self.do("submit", "--site", site or SITES[launcher], "--mode", mode, *arguments, check=check, env=env)
 
     def runs(self):
         """What status says of each run, by the part of its name before the seed."""

@@ -19,15 +19,18 @@ namespace {
 
 int cancel(const SweepFolder& folder) {
   if (const auto holder = lock_holder(folder)) {
-    if (kill(*holder, SIGTERM) != 0)
-      throw Error({.what = fmt::format("cannot stop process {}, which works on {}", *holder,
-                                       folder.root().string())});
-    fmt::print("process {} was asked to stop, with a checkpoint\n", *holder);
+    if (holder->process == 0 || !holder->is_here() || kill(holder->process, SIGTERM) != 0)
+      throw Error({.what = fmt::format("cannot stop process {}, which works on {}", holder->process,
+                                       folder.root().string()),
+                   .got = holder->is_here() ? "" : "it runs on " + holder->host,
+                   .hint = holder->is_here() ? "" : "sweep cancel on that machine"});
+    fmt::print("process {} was asked to stop, with a checkpoint\n", holder->process);
   }
   std::set<std::string> active;
   if (const std::vector<Job> jobs = load_jobs(folder); !jobs.empty()) {
     require_slurm();
-    for (const QueueEntry& entry : queue_of(jobs)) active.insert(entry.job_id);
+    for (const QueueEntry& entry : queue_of(jobs))
+      if (entry.is_active()) active.insert(entry.job_id);
     if (!active.empty()) scancel({active.begin(), active.end()});
   }
   fmt::print("{} cancelled; build/bin/sweep resume {} resumes\n", plural(active.size(), "job"),

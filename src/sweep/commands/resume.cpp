@@ -39,9 +39,13 @@ int resume_jobs(Plan& plan, const Options& options) {
 }
 
 int resume(const Options& options) {
-  Plan plan = load_plan(options.folder.find());
+  const SweepFolder folder = options.folder.find();
+  const FolderLock lock(folder);
+  Plan plan = load_plan(folder);
   if (std::filesystem::exists(plan.folder.submission_file())) return resume_jobs(plan, options);
-  return run_local(plan, read_site(options.site.empty() ? "local" : options.site));
+  const Site site = read_site(options.site.empty() ? "local" : options.site);
+  check_local(plan, site);
+  return run_local(plan, site);
 }
 
 }  // namespace

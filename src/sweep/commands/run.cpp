@@ -23,6 +23,8 @@ int run(const Options& options) {
     print_local(plan, site);
     return 0;
   }
+  check_local(plan, site);
+  const FolderLock lock(plan.folder);
   (void)missing_points(plan);  // run files of another sweep are an error before anything is written
   save_plan(plan, options.plan.extend);
   return run_local(plan, site);

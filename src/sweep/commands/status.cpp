@@ -26,15 +26,18 @@ constexpr unsigned redraw_s = 2;
 int status(const Options& options) {
   const Plan plan = load_plan(options.folder.find());
   for (;;) {
-    const std::vector<RunView> views = view_of(plan);
+    const View view = view_of(plan);
     if (options.json) {
-      fmt::print("{}\n", json_of(views).dump(1));
+      fmt::print("{}\n", json_of(view).dump(1));
     } else {
       if (options.watch && record::is_terminal(stdout)) fmt::print("\033[H\033[2J");
-      fmt::print("{}", text_of(plan, views, options.all));
+      fmt::print("{}", text_of(plan, view, options.all));
     }
     std::fflush(stdout);
-    if (!options.watch || !any_under_way(views)) return 0;
+    if (!view.unknown.empty())
+      fmt::print(stderr, "note: this is what the files say; nothing is known of the jobs: {}\n",
+                 view.unknown);
+    if (!options.watch || !any_under_way(view)) return 0;
     sleep(redraw_s);
   }
 }

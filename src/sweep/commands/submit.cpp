@@ -28,13 +28,14 @@ struct Options {
 // Writes and prints the scripts that would be submitted, or what Slurm says of them.
 int show(const Plan& plan, Site site, const Options& options) {
   const bool ask = options.test_only || slurm_answers();
+  note_unused_variables();
   if (!ask)
     fmt::print(stderr, "note: no Slurm answers here; nodes are assumed to have the cores of this machine\n");
   complete(site, ask);
   const std::vector<Job> jobs = divide(plan, missing_points(plan), options.submit, site);
   std::filesystem::path to = options.dry_run_folder;
   if (to.empty()) to = plan.folder.state() / "dry-run";
-  std::filesystem::remove_all(to);
+  remove_scripts(to);
   for (const std::string& script : write_scripts(plan, jobs, site, to)) {
     if (options.test_only) {
       fmt::print("{}\n  {}\n", script, sbatch_test(script));
@@ -52,6 +53,7 @@ int submit_sweep(const Options& options) {
   if (options.test_only || !options.dry_run) require_slurm();
   Plan plan = make_plan(options.plan, site);
   if (options.dry_run || options.test_only) return show(plan, site, options);
+  const FolderLock lock(plan.folder);
   const std::vector<Point> points = not_under_way(plan, missing_points(plan));
   const std::string folder = plan.folder.root().string();
   fmt::print("{}: {} runs, {} to be submitted -> {}\n", plan.spec.name, plan.points.size(), points.size(),

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "core/error.hpp"
 #include "core/json.hpp"
 #include "record/progress.hpp"
 #include "sweep/slurm/slurm.hpp"
@@ -16,10 +17,10 @@ namespace lockstep::sweep {
 namespace {
 
 // The job, or task of an array, that a run was last given to.
-std::map<std::string, QueueEntry> jobs_of_runs(const SweepFolder& folder) {
-  const std::vector<Job> jobs = load_jobs(folder);
-  const std::vector<QueueEntry> queue = have_slurm() ? queue_of(jobs) : std::vector<QueueEntry>{};
-  std::map<std::string, QueueEntry> runs;
+using JobsOfRuns = std::map<std::string, QueueEntry>;
+
+JobsOfRuns jobs_of_runs(const std::vector<Job>& jobs, const std::vector<QueueEntry>& queue) {
+  JobsOfRuns runs;
   for (const Job& job : jobs)  // later jobs replace earlier ones
     for (std::size_t task = 0; task < job.tasks.size(); ++task) {
       QueueEntry last{.job_id = job.id};
@@ -40,62 +41,71 @@ RunState with_job(RunState state, bool is_active, bool is_running) {
 }
 
 // Why there is no complete run, although no job will make it.
-std::string reason_of(const SweepFolder& folder, const RunView& view, const QueueEntry* job) {
-  if (!view.run.why.empty()) return view.run.why;
-  std::string why = reason_in(folder.log(view.point.run_id));
+std::string reason_of(const SweepFolder& folder, const RunView& run, const QueueEntry* job) {
+  if (!run.status.why.empty()) return run.status.why;
+  std::string why = reason_in(folder.log(run.point.run_id));
   if (job == nullptr) return why;
-  if (why.empty()) why = reason_in(folder.state() / "log" / fmt::format("slurm-{}.out", job->name()));
-  const std::string end = end_state(*job);
-  if (end.empty() || end == "COMPLETED" || end == "FAILED") return why;
-  return why.empty() ? end : end + ": " + why;
+  if (why.empty()) why = reason_in(folder.logs() / fmt::format("slurm-{}.out", job->name()));
+  if (job->state.empty()) return why.empty() ? "Slurm has forgotten its job" : why;
+  if (why.empty()) return job->state == "COMPLETED" ? "" : job->state + " " + job->reason;
+  return job->state == "COMPLETED" || job->state == "FAILED" ? why : job->state + ": " + why;
 }
 
 std::string_view name_of(RunState state) { return state_names[static_cast<std::size_t>(state)]; }
 
-std::string line_of(const RunView& view, std::size_t width) {
-  std::string line = fmt::format("  {:<11}  {:<{}}", name_of(view.run.state), view.point.run_id, width);
-  if (view.run.epochs > 0) line += fmt::format("  {:>3}/{:<3}", view.run.epochs_done, view.run.epochs);
-  if (!std::isnan(view.run.accuracy)) line += fmt::format("  {:6.2f} %", 100.0 * view.run.accuracy);
-  if (!std::isnan(view.run.epoch_s)) line += fmt::format("  {:.3f} s/epoch", view.run.epoch_s);
-  if (view.run.state == RunState::running && !std::isnan(view.run.left_s))
-    line += "  left " + record::clock_text(view.run.left_s);
-  if (!view.job.empty()) line += "  job " + view.job;
-  if (!view.run.why.empty()) line += "\n               " + view.run.why;
+std::string line_of(const RunView& run, std::size_t width) {
+  std::string line = fmt::format("  {:<11}  {:<{}}", name_of(run.status.state), run.point.run_id, width);
+  if (run.status.epochs > 0) line += fmt::format("  {:>3}/{:<3}", run.status.epochs_done, run.status.epochs);
+  if (!std::isnan(run.status.accuracy)) line += fmt::format("  {:6.2f} %", 100.0 * run.status.accuracy);
+  if (!std::isnan(run.status.epoch_s)) line += fmt::format("  {:.3f} s/epoch", run.status.epoch_s);
+  if (run.status.state == RunState::running) line += remaining_text(run.status);
+  if (!run.job.empty()) line += "  job " + run.job;
+  if (!run.status.why.empty()) line += "\n               " + run.status.why;
   return line;
 }
 
 }  // namespace
 
-std::vector<RunView> view_of(const Plan& plan) {
-  const std::map<std::string, QueueEntry> jobs = jobs_of_runs(plan.folder);
+View view_of(const Plan& plan) {
+  View view{.runs = {}, .unknown = ""};
+  const std::vector<Job> submitted = load_jobs(plan.folder);
+  std::vector<QueueEntry> queue;
+  try {
+    if (!submitted.empty()) require_slurm();
+    queue = queue_of(submitted);
+  } catch (const ConfigError& error) {
+    view.unknown = error.what();
+  }
+  const bool is_known = view.unknown.empty();
+  const JobsOfRuns jobs = jobs_of_runs(submitted, queue);
   const bool here = lock_holder(plan.folder).has_value();  // by sweep run or resume on this machine
-  std::vector<RunView> views;
   for (const Point& point : points_so_far(plan)) {
-    RunView& view = views.emplace_back(RunView{.point = point, .run = status_of(plan.folder, point)});
-    RunState& state = view.run.state;
+    RunView& run = view.runs.emplace_back(RunView{.point = point, .status = status_of(plan.folder, point)});
+    RunState& state = run.status.state;
     const auto at = jobs.find(point.run_id);
     const QueueEntry* job = at == jobs.end() ? nullptr : &at->second;
     state = with_job(state, here || (job != nullptr && job->is_active()),
-                     here || (job != nullptr && job->is_running()));
+                     here || (job != nullptr && (job->is_running() || !is_known)));
     if (job != nullptr) {
-      view.job = job->name();
-      if (state == RunState::waiting && !job->is_running()) view.run.why = job->reason;
+      run.job = job->name();
+      if (state == RunState::waiting && !job->is_running()) run.status.why = job->reason;
     }
     if (state == RunState::failed || state == RunState::broken ||
-        (state == RunState::missing && job != nullptr))
-      view.run.why = reason_of(plan.folder, view, job);
+        (state == RunState::missing && job != nullptr && is_known))
+      run.status.why = reason_of(plan.folder, run, is_known ? job : nullptr);
   }
-  return views;
+  return view;
 }
 
-bool any_under_way(const std::vector<RunView>& views) {
-  return std::ranges::any_of(views, [](const RunView& view) {
-    return view.run.state == RunState::running || view.run.state == RunState::waiting;
+bool any_under_way(const View& view) {
+  return std::ranges::any_of(view.runs, [](const RunView& run) {
+    return run.status.state == RunState::running || run.status.state == RunState::waiting;
   });
 }
 
 std::vector<Point> not_under_way(const Plan& plan, std::vector<Point> points) {
-  const std::map<std::string, QueueEntry> jobs = jobs_of_runs(plan.folder);
+  const std::vector<Job> submitted = load_jobs(plan.folder);
+  const JobsOfRuns jobs = jobs_of_runs(submitted, queue_of(submitted));
   std::erase_if(points, [&](const Point& point) {
     const auto job = jobs.find(point.run_id);
     return job != jobs.end() && job->second.is_active();
@@ -103,39 +113,48 @@ std::vector<Point> not_under_way(const Plan& plan, std::vector<Point> points) {
   return points;
 }
 
-std::string text_of(const Plan& plan, const std::vector<RunView>& views, bool all) {
+std::string text_of(const Plan& plan, const View& view, bool all) {
   std::map<RunState, std::size_t> counts;
   std::size_t width = 0;
-  for (const RunView& view : views) {
-    ++counts[view.run.state];
-    width = std::max(width, view.point.run_id.size());
+  for (const RunView& run : view.runs) {
+    ++counts[run.status.state];
+    width = std::max(width, run.point.run_id.size());
   }
-  std::string text = fmt::format("{}: {} runs", plan.spec.name, views.size());
+  std::string text = fmt::format("{}: {} runs", plan.spec.name, view.runs.size());
   std::string separator = ":";
   for (const auto& [state, count] : counts) {
     text += fmt::format("{} {} {}", separator, count, name_of(state));
     separator = ",";
   }
   text += "\n";
-  for (const RunView& view : views)
-    if (all || (view.run.state != RunState::complete && view.run.state != RunState::waiting &&
-                view.run.state != RunState::missing))
-      text += line_of(view, width) + "\n";
+  std::map<std::string, std::vector<std::string>>
+      not_made;  // by the reason: a job that fails makes many runs miss
+  for (const RunView& run : view.runs) {
+    const RunState state = run.status.state;
+    if (all || (state != RunState::complete && state != RunState::waiting && state != RunState::missing))
+      text += line_of(run, width) + "\n";
+    else if (state == RunState::missing && !run.status.why.empty())
+      not_made[run.status.why].push_back(run.point.run_id);
+  }
+  for (const auto& [why, run_ids] : not_made)
+    text += fmt::format("  {:<11}  {}{}\n               {}\n", name_of(RunState::missing), run_ids.front(),
+                        run_ids.size() == 1 ? "" : fmt::format(" and {} more", run_ids.size() - 1), why);
   return text;
 }
 
-Json json_of(const std::vector<RunView>& views) {
+Json json_of(const View& view) {
   Json all = Json::array();
-  for (const RunView& view : views)
-    all.push_back({{"run_id", view.point.run_id},
-                   {"state", name_of(view.run.state)},
-                   {"ranks", view.point.ranks},
-                   {"epochs_done", view.run.epochs_done},
-                   {"epochs", view.run.epochs},
-                   {"accuracy", view.run.accuracy},
-                   {"epoch_s", view.run.epoch_s},
-                   {"job", view.job},
-                   {"why", view.run.why}});
+  for (const RunView& run : view.runs)
+    all.push_back({{"run_id", run.point.run_id},
+                   {"state", name_of(run.status.state)},
+                   {"ranks", run.point.ranks},
+                   {"epochs_done", run.status.epochs_done},
+                   {"epochs", run.status.epochs},
+                   {"accuracy", run.status.accuracy},
+                   {"epoch_s", run.status.epoch_s},
+                   {"silent_s", run.status.silent_s},
+                   {"job", run.job},
+                   {"why", run.status.why}});
   return all;
 }
 

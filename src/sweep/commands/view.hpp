@@ -13,21 +13,27 @@ namespace lockstep::sweep {
 
 struct RunView {
   Point point;
-  RunStatus run;
+  RunStatus status;
   std::string job = {};  ///< that makes it or made it last; "" for none
 };
 
-[[nodiscard]] std::vector<RunView> view_of(const Plan& plan);
+struct View {
+  std::vector<RunView> runs;
+  std::string unknown;  ///< why Slurm says nothing of the jobs; "": it does, or there are none
+};
+
+/// Without Slurm, what the files say: a run whose file says so is running.
+[[nodiscard]] View view_of(const Plan& plan);
 
 /// True if a run is running or waiting.
-[[nodiscard]] bool any_under_way(const std::vector<RunView>& views);
+[[nodiscard]] bool any_under_way(const View& view);
 
 /// Without the points whose runs a job makes now or will make.
 [[nodiscard]] std::vector<Point> not_under_way(const Plan& plan, std::vector<Point> points);
 
-/// The sweep as text: a count of each state, then the runs; complete, waiting and missing runs only if
-/// `all`.
-[[nodiscard]] std::string text_of(const Plan& plan, const std::vector<RunView>& views, bool all);
-[[nodiscard]] Json json_of(const std::vector<RunView>& views);
+/// The sweep as text: a count of each state, then the runs; complete and waiting runs, and missing ones
+/// that no job has failed to make, only if `all`.
+[[nodiscard]] std::string text_of(const Plan& plan, const View& view, bool all);
+[[nodiscard]] Json json_of(const View& view);
 
 }  // namespace lockstep::sweep

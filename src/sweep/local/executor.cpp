@@ -5,14 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/options.hpp"
 #include "core/text.hpp"
+#include "record/checkpoint.hpp"
 #include "record/progress.hpp"
 #include "record/provenance.hpp"
 #include "sweep/run_state.hpp"
@@ -21,6 +23,7 @@ namespace lockstep::sweep {
 namespace {
 
 constexpr double look_s = 2.0;
+constexpr int bad_input_status = 2;
 
 // How the site starts train for a point's run, which resumes from an earlier attempt's checkpoint.
 LaunchLine train_line(const Site& site, const Allocation& allocation, const SweepFolder& folder,
@@ -36,11 +39,23 @@ LaunchLine train_line(const Site& site, const Allocation& allocation, const Swee
   return launch_line(site, place(site, allocation, point.ranks, point.nodes), words);
 }
 
+void append(const std::filesystem::path& log, const std::string& text) {
+  const int file = open_own(log, O_WRONLY | O_APPEND);
+  (void)!write(file, text.data(), text.size());
+  close(file);
+}
+
 std::string result_text(const RunStatus& status) {
   std::string text;
   if (!std::isnan(status.accuracy)) text += fmt::format("  {:6.2f} %", 100.0 * status.accuracy);
   if (!std::isnan(status.epoch_s)) text += fmt::format("  {:8.3f} s/epoch", status.epoch_s);
   return text;
+}
+
+// The terminal may be gone, with the connection that it came through; the runs matter more.
+void say(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
 }
 
 class Runner {
@@ -68,16 +83,16 @@ class Runner {
   // False: the list ends here.
   bool run(const Point& point, const std::string& title);
   JobEnd launch(const Point& point, const std::string& title);
+  // Also if the run's file is damaged.
+  JobEnd launch_anew(const Point& point, const std::string& title);
 
   // The terminal's last line, redrawn while a run is at work; nothing elsewhere.
   void show(const std::string& text) const {
-    if (is_live_) fmt::print("\r\033[K{}", text);
-    std::fflush(stdout);
+    if (is_live_) say("\r\033[K" + text);
   }
   void print(const std::string& line) const {
     show("");
-    fmt::print("{}\n", line);
-    std::fflush(stdout);
+    say(line + "\n");
   }
 
   const Plan& plan_;
@@ -86,28 +101,45 @@ class Runner {
   Allocation allocation_ = current_allocation();
   bool is_live_ = record::is_terminal(stdout);
   Outcome outcome_;
+  std::string trouble_;  // why the current run could not be started
 };
 
 JobEnd Runner::launch(const Point& point, const std::string& title) {
   const auto log = plan_.folder.log(point.run_id);
   try {
     const LaunchLine line = train_line(site_, allocation_, plan_.folder, point);
-    std::ofstream(log, std::ios::app)
-        << attempt_mark << record::utc_now() << ' ' << shell_line(line.words) << '\n';
+    append(log, fmt::format("{}{} {}\n", attempt_mark, record::utc_now(), shell_line(line.words)));
     double next_look_s = 0.0;
     return run_watched(line, log, signals_, [&] {
       if (now_s() < next_look_s) return;
       next_look_s = now_s() + look_s;
       const RunStatus status = status_of(plan_.folder, point);
-      show(status.epochs_done == 0
-               ? title
-               : fmt::format("{}  epoch {}/{}{}  left {}", title, status.epochs_done, status.epochs,
-                             result_text(status), record::clock_text(status.left_s)));
+      show(status.epochs_done == 0 ? title
+                                   : fmt::format("{}  epoch {}/{}{}{}", title, status.epochs_done,
+                                                 status.epochs, result_text(status), remaining_text(status)));
     });
   } catch (const ConfigError& error) {  // e.g. more ranks than this place has; other runs may fit
-    std::ofstream(log, std::ios::app) << "error: " << error.what() << '\n';
-    return {.status = 2};
+    const std::string text = error.what();
+    trouble_ = text.substr(0, text.find('\n'));
+    try {
+      append(log, fmt::format("error: {}\n", text));
+    } catch (const ConfigError&) {  // the log itself may be the trouble
+    }
+    return {.status = bad_input_status};
   }
+}
+
+JobEnd Runner::launch_anew(const Point& point, const std::string& title) {
+  const auto is_damaged = [&] { return status_of(plan_.folder, point).is_damaged; };
+  const auto begin = [&] {
+    print(fmt::format("{}  its run file is damaged: kept as {}, made again", title,
+                      set_aside(plan_.folder, point.run_id).string()));
+    return launch(point, title);
+  };
+  if (!is_damaged()) return launch(point, title);
+  if (!std::filesystem::exists(record::checkpoint_path(plan_.folder.run_file(point.run_id)))) return begin();
+  const JobEnd end = launch(point, title);  // a checkpoint may be enough for train
+  return end.status == bad_input_status && end.stop_signal == 0 && is_damaged() ? begin() : end;
 }
 
 bool Runner::run(const Point& point, const std::string& title) {
@@ -115,7 +147,8 @@ bool Runner::run(const Point& point, const std::string& title) {
   if (state() == RunState::complete) return true;
   show(title);
   const double start_s = now_s();
-  const JobEnd end = launch(point, title);
+  trouble_.clear();
+  const JobEnd end = launch_anew(point, title);
   const bool stopped = end.stop_signal != 0;
   if (stopped) outcome_.stop_signal = end.stop_signal;
   // A signal before train could handle it; whatever the launcher says then, the run itself has not failed.
@@ -128,8 +161,12 @@ bool Runner::run(const Point& point, const std::string& title) {
   }
   if (end.status == taken_over_status) {
     ++outcome_.failed;
-    print(title + "  another job has taken this sweep over; this one ends");
-    return false;
+    if (is_superseded(allocation_)) {
+      print(title + "  another job has taken this sweep over; this one ends");
+      return false;
+    }
+    print(title + "  taken over by another process; the next run follows");
+    return !stopped;
   }
   const RunStatus after = status_of(plan_.folder, point);
   if (end.status == 0 && after.state == RunState::complete) {
@@ -138,7 +175,7 @@ bool Runner::run(const Point& point, const std::string& title) {
   }
   ++outcome_.failed;
   const auto log = plan_.folder.log(point.run_id);
-  const std::string reason = reason_in(log);
+  const std::string reason = trouble_.empty() ? reason_in(log) : trouble_;
   print(fmt::format("{}  FAILED with status {}: {}\n  log: {}", title, end.status,
                     reason.empty() ? "see the log" : reason, log.string()));
   return !stopped;
@@ -161,7 +198,7 @@ void print_local(const Plan& plan, const Site& site) {
     fmt::print("{}\n", shell_line(train_line(site, allocation, plan.folder, point).words));
 }
 
-int run_local(const Plan& plan, const Site& site) {
+void check_local(const Plan& plan, const Site& site) {
   if (site.scheduler != "none")
     throw ConfigError({"the site " + site.name + " is not for local runs",
                        "a site with \"scheduler\": \"none\"", site.scheduler,
@@ -169,7 +206,9 @@ int run_local(const Plan& plan, const Site& site) {
   const Allocation allocation = current_allocation();
   for (const Point& point : plan.points)  // a run that does not fit is an error before the first one starts
     (void)place(site, allocation, point.ranks, point.nodes);
-  const FolderLock lock(plan.folder);
+}
+
+int run_local(const Plan& plan, const Site& site) {
   const std::vector<Point> missing = missing_points(plan);
   const std::size_t before = points_so_far(plan).size();
   const std::size_t complete = before - missing.size();
@@ -184,10 +223,10 @@ int run_local(const Plan& plan, const Site& site) {
   const std::size_t left = outcome.failed + outcome.open;
   const std::size_t all = points_so_far(plan).size();
   if (left == 0)
-    fmt::print("all complete; next: analysis/lockstep-analysis table {}\n", folder);
+    say(fmt::format("all complete; next: analysis/lockstep-analysis table {}\n", folder));
   else
-    fmt::print("{} of {} complete, {} failed; to resume: build/bin/sweep resume {}\n", all - left, all,
-               outcome.failed, folder);
+    say(fmt::format("{} of {} complete, {} failed; to resume: build/bin/sweep resume {}\n", all - left, all,
+                    outcome.failed, folder));
   return outcome.exit_status();
 }
 

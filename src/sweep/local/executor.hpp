@@ -26,7 +26,11 @@ struct Outcome {
 [[nodiscard]] Outcome make_runs(const Plan& plan, const Site& site, std::vector<Point> points,
                                 SignalWatch& signals);
 
-/// Makes the missing runs on this machine, prints the result, and returns the exit status.
+/// Throws ConfigError unless the site is this machine and every run fits it.
+void check_local(const Plan& plan, const Site& site);
+
+/// Makes the missing runs on this machine, prints the result, and returns the exit status. The folder is
+/// locked.
 int run_local(const Plan& plan, const Site& site);
 
 /// Prints the command lines of the missing runs.

@@ -17,6 +17,7 @@
 #include "core/error.hpp"
 #include "core/names.hpp"
 #include "core/text.hpp"
+#include "sweep/slurm_command.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -44,6 +45,14 @@ std::size_t ranks_on(const Placement& placement, std::size_t host) {
   return placement.ranks / hosts + (host < placement.ranks % hosts ? 1 : 0);
 }
 
+// True if Open MPI would refuse the ranks: it counts a Slurm job's tasks, and one task may have several
+// cores.
+bool exceeds_tasks(const Placement& placement) {
+  const std::size_t tasks = number_in("SLURM_NTASKS"), nodes = number_in("SLURM_JOB_NUM_NODES");
+  if (placement.hosts.empty() || tasks == 0) return false;
+  return ranks_on(placement, 0) > tasks / std::max<std::size_t>(nodes, 1);
+}
+
 // Open MPI. --host counts slots, so ranks fill exactly the cores that they were given.
 std::vector<std::string> mpirun_words(const Site& site, const Placement& placement) {
   std::vector<std::string> words = {"mpirun", "-n", std::to_string(placement.ranks)};
@@ -57,8 +66,8 @@ std::vector<std::string> mpirun_words(const Site& site, const Placement& placeme
     words.insert(words.end(), {"--map-by", "core", "--bind-to", "core", "--report-bindings"});
   } else {
     words.insert(words.end(), {"--bind-to", "none"});
-    if (placement.share_cores) words.emplace_back("--oversubscribe");
   }
+  if (placement.share_cores || exceeds_tasks(placement)) words.emplace_back("--oversubscribe");
   return words;
 }
 
@@ -79,15 +88,30 @@ std::vector<std::string> srun_words(const Site& site, const Placement& placement
   return words;
 }
 
+// A job that was submitted inside another one inherits what that one asked for; srun refuses two of these.
+std::vector<std::string> contradictions() {
+  std::vector<std::string> names = {"SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU", "SLURM_MEM_PER_NODE"};
+  std::erase_if(names, [](const std::string& name) { return variable(name.c_str()).empty(); });
+  if (names.size() < 2) names.clear();  // without any, a step has the memory of its job
+  return names;
+}
+
+// What Slurm shows of a job; "" if it shows nothing.
+std::string shown_of(const std::string& job, const std::string& key) {
+  const std::string shown = slurm_command({"scontrol", "show", "job", "--oneliner", job}).out;
+  const std::size_t at = shown.find(" " + key + "=");
+  if (at == std::string::npos) return "";
+  const std::size_t begin = at + key.size() + 2;
+  return shown.substr(begin, shown.find(' ', begin) - begin);
+}
+
 // True if this job's nodes are wanted for more urgent work and it has a grace time to stop in. Slurm signals
 // the ranks then, and not the batch shell.
 bool is_preempted() {
   const std::string job = variable("SLURM_JOB_ID");
   if (job.empty()) return false;
-  const std::string shown = capture({"scontrol", "show", "job", "--oneliner", job}).out;
-  constexpr std::string_view key = " PreemptTime=";
-  const std::size_t at = shown.find(key);
-  return at != std::string::npos && !std::string_view(shown).substr(at + key.size()).starts_with("None");
+  const std::string time = shown_of(job, "PreemptTime");
+  return !time.empty() && time != "None";
 }
 
 }  // namespace
@@ -149,6 +173,11 @@ LaunchLine launch_line(const Site& site, const Placement& placement,
       for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"})
         line.environment.emplace_back(name, "1");
   }
+  line.removed = contradictions();
+  // What sbatch --export left out of the job, srun would leave out of what it starts: ours, too.
+  if (!variable("SLURM_EXPORT_ENV").empty()) line.environment.emplace_back("SLURM_EXPORT_ENV", "ALL");
+  if (!by_srun && !placement.share_cores && exceeds_tasks(placement))  // each rank has a core all the same
+    line.environment.emplace_back("OMPI_MCA_mpi_yield_when_idle", "0");
   if (placement.share_cores) line.environment.emplace_back("OMPI_MCA_mpi_yield_when_idle", "1");
   std::ranges::copy(site.launcher_args, std::back_inserter(line.words));
   std::ranges::copy(program, std::back_inserter(line.words));
@@ -158,12 +187,12 @@ LaunchLine launch_line(const Site& site, const Placement& placement,
 JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, SignalWatch& signals,
                    const std::function<void()>& idle) {
   constexpr std::array escalation = {SIGUSR1, SIGTERM, SIGKILL};
-  const pid_t process = start(line.words, line.environment, log);
+  const pid_t process = start(line.words, {.added = line.environment, .removed = line.removed}, log);
   JobEnd end;
   std::size_t passed_on = 0;
   for (;;) {
     const int number = signals.next(look_s);
-    const bool is_stop = number == SIGINT || number == SIGTERM || number == SIGUSR1;
+    const bool is_stop = number == SIGINT || number == SIGTERM || number == SIGUSR1 || number == SIGHUP;
     // A signal that comes as the program ends counts, too.
     if (is_stop && end.stop_signal == 0) end.stop_signal = number;
     if (const auto status = exit_status(process)) {
@@ -179,13 +208,19 @@ JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, Sig
   }
 }
 
+bool is_superseded(const Allocation& allocation) {
+  if (allocation.job_id.empty()) return false;
+  return shown_of(allocation.job_id, "JobState") != "RUNNING" ||
+         shown_of(allocation.job_id, "Restarts") != std::to_string(allocation.restarts);
+}
+
 void requeue_this_job(const Allocation& allocation) {
   if (allocation.restarts >= most_restarts)
     throw Error({.what = fmt::format("job {} was run {} times and is not queued again", allocation.job_id,
                                      allocation.restarts)});
   fmt::print(stderr, "job {}: queued again, to resume from the checkpoint\n", allocation.job_id);
   std::fflush(stderr);
-  const Captured answer = capture({"scontrol", "requeue", allocation.job_id});
+  const Captured answer = slurm_command({"scontrol", "requeue", allocation.job_id});
   if (answer.status != 0) throw Error({.what = "scontrol requeue failed", .got = answer.err});
 }
 

@@ -20,7 +20,7 @@ struct Allocation {
   std::vector<std::string> hosts = {};  ///< in Slurm's order
   std::size_t tasks = 0;                ///< that the job asked for
   std::size_t cores_per_node = 0;       ///< the fewest of any node
-  std::size_t restarts = 0;
+  std::size_t restarts = 0;             ///< of the job, before this process was started
 };
 /// The allocation that this process runs in.
 [[nodiscard]] Allocation current_allocation();
@@ -44,6 +44,7 @@ struct Placement {
 struct LaunchLine {
   std::vector<std::string> words;
   Variables environment = {};
+  std::vector<std::string> removed = {};  ///< variables that it must not see
 };
 
 /// How the site starts `program` (its path and arguments). LOCKSTEP_BINDING says what its ranks should be
@@ -63,13 +64,16 @@ struct JobEnd {
   int stop_signal = 0;  ///< the first stop signal, or 0
 };
 
-/// Starts the line and waits for its end. The first SIGINT, SIGTERM or SIGUSR1 is passed on to all ranks as
-/// SIGUSR1, which asks train for a checkpoint; the second one as SIGTERM, the third as SIGKILL. `idle` is
-/// called about twice a second. If a launch fails while Slurm preempts this job, the result is that of an
-/// interruption by SIGUSR1: Slurm does not queue such a job again if it ends by itself, and not always if it
-/// waits for the end of its grace time.
+/// Starts the line and waits for its end. The first SIGINT, SIGTERM, SIGHUP or SIGUSR1 is passed on to all
+/// ranks as SIGUSR1, which asks train for a checkpoint; the second one as SIGTERM, the third as SIGKILL.
+/// `idle` is called about twice a second. If a launch fails while Slurm preempts this job, the result is that
+/// of an interruption by SIGUSR1: Slurm does not queue such a job again if it ends by itself, and not always
+/// if it waits for the end of its grace time.
 [[nodiscard]] JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log,
                                  SignalWatch& signals, const std::function<void()>& idle = {});
+
+/// True if this process is part of a job that Slurm has given up or has started again elsewhere.
+[[nodiscard]] bool is_superseded(const Allocation& allocation);
 
 /// Asks Slurm to queue this batch job again, under the same id.
 void requeue_this_job(const Allocation& allocation);

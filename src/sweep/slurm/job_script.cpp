@@ -4,15 +4,38 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "core/error.hpp"
+#include "core/json.hpp"
 #include "sweep/process.hpp"
 #include "sweep/spec/duration.hpp"
 
 namespace lockstep::sweep {
 namespace {
+
+// The one way to write a value into a line of sbatch's, which has quotes, escapes and comments of its own.
+std::string sbatch_line(const std::string& option, const std::string& value) {
+  const auto is_bad = [](unsigned char c) {
+    return c < ' ' || c == 127 ||
+           std::string_view(" '\"\\#").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (std::ranges::any_of(value, is_bad))
+    throw ConfigError({"a job script cannot hold --" + option, "no blank, line end, quote, # or \\ in it",
+                       Json(value).dump(-1, ' ', true, Json::error_handler_t::replace)});
+  return fmt::format("#SBATCH --{}={}\n", option, value);
+}
+
+// Slurm expands its symbols (%j) in the folder's name too, and drops what it takes for escapes.
+void check_folder_of_logs(const SweepFolder& folder) {
+  const std::string path = std::filesystem::weakly_canonical(folder.logs()).string();
+  if (path.find_first_of("%\\") != std::string::npos)
+    throw ConfigError({"Slurm cannot write the logs of jobs to " + path, "a path without % and \\", path,
+                       "--results names another folder"});
+}
 
 // `setup` and `command` are lines of shell.
 std::string script(const std::string& comment, const std::vector<std::string>& options, const Site& site,
@@ -22,8 +45,13 @@ std::string script(const std::string& comment, const std::vector<std::string>& o
   for (const auto& [option, value] :
        {std::pair("partition", site.partition), std::pair("account", site.account),
         std::pair("qos", site.qos), std::pair("constraint", site.constraint)})
-    if (!value.empty()) text += fmt::format("#SBATCH --{}={}\n", option, value);
-  for (const std::string& argument : site.sbatch_args) text += "#SBATCH " + argument + "\n";
+    if (!value.empty()) text += sbatch_line(option, value);
+  for (const std::string& argument : site.sbatch_args) {  // as written: it may have quotes
+    if (argument.find('\n') != std::string::npos)
+      throw ConfigError(
+          {"a line end in sbatch_args of the site " + site.name, "one option in each", argument});
+    text += "#SBATCH " + argument + "\n";
+  }
   text += setup + "set -euo pipefail\n";
   for (const std::string& line : site.setup) text += line + "\n";
   text += "export LOCKSTEP_HOME=" + shell_line({home().string()}) + "\ncd \"$LOCKSTEP_HOME\"\n";
@@ -40,8 +68,8 @@ double signal_lead_s(double time_s) { return std::clamp(time_s / 5.0, 15.0, 120.
 
 std::string job_script(const Job& job, const Site& site, const SweepFolder& folder,
                        const std::string& list_file) {
+  check_folder_of_logs(folder);
   const std::string at_once = job.at_once > 0 ? fmt::format("%{}", job.at_once) : "";
-  const auto log = folder.state() / "log" / (job.is_array ? "slurm-%A_%a.out" : "slurm-%j.out");
   const std::vector<std::string> options = {
       "job-name=" + job.name,
       fmt::format("nodes={}", job.nodes),
@@ -53,7 +81,7 @@ std::string job_script(const Job& job, const Site& site, const SweepFolder& fold
       fmt::format("signal=B:USR1@{:.0f}", signal_lead_s(job.time_s)),
       "requeue",
       "open-mode=append",
-      "output=" + absolute_path(log)};
+      std::string("output=") + (job.is_array ? "slurm-%A_%a.out" : "slurm-%j.out")};
   const std::string command =
       shell_line({absolute_path(sibling_program("sweep")), "work", absolute_path(folder.root()), "--site",
                   site.file, "--list", list_file, "--cores-per-node", std::to_string(site.cores_per_node)});
@@ -65,11 +93,10 @@ std::string job_script(const Job& job, const Site& site, const SweepFolder& fold
 }
 
 std::string collect_script(const std::string& sweep_name, const Site& site, const SweepFolder& folder) {
-  return script("Sums up the sweep " + sweep_name + " when its jobs have ended.",
-                {"job-name=" + sweep_name + "-collect", "nodes=1", "ntasks=1", "time=0:10:00",
-                 "output=" + absolute_path(folder.state() / "log" / "collect-%j.out")},
-                site, "",
-                shell_line({absolute_path(home() / "jobs" / "collect.sh"), absolute_path(folder.root())}));
+  return script(
+      "Sums up the sweep " + sweep_name + " when its jobs have ended.",
+      {"job-name=" + sweep_name + "-collect", "nodes=1", "ntasks=1", "time=0:10:00", "output=collect-%j.out"},
+      site, "", shell_line({absolute_path(home() / "jobs" / "collect.sh"), absolute_path(folder.root())}));
 }
 
 }  // namespace lockstep::sweep

@@ -25,8 +25,10 @@ struct Job {
   double time_s = 0.0;
 };
 
-/// The script. Its batch shell becomes sweep work, which thus gets the signal that Slurm sends before the
-/// time limit. `list_file` has a line of run ids for each task.
+/// The script, to be submitted in the sweep's folder of logs: its outputs are named relative to that, because
+/// Slurm would expand and divide other folders' names. Throws ConfigError for values that it cannot hold, and
+/// for folders whose names Slurm would still change. Its batch shell becomes sweep work, which thus gets the
+/// signal that Slurm sends before the time limit. `list_file` has a line of run ids for each task.
 [[nodiscard]] std::string job_script(const Job& job, const Site& site, const SweepFolder& folder,
                                      const std::string& list_file);
 

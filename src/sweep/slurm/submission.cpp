@@ -3,8 +3,12 @@
 #include "sweep/slurm/submission.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdlib>
 #include <map>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -13,6 +17,7 @@
 #include "core/names.hpp"
 #include "core/text.hpp"
 #include "sweep/slurm/slurm.hpp"
+#include "sweep/slurm_command.hpp"
 #include "sweep/spec/duration.hpp"
 
 namespace lockstep::sweep {
@@ -23,6 +28,13 @@ namespace fs = std::filesystem;
 // Estimates are rough: twice as much, and time to start and stop.
 constexpr double margin = 2.0;
 constexpr double overhead_s = 120.0;
+
+// What they say is ours to check and to write into the scripts.
+constexpr std::array<std::pair<const char*, std::string Site::*>, 4> used_variables = {
+    {{"SBATCH_PARTITION", &Site::partition},
+     {"SBATCH_ACCOUNT", &Site::account},
+     {"SBATCH_QOS", &Site::qos},
+     {"SBATCH_CONSTRAINT", &Site::constraint}}};
 
 struct Shape {
   std::size_t ranks = 1, nodes = 1;
@@ -140,6 +152,29 @@ void keep_jobs(const SweepFolder& folder, const std::vector<Job>& jobs) {
   write_text(folder.jobs_file(), all.dump(1) + "\n");
 }
 
+// The jobs that make runs and have not ended.
+std::vector<std::string> active_ids(const std::vector<Job>& jobs) {
+  std::set<std::string> ids;
+  for (const QueueEntry& entry : queue_of(jobs)) {
+    const auto job = std::ranges::find(jobs, entry.job_id, &Job::id);
+    if (entry.is_active() && !job->tasks.empty()) ids.insert(entry.job_id);
+  }
+  return {ids.begin(), ids.end()};
+}
+
+// Submits script `number` of `count`.
+std::string submit_one(const std::string& script, const SweepFolder& folder, std::size_t number,
+                       std::size_t count) {
+  try {
+    return sbatch(script, folder.logs());
+  } catch (const ConfigError& error) {
+    if (number == 0) throw;
+    throw ConfigError(
+        {.what = error.what(),
+         .hint = fmt::format("{} of {} jobs are submitted; sweep resume submits the others", number, count)});
+  }
+}
+
 Json to_json(const SubmitOptions& o) {
   return {{"site", o.site},       {"mode", o.mode},       {"time", o.time},   {"partition", o.partition},
           {"account", o.account}, {"at_once", o.at_once}, {"split", o.split}, {"no_collect", o.no_collect}};
@@ -152,8 +187,9 @@ void SubmitOptions::add_to(Arguments& command) {
   command.option("--mode", mode, "packed: one allocation, for scaling; spread: job arrays, for many runs")
       .shows_default()
       .one_of({"packed", "spread"});
-  command.option("--time", time, "time limit of each job, H:MM:SS; without it by the estimate");
-  command.option("--partition", partition, "instead of the site's");
+  command.option("--time", time,
+                 "time limit of each job, as Slurm has it, e.g. H:MM:SS; without it by the estimate");
+  command.option("--partition", partition, "instead of the site's; one or more: a,b");
   command.option("--account", account, "instead of the site's");
   command.option("--at-once", at_once, "spread: at most so many tasks of an array at the same time; 0: all")
       .shows_default();
@@ -177,9 +213,22 @@ Site chosen_site(const SubmitOptions& options) {
   if (site.scheduler != "slurm")
     throw ConfigError({"the site " + site.name + " has no Slurm", "a site with \"scheduler\": \"slurm\"",
                        site.scheduler, "sweep run makes the runs on this machine"});
+  // As Slurm has it: the command line, then SBATCH_*, then what is written.
+  for (const auto& [variable, member] : used_variables)
+    if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') site.*member = value;
   if (!options.partition.empty()) site.partition = options.partition;
   if (!options.account.empty()) site.account = options.account;
   return site;
+}
+
+void note_unused_variables() {
+  std::vector<std::string> names = variables_like("SBATCH_");
+  std::erase_if(names, [](const std::string& name) {
+    return std::ranges::any_of(used_variables, [&](const auto& used) { return name == used.first; });
+  });
+  if (!names.empty())
+    fmt::print(stderr, "note: {} not used; options of sbatch are the site's \"sbatch_args\", or --time\n",
+               join(names) + (names.size() == 1 ? " is" : " are"));
 }
 
 void complete(Site& site, bool ask_slurm) {
@@ -226,8 +275,18 @@ std::vector<std::string> write_scripts(const Plan& plan, const std::vector<Job>&
   return scripts;
 }
 
+void remove_scripts(const fs::path& from) {
+  std::vector<fs::path> ours;
+  std::error_code none_yet;
+  for (const auto& entry : fs::directory_iterator(from, none_yet))
+    if (const fs::path kind = entry.path().extension(); kind == ".sbatch" || kind == ".list")
+      ours.push_back(entry.path());
+  for (const fs::path& path : ours) fs::remove(path);
+}
+
 void submit(Plan& plan, const std::vector<Point>& points, const SubmitOptions& options, bool extend) {
   Site site = chosen_site(options);
+  note_unused_variables();
   complete(site, true);
   std::vector<Job> jobs = divide(plan, points, options, site);
   save_plan(plan, extend);
@@ -236,18 +295,18 @@ void submit(Plan& plan, const std::vector<Point>& points, const SubmitOptions& o
   write_text(plan.folder.submission_file(), to_json(options).dump(1) + "\n");
 
   std::vector<Job> known = load_jobs(plan.folder);
-  std::vector<std::string> ids;
+  std::vector<std::string> ids = active_ids(known);  // what is collected waits for them, too
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    jobs[i].id = sbatch(scripts[i]);
+    jobs[i].id = submit_one(scripts[i], plan.folder, i, jobs.size());
     ids.push_back(jobs[i].id);
     known.push_back(jobs[i]);
     keep_jobs(plan.folder, known);
     fmt::print("job {}: {}  {}\n", jobs[i].id, jobs[i].name, jobs[i].comment);
   }
   if (options.no_collect || ids.empty()) return;
-  const fs::path collect = plan.folder.scripts() / "collect.sbatch";
+  const fs::path collect = fs::absolute(plan.folder.scripts() / "collect.sbatch").lexically_normal();
   write_text(collect, collect_script(plan.spec.name, site, plan.folder));
-  const std::string id = sbatch(collect, {"--dependency=afterany:" + join(ids, ":")});
+  const std::string id = sbatch(collect, plan.folder.logs(), {"--dependency=afterany:" + join(ids, ":")});
   known.push_back({.id = id, .name = plan.spec.name + "-collect"});
   keep_jobs(plan.folder, known);
   fmt::print("job {}: {}-collect, after the others\n", id, plan.spec.name);

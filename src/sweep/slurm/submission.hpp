@@ -30,8 +30,11 @@ struct SubmitOptions {
 };
 [[nodiscard]] SubmitOptions submit_options(const Json& json);
 
-/// The options' site, with the partition and account that the options name instead.
+/// The options' site, with the partition and account that the options name instead, or else SBATCH_PARTITION,
+/// SBATCH_ACCOUNT, SBATCH_QOS and SBATCH_CONSTRAINT.
 [[nodiscard]] Site chosen_site(const SubmitOptions& options);
+/// Says which other SBATCH_* variables the user has set, because they have no effect.
+void note_unused_variables();
 /// Fills in what the site's file leaves open: by what Slurm says, or else by what this machine has.
 void complete(Site& site, bool ask_slurm);
 
@@ -43,6 +46,9 @@ void complete(Site& site, bool ask_slurm);
 /// Writes the jobs' scripts and lists to `to`; returns the scripts' paths, in the order of the jobs.
 std::vector<std::string> write_scripts(const Plan& plan, const std::vector<Job>& jobs, const Site& site,
                                        const std::filesystem::path& to);
+
+/// Removes what write_scripts has written to a folder, and nothing else.
+void remove_scripts(const std::filesystem::path& from);
 
 /// The jobs that were submitted so far: id, name, is_array and tasks.
 [[nodiscard]] std::vector<Job> load_jobs(const SweepFolder& folder);

@@ -12,16 +12,20 @@
 namespace lockstep::sweep {
 
 double parse_duration(const std::string& key, const std::string& text) {
-  // days, hours, minutes, seconds
-  static const std::regex pattern(R"((?:(\d{1,6})-)?(?:(\d{1,6}):)?(\d{1,6}):(\d{1,6}))");
+  // Up to three numbers, which are hours, minutes, seconds after days; without days, one number is minutes,
+  // and two are minutes and seconds.
+  static const std::regex pattern(R"((?:(\d{1,6})-)?(\d{1,6})(?::(\d{1,6}))?(?::(\d{1,6}))?)");
   std::smatch match;
   double seconds = 0.0;
   if (std::regex_match(text, match, pattern)) {
     const auto number = [&](std::size_t i) { return match[i].matched ? std::stod(match.str(i)) : 0.0; };
-    seconds = ((24.0 * number(1) + number(2)) * 60.0 + number(3)) * 60.0 + number(4);
+    const bool begins_with_hours = match[1].matched || match[4].matched;
+    seconds = begins_with_hours ? ((24.0 * number(1) + number(2)) * 60.0 + number(3)) * 60.0 + number(4)
+                                : number(2) * 60.0 + number(3);
   }
   if (seconds > 0.0) return seconds;
-  throw ConfigError({"bad value for " + key, "a time: H:MM:SS, MM:SS or D-HH:MM:SS", text});
+  throw ConfigError({"bad value for " + key,
+                     "a time as Slurm has it: H:MM:SS, D-HH:MM:SS, D-HH:MM, D-HH, MM:SS or minutes", text});
 }
 
 std::string duration_text(double seconds) {

@@ -6,7 +6,8 @@
 
 namespace lockstep::sweep {
 
-/// Seconds of "H:MM:SS", "MM:SS" or Slurm's "D-HH:MM:SS", and back ("1:02:03"); `key` names it in errors.
+/// Seconds of Slurm's six formats (minutes, minutes:seconds, hours:minutes:seconds, days-hours,
+/// days-hours:minutes, days-hours:minutes:seconds), and back ("1:02:03"); `key` names it in errors.
 [[nodiscard]] double parse_duration(const std::string& key, const std::string& text);
 [[nodiscard]] std::string duration_text(double seconds);
 

@@ -8,6 +8,7 @@
 #include <numbers>
 #include <string>
 
+#include "core/error.hpp"
 #include "core/names.hpp"
 #include "record/run_file.hpp"
 
@@ -67,8 +68,12 @@ std::optional<double> metric_of(const record::RunRecord& run, std::string_view m
 
 std::optional<double> metric_of_complete(const std::filesystem::path& run_file, std::string_view metric) {
   if (!std::filesystem::exists(run_file)) return {};
-  const record::RunRecord run = record::read_run_file(run_file);
-  return run.status == "complete" ? metric_of(run, metric) : std::nullopt;
+  try {
+    const record::RunRecord run = record::read_run_file(run_file);
+    return run.status == "complete" ? metric_of(run, metric) : std::nullopt;
+  } catch (const Error&) {  // damaged: it is made again
+    return {};
+  }
 }
 
 std::optional<Median> median_interval(std::vector<double> values) {
