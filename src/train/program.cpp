@@ -18,6 +18,8 @@
 #include "core/error.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
+#include "core/names.hpp"
+#include "core/text.hpp"
 #include "record/atomic_file.hpp"
 #include "record/provenance.hpp"
 #include "record/run_file.hpp"
@@ -65,13 +67,15 @@ std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks,
       fmt::print("{}\n", resolved.values.dump(2));
       return 0;
     }
+    check_file_name("experiment", resolved.run.experiment);
+    if (!line.launch.run_id.empty()) check_file_name("run", line.launch.run_id);
     check_algorithm(resolved, ranks);
     check_training(resolved, line.launch);
     settings.resume_point = find_resume_point(resolved, line.launch, ranks);
-    for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", note);
+    for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", visible(note));
     if (settings.resume_point.complete) {
       fmt::print("{} is complete already\n",
-                 run_file_path(line.launch, resolved.run, line.launch.run_id).string());
+                 visible(run_file_path(line.launch, resolved.run, line.launch.run_id).string()));
       return 0;
     }
     settings.launch = std::move(line.launch);
@@ -80,6 +84,9 @@ std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks,
   } catch (const Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return bad_input;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", visible(error.what()));
+    return failed;
   }
 }
 
@@ -94,9 +101,11 @@ int run(const std::string& algorithm, const comm::Communicator& ranks, RunSettin
     else
       decision = {{"given", given}, {"launch", launch.values()}, {"checkpoint", settings.resume_point.about}};
   }
-  std::string message = decision.dump();
+  // CBOR: paths may hold any bytes, JSON text only UTF-8.
+  std::string message;
+  Json::to_cbor(decision, message);
   ranks.broadcast(message);
-  decision = Json::parse(message);
+  decision = Json::from_cbor(message);
   if (decision.contains("exit_status")) return decision.at("exit_status").get<int>();
   launch.set(decision.at("launch"));
   settings.resume_point.about = decision.at("checkpoint");
@@ -127,7 +136,7 @@ int run_program(const std::string& algorithm, int argc, char** argv) {
   } catch (const std::exception& error) {
     // Perhaps this rank alone knows of it, so the others are ended too.
     fmt::print(stderr, "[rank {} of {}, {}] error: {}\n", ranks.rank(), ranks.size(), host_name(),
-               error.what());
+               visible(error.what()));
     std::fflush(nullptr);
     comm::abort_job(failed);
   }

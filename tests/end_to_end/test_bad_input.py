@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bad input: a clear error, once, at once, on every rank's behalf, with an exit status that is not 0."""
 
+import json
+import os
 import re
 
 import h5py
 import pytest
 
-from conftest import SMALL
+from conftest import SMALL, Lockstep
 
+NO_UTF8 = os.fsdecode(b"r_caf\xe9")
 CASES = {
     "unknown option": (["--bach-size", "3"], ["--bach-size", "did you mean '--batch-size'"]),
     "unknown old option": (["-bach_size", "3"], ["did you mean '--batch-size'"]),
@@ -31,6 +34,21 @@ CASES = {
     "config that is no run": (["--config", "missing.h5"], ["missing.h5"]),
     "results that cannot be written": (["--results", "/proc/nowhere"], ["/proc/nowhere"]),
     "progress": (["--progress", "fancy"], ["fancy", "plain"]),
+    "minutes that are no number": (["--checkpoint-minutes", "nan"], ["checkpoint_minutes", "a number", "nan"]),
+    "endless minutes": (["--checkpoint-minutes", "inf"], ["checkpoint_minutes", "a number", "inf"]),
+    "a rate beyond all numbers": (["--learning-rate", "1e999"], ["learning_rate", "a number", "1e999"]),
+    "empty number": (["--epochs", ""], ["bad value for epochs", "a whole number"]),
+    "empty experiment": (["--experiment", ""], ["bad experiment name"]),
+    "empty results": (["--results", ""], ["bad value for results", "not empty"]),
+    "an experiment that is a path": (["--experiment", "../a"], ["bad experiment name", "../a"]),
+    "a run that is a path": (["--run-id", "a/b"], ["bad run name", "a/b"]),
+    "a run above": (["--run-id", ".."], ["bad run name"]),
+    "a run here": (["--run-id", "."], ["bad run name"]),
+    "a run that commands the terminal": (["--run-id", "a\x1b[2J"], ["bad value for run_id", "control characters"]),
+    "a run that is no UTF-8": (["--run-id", NO_UTF8], ["bad value for run_id", "UTF-8"]),
+    "an experiment that is no UTF-8": (["--experiment", NO_UTF8], ["bad value for experiment", "UTF-8"]),
+    "data in a folder that is no UTF-8": (["--dataset", "mnist", "--data-dir", NO_UTF8], ["bad value for data_dir", "UTF-8"]),
+    "a configuration that is no UTF-8": (["--config", NO_UTF8], ["r_caf\\xe9"]),
 }
 
 
@@ -66,12 +84,67 @@ def test_configuration_files_are_checked_as_strictly(lockstep, tmp_path):
     for text, words in [('{"batch_sise": 3}', ["batch_sise", "did you mean 'batch_size'"]),
                         ('{"batch_size": "3"}', ["batch_size", "a whole number"]),
                         ('{"batch_size": 3.5}', ["batch_size", "3.5"]),
-                        ("[1]", ["JSON object"]), ("{", ["not JSON"])]:
-        (tmp_path / "config.json").write_text(text)
+                        ("[1]", ["JSON object"]), ("{", ["not JSON"]),
+                        ('{"learning_rate": 1e999}', ["learning_rate", "1e999"]),
+                        ('{"learning_rate": NaN}', ["not JSON"]),
+                        ('{"batch_size": 64, "batch_size": 128}', ["'batch_size' is given twice"]),
+                        ("[" * 80000, ["nested too deeply"]), ('{"batch_size":' * 80000, ["nested too deeply"]),
+                        ('{"experiment": "caf\udce9"}', ["not JSON"]), ('{"run_id": 3}', ["run_id"])]:
+        (tmp_path / "config.json").write_bytes(os.fsencode(text))
         result = lockstep.run("--config", tmp_path / "config.json", *SMALL, ranks=None)
         assert result.status == 2
-        for word in words:
+        for word in ["config.json", *words]:
             assert word in result.err, result.err
+
+
+def test_every_json_file_is_read_as_strictly(lockstep, tmp_path):
+    """A model, a sweep, a site."""
+    programs = {"model": ("train", [*SMALL[:-2], "--model"]), "sweep": ("sweep", ["expand"]),
+                "site": ("sweep", ["expand", "jobs/experiments/first.json", "--scale", "smoke", "--site"])}
+    for kind, (program, words) in programs.items():
+        for text, expected in [('{"a": 1, "a": 2}', "'a' is given twice"), ('{"a": [1e999]}', "bad value for a"),
+                               ("[" * 80000, "nested too deeply"), ("{", "not JSON")]:
+            (tmp_path / f"{kind}.json").write_text(text)
+            result = lockstep.run(*words, tmp_path / f"{kind}.json", ranks=None, program=program)
+            assert result.status == 2, (kind, text[:20], result.err)
+            assert f"{kind}.json" in result.err and expected in result.err, result.err
+
+
+def test_whole_numbers_in_a_configuration_may_be_written_as_on_the_command_line(lockstep, tmp_path):
+    (tmp_path / "config.json").write_text('{"batch_size": 1e2, "epochs": 2.0}')
+    result = lockstep.run("--config", tmp_path / "config.json", "--print-config", ranks=None)
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["batch_size"] == 100 and '"batch_size": 100,' in result.out
+
+
+def test_results_may_have_names_of_any_bytes(lockstep, tmp_path):
+    there = Lockstep(lockstep.folder / NO_UTF8)
+    path = there.train(*SMALL, "--algorithm", "param_avg", "--run-id", "a", ranks=2)
+    assert path.parent.parent.name == NO_UTF8
+    again = there.run(*SMALL, "--algorithm", "param_avg", "--run-id", "a", "--resume", "--results", there.folder, ranks=2)
+    assert again.status == 0 and "r_caf\\xe9" in again.out, again.err
+    with h5py.File(path) as file:
+        assert "caf\ufffd" in file["provenance/command_line"].asstr()[()]
+
+
+def test_a_sweep_may_be_in_places_of_any_name(lockstep, tmp_path):
+    file, folder = tmp_path / f"{NO_UTF8}\x1b.json", lockstep.folder / f"{NO_UTF8}\x1b"
+    sweep = {"name": "odd", "fixed": {"dataset": "synthetic", "synthetic_train": 100, "synthetic_test": 100, "epochs": 1}}
+    file.write_text(json.dumps(sweep | {"matrix": {"algorithm": ["serial"]}}))
+    for words in (["expand", file], ["run", file], ["status", "odd"], ["resume", "odd"]):
+        result = lockstep.run(*words, "--results", folder, ranks=None, program="sweep")
+        assert result.status == 0 and "\x1b" not in result.out, (result.out, result.err)
+    assert len(lockstep.files()) == 1
+    unnamed = file.with_name("no name\x1b.json")
+    unnamed.write_text(json.dumps({key: sweep[key] for key in ("fixed",)}))
+    result = lockstep.run("expand", unnamed, ranks=None, program="sweep")
+    assert result.status == 2 and "bad sweep name" in result.err and "\x1b" not in result.err
+    empty = lockstep.run("run", file, "--results=", "--scale", "full", ranks=None, program="sweep")
+    assert empty.status == 2 and "--results: it is empty" in empty.err, empty.err
+
+
+def test_an_empty_run_name_is_made_up(lockstep):
+    assert lockstep.train(*SMALL, "--run-id=").name.startswith("serial-synthetic-")
 
 
 def test_serial_on_several_ranks_is_an_error(lockstep):
