@@ -62,6 +62,7 @@ def check_points(points: list[Point]) -> list[Finding]:
         interrupted,
         subset,
         diverged,
+        other_data,
     ):
         found += rule(points)
     return sorted(found, key=lambda f: (LEVELS.index(f.level), f.rule))
@@ -347,6 +348,13 @@ def subset(points: list[Point]) -> list[Finding]:
     if not part:
         return []
     return [Finding(2, "note", f"only a part of the training samples was used: {named(part, points)}", "say why")]
+
+
+def other_data(points: list[Point]) -> list[Finding]:
+    """Data files that are not what their name says."""
+    notes = sorted({note for r in runs_of(points) if (note := r.provenance.get("dataset_note"))})
+    hint = "get the published files, or name yours: --dataset idx:FOLDER"
+    return [Finding(9, "error", note, hint, "all", note) for note in notes]
 
 
 def check_figure(figure: Figure | Table, about_runs: list[Finding]) -> list[Finding]:

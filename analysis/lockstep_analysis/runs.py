@@ -43,6 +43,7 @@ PROVENANCE = (
     "binding_as_requested",
     "command_line",
     "dataset_sha256",
+    "dataset_note",
     "parameter_count",
     "startup_s",
     "capabilities",

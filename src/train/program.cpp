@@ -37,8 +37,9 @@ constexpr int bad_input = 2;
 constexpr int taken_over = 4;
 
 // Checks all that one rank can check on behalf of all before any rank works. Throws ConfigError or Error.
-void check_training(const ResolvedConfig& config, const LaunchOptions& launch) {
-  (void)check_parts(config, data::open_dataset(config.run.data)->info());
+void check_training(const ResolvedConfig& config, const data::DatasetInfo& data,
+                    const LaunchOptions& launch) {
+  (void)check_parts(config, data);
   const auto folder = std::filesystem::path(launch.results) / config.run.experiment;
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
@@ -70,7 +71,9 @@ std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks,
     check_file_name("experiment", resolved.run.experiment);
     if (!line.launch.run_id.empty()) check_file_name("run", line.launch.run_id);
     check_algorithm(resolved, ranks);
-    check_training(resolved, line.launch);
+    const auto dataset = data::open_dataset(resolved.run.data);
+    const data::DatasetInfo data = dataset->info();
+    check_training(resolved, data, line.launch);
     settings.resume_point = find_resume_point(resolved, line.launch, ranks);
     for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", visible(note));
     if (settings.resume_point.complete) {
@@ -78,6 +81,10 @@ std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks,
                  visible(run_file_path(line.launch, resolved.run, line.launch.run_id).string()));
       return 0;
     }
+    settings.dataset_note = dataset->note();
+    if (!settings.dataset_note.empty())
+      fmt::print(stderr, "warning: {}\n  hint:     `make data` fetches it; the run file and figures say so\n",
+                 visible(settings.dataset_note));
     settings.launch = std::move(line.launch);
     given = std::move(line.given);
     return std::nullopt;

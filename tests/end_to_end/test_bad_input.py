@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Bad input: a clear error, once, at once, on every rank's behalf, with an exit status that is not 0."""
 
+import gzip
 import json
 import os
 import re
+import subprocess
 
 import h5py
 import pytest
 
-from conftest import SMALL, Lockstep
+from conftest import ROOT, SMALL, Lockstep
 
 NO_UTF8 = os.fsdecode(b"r_caf\xe9")
 CASES = {
@@ -145,6 +147,75 @@ def test_a_sweep_may_be_in_places_of_any_name(lockstep, tmp_path):
 
 def test_an_empty_run_name_is_made_up(lockstep):
     assert lockstep.train(*SMALL, "--run-id=").name.startswith("serial-synthetic-")
+
+
+ONCE = ["--epochs", 1, "--model", "mlp:784-16-10", "--train-samples", 200, "--test-samples", 200]
+
+
+def test_data_that_are_not_what_their_name_says_are_noted(lockstep, datasets, tmp_path):
+    fashion = ROOT / "data/fashion_mnist"
+    for name in ("mnist", "fashion_mnist"):
+        (tmp_path / name).mkdir()
+        for file in fashion.iterdir():
+            (tmp_path / name / file.name).symlink_to(file)
+    note = "the files called mnist are those of fashion_mnist"
+    first = lockstep.run("--dataset", "mnist", "--data-dir", tmp_path, *ONCE, "--results", lockstep.folder, "--run-id", "first")
+    assert first.status == 0 and first.err.count(f"warning: {note}") == 1, first.err
+    with h5py.File(lockstep.folder / "runs/first.h5") as file:
+        assert file["provenance/dataset_note"].asstr()[()] == note
+
+    flipped = tmp_path / "fashion_mnist" / "train-images-idx3-ubyte"
+    assert "warning" not in lockstep.run("--dataset", "fashion_mnist", "--data-dir", tmp_path, *ONCE, "--results", lockstep.folder).err
+    bytes_of = bytearray(flipped.read_bytes())
+    bytes_of[-1] ^= 1
+    flipped.unlink()
+    flipped.write_bytes(bytes_of)
+    second = lockstep.run("--dataset", "fashion_mnist", "--data-dir", tmp_path, *ONCE, "--results", lockstep.folder)
+    assert "warning: not fashion_mnist as it was published: train-images-idx3-ubyte has another content" in second.err
+    checked = subprocess.run([ROOT / "analysis/lockstep-analysis", "check", lockstep.folder], capture_output=True, text=True)
+    assert f"error: rule 9: {note}" in checked.stdout, checked.stderr
+
+
+def idx(count, rows, columns, values=b""):
+    return bytes([0, 0, 8, 3]) + b"".join(n.to_bytes(4, "big") for n in (count, rows, columns)) + values
+
+
+def labels(values):
+    return bytes([0, 0, 8, 1]) + len(values).to_bytes(4, "big") + bytes(values)
+
+
+def zipped_as(values, size):
+    """Zipped, and said to be `size` bytes."""
+    return gzip.compress(values)[:-4] + (size % 2**32).to_bytes(4, "little")
+
+
+DAMAGED = {
+    "labels of letters": (idx(4, 2, 2, bytes(16)), labels([1, 2, 25, 26]), ["train-labels", "no class", "1 to 26"]),
+    "a size beyond all memory": (idx(0xFFFFFFFF, 28, 28, bytes(16)), labels([0] * 4), ["train-images", "4294967295 x 28 x 28"]),
+    "images without pixels": (idx(200, 0, 0), labels([0] * 200), ["train-images", "no pixels"]),
+    "a size beyond all memory, zipped so that its end agrees": (zipped_as(idx(0xFFFFFFFF, 28, 28), 0xFFFFFFFF * 784 + 16), labels([0] * 4),
+                                                                ["train-images", "4294967295 x 28 x 28"]),
+    "half a zipped file": (gzip.compress(idx(4, 2, 2, os.urandom(16)))[:-20], labels([0] * 4), ["train-images"]),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_data_files_made_by_hand_are_refused_before_any_work(lockstep, tmp_path, case):
+    images, of_train, words = DAMAGED[case]
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    zipped = ".gz" if images[:2] == b"\x1f\x8b" else ""
+    (folder / f"train-images.idx3-ubyte{zipped}").write_bytes(images)
+    (folder / "train-labels.idx1-ubyte").write_bytes(of_train)
+    (folder / "t10k-images.idx3-ubyte").write_bytes(idx(1, 2, 2, bytes(4)))
+    (folder / "t10k-labels.idx1-ubyte").write_bytes(labels([1]))
+    result = lockstep.run("--dataset", "mnist", "--data-dir", tmp_path, "--model", "mlp:4-10", "--algorithm", "param_avg",
+                          "--results", lockstep.folder, ranks=2)
+    assert result.status == 2, result.err
+    assert result.err.count("error:") == 1 and "MPI_ABORT" not in result.err, result.err
+    for word in words:
+        assert word in result.err, result.err
+    assert not lockstep.files()
 
 
 def test_serial_on_several_ranks_is_an_error(lockstep):
