@@ -63,6 +63,7 @@ def check_points(points: list[Point]) -> list[Finding]:
         subset,
         diverged,
         other_data,
+        whole_batch,
     ):
         found += rule(points)
     return sorted(found, key=lambda f: (LEVELS.index(f.level), f.rule))
@@ -355,6 +356,23 @@ def other_data(points: list[Point]) -> list[Finding]:
     notes = sorted({note for r in runs_of(points) if (note := r.provenance.get("dataset_note"))})
     hint = "get the published files, or name yours: --dataset idx:FOLDER"
     return [Finding(9, "error", note, hint, "all", note) for note in notes]
+
+
+def whole_batch(points: list[Point]) -> list[Finding]:
+    cut = [p for p in points if any("largest_batch" in r.provenance for r in p.runs)]
+    if not cut:
+        return []
+    most = max(r.provenance["largest_batch"] for p in cut for r in p.runs if "largest_batch" in r.provenance)
+    return [
+        Finding(
+            9,
+            "warning",
+            f"batch_size is more than the samples of an epoch: {named(cut, points)}: their batches have at most {most}",
+            "a smaller batch_size",
+            "all",
+            f"batches have at most {most} samples",
+        )
+    ]
 
 
 def check_figure(figure: Figure | Table, about_runs: list[Finding]) -> list[Finding]:

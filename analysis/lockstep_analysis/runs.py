@@ -44,6 +44,7 @@ PROVENANCE = (
     "command_line",
     "dataset_sha256",
     "dataset_note",
+    "largest_batch",
     "parameter_count",
     "startup_s",
     "capabilities",

@@ -2,6 +2,7 @@
 // Reads the configuration on rank 0 on behalf of all, trains, and reports errors once.
 #include "train/program.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <exception>
@@ -53,6 +54,13 @@ void check_training(const ResolvedConfig& config, const data::DatasetInfo& data,
   }
 }
 
+// The most samples that a batch has: of an epoch, or of a rank's share of it.
+std::size_t largest_batch(const ResolvedConfig& config, const data::DatasetInfo& data, std::size_t ranks) {
+  const bool shares_batches = config.algorithm->capabilities().divides_batches;
+  const std::size_t share = shares_batches ? data.train_count : (data.train_count + ranks - 1) / ranks;
+  return std::min(config.run.training.batch_size, share);
+}
+
 // Reads the command line into `given` and `settings`, or returns the exit status if nothing is to be trained.
 std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks, Json& given,
                                 RunSettings& settings) {
@@ -82,6 +90,11 @@ std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks,
       return 0;
     }
     settings.dataset_note = dataset->note();
+    settings.largest_batch = largest_batch(resolved, data, ranks);
+    if (const std::size_t asked = resolved.run.training.batch_size; settings.largest_batch < asked)
+      fmt::print(stderr, "note: batch_size is {}, but a batch has at most the {} samples of an epoch{}\n",
+                 asked, settings.largest_batch,
+                 settings.largest_batch < data.train_count ? " on a rank" : "");
     if (!settings.dataset_note.empty())
       fmt::print(stderr, "warning: {}\n  hint:     `make data` fetches it; the run file and figures say so\n",
                  visible(settings.dataset_note));

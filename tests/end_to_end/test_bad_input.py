@@ -149,6 +149,19 @@ def test_an_empty_run_name_is_made_up(lockstep):
     assert lockstep.train(*SMALL, "--run-id=").name.startswith("serial-synthetic-")
 
 
+@pytest.mark.parametrize("algorithm, ranks, most", [("serial", 1, 1003), ("param_avg", 2, 502), ("parallel_sgd", 2, 1003)])
+def test_a_batch_of_more_than_there_is_has_a_note_and_its_true_size_recorded(lockstep, algorithm, ranks, most):
+    options = [*SMALL, "--algorithm", algorithm, "--batch-size", 100000, "--results", lockstep.folder, "--run-id", "big"]
+    result = lockstep.run(*options, ranks=ranks)
+    assert result.status == 0 and f"note: batch_size is 100000, but a batch has at most the {most} samples" in result.err, result.err
+    with h5py.File(lockstep.files()[0]) as file:
+        assert file["provenance/largest_batch"][()] == most
+        assert json.loads(file["config"].asstr()[()])["batch_size"] == 100000
+    assert lockstep.run(*options, "--resume", ranks=ranks).status == 0
+    with h5py.File(lockstep.train(*SMALL, "--run-id", "small")) as file:
+        assert "largest_batch" not in file["provenance"]
+
+
 ONCE = ["--epochs", 1, "--model", "mlp:784-16-10", "--train-samples", 200, "--test-samples", 200]
 
 
