@@ -231,6 +231,17 @@ def test_data_files_made_by_hand_are_refused_before_any_work(lockstep, tmp_path,
     assert not lockstep.files()
 
 
+def test_ranks_that_another_launcher_started_are_not_trained_one_by_one(lockstep):
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("OMPI_", "PMI", "SLURM_"))}
+    for rank in (0, 1):
+        result = lockstep.run(*SMALL, "--results", lockstep.folder, ranks=None,
+                              env={**alone, "PMI_SIZE": "2", "PMI_RANK": str(rank)})
+        assert result.status == 2 and result.err.count("error:") == (1 if rank == 0 else 0), result.err
+    assert "2 processes that do not know each other" in lockstep.run(*SMALL, ranks=None, env={"PMI_SIZE": "2"}).err
+    assert not lockstep.files()
+    lockstep.train(*SMALL, ranks=None, env={"SLURM_NTASKS": "8", "SLURM_PROCID": "0"})  # a batch script's
+
+
 def test_serial_on_several_ranks_is_an_error(lockstep):
     result = lockstep.run(*SMALL, ranks=2, program="serial")
     assert result.status == 2

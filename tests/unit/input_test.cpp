@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What comes from outside: JSON, texts, names.
+// What comes from outside: JSON, texts, names, launchers.
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "comm/launcher.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/json_text.hpp"
@@ -124,6 +126,39 @@ TEST(Options, TakeTextThatCanBeRecordedAndPathsOfAnyBytes) {
   EXPECT_EQ(path, "caf\xe9");
   EXPECT_THAT(message_of([&] { options.find("path")->set(""); }), HasSubstr("not empty"));
   EXPECT_THROW(options.find("path")->set(std::string(1, '\0')), ConfigError);
+}
+
+// Only these variables of launchers.
+comm::StrangeLauncher found_with(const std::map<std::string, std::string>& variables, std::size_t ranks = 1) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "PMI_SIZE",
+                           "PMI_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_NTASKS"})
+    ::unsetenv(name);
+  for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
+  const auto found = comm::find_strange_launcher(ranks);
+  for (const auto& [name, value] : variables) ::unsetenv(name.c_str());
+  return found;
+}
+
+TEST(Launcher, OfAnotherLibraryIsNoticed) {
+  const auto second = found_with({{"PMI_SIZE", "2"}, {"PMI_RANK", "1"}});
+  EXPECT_EQ(second.variable, "PMI_SIZE");
+  EXPECT_EQ(second.processes, 2U);
+  EXPECT_FALSE(second.is_first);
+  EXPECT_TRUE(found_with({{"PMI_SIZE", "2"}, {"PMI_RANK", "0"}}).is_first);
+  EXPECT_EQ(found_with({{"SLURM_STEP_NUM_TASKS", "3"}, {"SLURM_PROCID", "0"}}).variable,
+            "SLURM_STEP_NUM_TASKS");
+  EXPECT_EQ(found_with({{"OMPI_COMM_WORLD_SIZE", "4"}}).processes, 4U);
+}
+
+TEST(Launcher, OfOneRankIsRightWithinMore) {
+  EXPECT_EQ(found_with({}).variable, "");
+  EXPECT_EQ(found_with({{"PMI_SIZE", "2"}}, 2).variable, "");
+  EXPECT_EQ(found_with({{"SLURM_NTASKS", "8"}, {"SLURM_PROCID", "0"}}).variable, "");  // a batch script
+  EXPECT_EQ(found_with({{"SLURM_STEP_NUM_TASKS", "1"}, {"SLURM_NTASKS", "8"}}).variable, "");
+  // Open MPI's daemons are a step with a task for each node.
+  EXPECT_EQ(found_with({{"OMPI_COMM_WORLD_SIZE", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_PROCID", "0"}})
+                .variable,
+            "");
 }
 
 }  // namespace
