@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterable
+
+# Readers need no lock, since a run file is only ever replaced as a whole; and some file systems have none. HDF5 looks when it loads.
+os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 
 import h5py
 import numpy as np
