@@ -206,8 +206,9 @@ DAMAGED = {
     "labels of letters": (idx(4, 2, 2, bytes(16)), labels([1, 2, 25, 26]), ["train-labels", "no class", "1 to 26"]),
     "a size beyond all memory": (idx(0xFFFFFFFF, 28, 28, bytes(16)), labels([0] * 4), ["train-images", "4294967295 x 28 x 28"]),
     "images without pixels": (idx(200, 0, 0), labels([0] * 200), ["train-images", "no pixels"]),
-    "a size beyond all memory, zipped so that its end agrees": (zipped_as(idx(0xFFFFFFFF, 28, 28), 0xFFFFFFFF * 784 + 16), labels([0] * 4),
-                                                                ["train-images", "4294967295 x 28 x 28"]),
+    "a size beyond all memory, zipped so that its end agrees":
+        (zipped_as(idx(0xFFFFFFFF, 28, 28, os.urandom(1 << 20)), 0xFFFFFFFF * 784 + 16), labels([0] * 4),
+         ["train-images", "4294967295 x 28 x 28"]),
     "half a zipped file": (gzip.compress(idx(4, 2, 2, os.urandom(16)))[:-20], labels([0] * 4), ["train-images"]),
 }
 
