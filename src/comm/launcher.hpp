@@ -18,4 +18,8 @@ struct StrangeLauncher {
 /// allocation of many, and inside a step whose ranks another launcher of ours started.
 [[nodiscard]] StrangeLauncher find_strange_launcher(std::size_t ranks);
 
+/// Before MPI starts, which would end the job in its own words: a step of Slurm whose several processes get
+/// nothing (srun --mpi=none) by which they could find each other.
+[[nodiscard]] StrangeLauncher find_unconnected_step();
+
 }  // namespace lockstep::comm

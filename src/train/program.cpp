@@ -62,25 +62,26 @@ std::size_t largest_batch(const ResolvedConfig& config, const data::DatasetInfo&
   return std::min(config.run.training.batch_size, share);
 }
 
-// Two launchers' ranks, e.g. of MPICH's mpiexec with Open MPI's library, would all train alone.
-void check_launcher(const comm::StrangeLauncher& found) {
-  if (found.variable.empty()) return;
-  throw ConfigError(
+// Ranks of another launcher, e.g. of MPICH's mpiexec with Open MPI's library, would all train alone. True
+// where it is so; one process says it.
+bool is_refused(const comm::StrangeLauncher& found) {
+  if (found.variable.empty()) return false;
+  const Error error(
       {fmt::format("the launcher started {} processes that do not know each other", found.processes),
        fmt::format("one MPI of {} ranks, as {} says", found.processes, found.variable),
        fmt::format("{}, and each process alone", comm::mpi_library()),
-       "start them with this MPI's own mpiexec, or srun --mpi=pmix where it has PMIx; a run of "
-       "one rank: env -u " +
+       "start them with this MPI's own mpiexec, or srun --mpi=pmix where it has PMIx; a run of one rank: "
+       "env -u " +
            found.variable});
+  if (found.is_first) fmt::print(stderr, "error: {}\n", error.what());
+  return true;
 }
 
 // Reads the command line into `given` and `settings`, or returns the exit status if nothing is to be trained.
 std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks, Json& given,
                                 RunSettings& settings) {
-  const comm::StrangeLauncher launcher = comm::find_strange_launcher(ranks);
-  if (!launcher.is_first) return bad_input;
+  if (is_refused(comm::find_strange_launcher(ranks))) return bad_input;
   try {
-    check_launcher(launcher);
     CommandLine line =
         parse_command_line(algorithm, {settings.command_line.begin() + 1, settings.command_line.end()});
     if (line.text) {
@@ -152,6 +153,7 @@ int run(const std::string& algorithm, const comm::Communicator& ranks, RunSettin
 }  // namespace
 
 int run_program(const std::string& algorithm, int argc, char** argv) {
+  if (is_refused(comm::find_unconnected_step())) return bad_input;
   const comm::MpiSession session(argc, argv);
   catch_stop_signals();
   const RunSettings at_start{.launch = {},

@@ -129,11 +129,15 @@ TEST(Options, TakeTextThatCanBeRecordedAndPathsOfAnyBytes) {
 }
 
 // Only these variables of launchers.
-comm::StrangeLauncher found_with(const std::map<std::string, std::string>& variables, std::size_t ranks = 1) {
+void set_launcher(const std::map<std::string, std::string>& variables) {
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE", "PMI_SIZE",
                            "PMI_RANK", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_NTASKS"})
     ::unsetenv(name);
   for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
+}
+
+comm::StrangeLauncher found_with(const std::map<std::string, std::string>& variables, std::size_t ranks = 1) {
+  set_launcher(variables);
   const auto found = comm::find_strange_launcher(ranks);
   for (const auto& [name, value] : variables) ::unsetenv(name.c_str());
   return found;
@@ -148,6 +152,22 @@ TEST(Launcher, OfAnotherLibraryIsNoticed) {
   EXPECT_EQ(found_with({{"SLURM_STEP_NUM_TASKS", "3"}, {"SLURM_PROCID", "0"}}).variable,
             "SLURM_STEP_NUM_TASKS");
   EXPECT_EQ(found_with({{"OMPI_COMM_WORLD_SIZE", "4"}}).processes, 4U);
+}
+
+TEST(Launcher, WithoutMpiIsNoticedBeforeMpiStarts) {
+  const auto found_in = [](std::map<std::string, std::string> variables) {
+    for (const char* name : {"PMIX_RANK", "PMI_FD"})
+      if (!variables.contains(name)) ::unsetenv(name);
+    set_launcher(variables);
+    const auto found = comm::find_unconnected_step();
+    for (const auto& [name, value] : variables) ::unsetenv(name.c_str());
+    return found.processes;
+  };
+  EXPECT_EQ(found_in({{"SLURM_STEP_NUM_TASKS", "3"}}), 3U);
+  EXPECT_EQ(found_in({{"SLURM_STEP_NUM_TASKS", "1"}}), 0U);
+  EXPECT_EQ(found_in({{"SLURM_STEP_NUM_TASKS", "3"}, {"PMIX_RANK", "0"}}), 0U);
+  EXPECT_EQ(found_in({{"SLURM_STEP_NUM_TASKS", "3"}, {"PMI_RANK", "0"}, {"PMI_SIZE", "3"}}), 0U);
+  EXPECT_EQ(found_in({{"SLURM_STEP_NUM_TASKS", "3"}, {"OMPI_COMM_WORLD_SIZE", "2"}}), 0U);
 }
 
 TEST(Launcher, OfOneRankIsRightWithinMore) {
