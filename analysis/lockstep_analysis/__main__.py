@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Sequence
 
 from lockstep_analysis.errors import AnalysisError
+from lockstep_analysis.plain import say
 from lockstep_analysis.runs import Run, load_runs
 
 if TYPE_CHECKING:
@@ -146,9 +147,9 @@ def load(options: argparse.Namespace, paths: Sequence[str]) -> tuple[list[Run], 
 
 def tell_left_out(left_out: list[tuple[Path, str]], most: int = 20) -> None:
     for path, reason in left_out[:most]:
-        print(f"left out: {path}: {reason}", file=sys.stderr)
+        say(f"left out: {path}: {reason}", file=sys.stderr)
     if len(left_out) > most:
-        print(f"left out: {len(left_out) - most} more files", file=sys.stderr)
+        say(f"left out: {len(left_out) - most} more files", file=sys.stderr)
 
 
 def drawing(options: argparse.Namespace, paths: Sequence[str]):
@@ -163,12 +164,12 @@ def table(options: argparse.Namespace) -> int:
     if table_name(options) is None and options.format == "text" and options.columns is None:
         from lockstep_analysis.comparison import comparison_table
 
-        print(comparison_table(load(options, options.paths)[0]))
+        say(comparison_table(load(options, options.paths)[0]))
         return 0
     made = made_table(options)
-    print(FORMATS[options.format](made.frame))
+    say(FORMATS[options.format](made.frame))
     if options.format == "text":
-        print(made.title, *made.caption(), sep="\n")
+        say(made.title, *made.caption(), sep="\n")
     return 0
 
 
@@ -212,16 +213,16 @@ def figure(options: argparse.Namespace) -> int:
 
     if options.name == "list":
         for row in FIGURES.values():
-            print(f"{row.name:20} {row.help}")
+            say(f"{row.name:20} {row.help}")
         for name, definition in NAMED.items():
             if name.startswith("figure"):
-                print(f"{name:20} {definition['title']}")
+                say(f"{name:20} {definition['title']}")
         return 0
     made = made_figure(options)
     out = options.out or folder_of(options.paths[0]) / "figures"
     for path in write_files(made, out / options.name, pictures=True):
-        print(path)
-    print("", made.title, *made.caption(), *made.warnings, sep="\n")
+        say(path)
+    say("", made.title, *made.caption(), *made.warnings, sep="\n")
     return 0
 
 
@@ -252,7 +253,7 @@ def fill(options: argparse.Namespace) -> int:
         asked = parser().parse_args(words)
         return made_table(asked) if words[0] == "table" else made_figure(asked)
 
-    print(f"{options.document}: {fill_document(options.document, build)} tables and figures")
+    say(f"{options.document}: {fill_document(options.document, build)} tables and figures")
     return 0
 
 
@@ -268,7 +269,7 @@ def report(options: argparse.Namespace) -> int:
     out = options.out or folder_of(options.paths[0]) / "report"
     made = Report(out, drawing(options, options.paths), pictures=not options.page_only)
     path = made.write(runs, left_out)
-    print(f"{path}: {counted(len(runs), 'run')}, {len(made.made)} tables and figures, {path.stat().st_size / 1e6:.1f} MB")
+    say(f"{path}: {counted(len(runs), 'run')}, {len(made.made)} tables and figures, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 
@@ -280,17 +281,17 @@ def compare(options: argparse.Namespace) -> int:
     tell_left_out(left_out)
     if options.save:
         save_reference(base, options.save)
-        print(f"{options.save}: {len(base.points)} points")
+        say(f"{options.save}: {len(base.points)} points")
         return 0
     if options.new is None:
         raise AnalysisError("only one side was named", "lockstep-analysis compare BASE NEW, or compare --save FILE.json FOLDER")
     new, left_out = read_side(options.new, conditions(options.where))
     tell_left_out(left_out)
     changes, notes = compare_sides(base, new, options.partial)
-    print(to_text(changes, notes))
+    say(to_text(changes, notes))
     slower = [c for c in changes if options.fail_if_slower is not None and c.is_slower_by(options.fail_if_slower)]
     for c in slower:
-        print(
+        say(
             f"FAILED: {c.name} is {100 * (c.ratio - 1):.1f}% slower, more than {100 * options.fail_if_slower:g}%", file=sys.stderr
         )
     return FOUND if slower else 0
@@ -314,12 +315,12 @@ def check(options: argparse.Namespace) -> int:
             except NothingToShow:
                 continue
         levels |= {f.level for f in found}
-        print(
+        say(
             f"{name}: {counted(sum(len(p.runs) for p in points), 'run')}, {counted(len(points), 'point')},"
             f" {counted(drawn, 'figure')}: {len(found) or 'no'} finding{'s' * (len(found) != 1)}"
         )
         for f in found:
-            print(f"  {f.text()}")
+            say(f"  {f.text()}")
     return FOUND if "error" in levels or (options.strict and "warning" in levels) else 0
 
 
@@ -328,7 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return globals()[options.command](options)
     except AnalysisError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # into head, or a pager that was left
         return 0

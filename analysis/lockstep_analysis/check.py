@@ -62,6 +62,8 @@ def check_points(points: list[Point]) -> list[Finding]:
         interrupted,
         subset,
         diverged,
+        other_data,
+        whole_batch,
     ):
         found += rule(points)
     return sorted(found, key=lambda f: (LEVELS.index(f.level), f.rule))
@@ -347,6 +349,30 @@ def subset(points: list[Point]) -> list[Finding]:
     if not part:
         return []
     return [Finding(2, "note", f"only a part of the training samples was used: {named(part, points)}", "say why")]
+
+
+def other_data(points: list[Point]) -> list[Finding]:
+    """Data files that are not what their name says."""
+    notes = sorted({note for r in runs_of(points) if (note := r.provenance.get("dataset_note"))})
+    hint = "get the published files, or name yours: --dataset idx:FOLDER"
+    return [Finding(9, "error", note, hint, "all", note) for note in notes]
+
+
+def whole_batch(points: list[Point]) -> list[Finding]:
+    cut = [p for p in points if any("largest_batch" in r.provenance for r in p.runs)]
+    if not cut:
+        return []
+    most = max(r.provenance["largest_batch"] for p in cut for r in p.runs if "largest_batch" in r.provenance)
+    return [
+        Finding(
+            9,
+            "warning",
+            f"batch_size is more than the samples of an epoch: {named(cut, points)}: their batches have at most {most}",
+            "a smaller batch_size",
+            "all",
+            f"batches have at most {most} samples",
+        )
+    ]
 
 
 def check_figure(figure: Figure | Table, about_runs: list[Finding]) -> list[Finding]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lockstep_analysis.errors import AnalysisError
+from lockstep_analysis.plain import read_json
 from lockstep_analysis.points import Point, by_problem, group_points, label, ranks_text, varying
 from lockstep_analysis.runs import as_text, load_runs
 from lockstep_analysis.statistics import cliffs_delta, holm, mann_whitney, percentile_interval, resampled_medians
@@ -108,8 +109,9 @@ def read_side(path: Path, where: dict[str, str]) -> tuple[Side, list[tuple[Path,
 
 
 def read_reference(path: Path) -> Side:
+    hint = "lockstep-analysis compare --save FILE.json FOLDER writes one"
     try:
-        given = json.loads(path.read_text())
+        given = read_json(path)
         if given.get("kind") != REFERENCE:
             raise ValueError
         points = [
@@ -123,10 +125,10 @@ def read_reference(path: Path) -> Side:
         ]
         if any(not p.epoch_s or any(len(g) == 0 for g in p.epoch_s) for p in points):
             raise ValueError
-    except OSError as error:
-        raise AnalysisError(f"{path}: {error.strerror}") from None
+    except AnalysisError as error:
+        raise AnalysisError(f"{path} is no reference: {error.what}", hint) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise AnalysisError(f"{path} is no reference", "lockstep-analysis compare --save FILE.json FOLDER writes one") from None
+        raise AnalysisError(f"{path} is no reference", hint) from None
     return Side(str(path), points, given.get("context", {}))
 
 

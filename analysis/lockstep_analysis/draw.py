@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from pathlib import Path
 from typing import Any, Sequence
 
+# A user's settings are for their own pictures. An unknown backend would end the import.
+os.environ["MPLBACKEND"] = "Agg"
+
 import matplotlib
 
 matplotlib.use("Agg")
+matplotlib.rcdefaults()
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import ticker

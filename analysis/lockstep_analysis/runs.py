@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterable
+
+# Readers need no lock, since a run file is only ever replaced as a whole; and some file systems have none. HDF5 looks when it loads.
+os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
 
 import h5py
 import numpy as np
@@ -47,6 +51,8 @@ PROVENANCE = (
     "binding_as_requested",
     "command_line",
     "dataset_sha256",
+    "dataset_note",
+    "largest_batch",
     "parameter_count",
     "startup_s",
     "capabilities",

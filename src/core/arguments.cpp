@@ -3,6 +3,7 @@
 #include "core/arguments.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 #include <utility>
 
@@ -11,6 +12,29 @@
 #include "core/error.hpp"
 
 namespace lockstep {
+namespace {
+
+// "--name=" as two words, "--name" and "": CLI11 would take the next word for its value.
+std::vector<std::string> with_empty_values(const std::vector<std::string>& words, const CLI::App& program) {
+  const CLI::App* command = nullptr;
+  for (const CLI::App* one : program.get_subcommands([](const CLI::App*) { return true; }))
+    if (!words.empty() && one->get_name() == words.front()) command = one;
+  const auto is_option = [&](const std::string& name) {
+    return program.get_option_no_throw(name) != nullptr ||
+           (command != nullptr && command->get_option_no_throw(name) != nullptr);
+  };
+  std::vector<std::string> all;
+  for (const std::string& word : words) {
+    const bool is_empty = word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (const std::string name = word.substr(0, word.find('=')); is_empty && is_option(name))
+      all.insert(all.end(), {name, ""});
+    else
+      all.push_back(word);
+  }
+  return all;
+}
+
+}  // namespace
 
 Argument Argument::required() { return Argument(*option_->required()); }
 Argument Argument::shows_default() { return Argument(*option_->capture_default_str()); }
@@ -19,6 +43,10 @@ Argument Argument::one_of(const std::vector<std::string>& names) {
   return Argument(*option_->check(CLI::IsMember(names)));
 }
 Argument Argument::not_negative() { return Argument(*option_->check(CLI::NonNegativeNumber)); }
+Argument Argument::not_empty() {
+  const auto check = [](const std::string& text) { return text.empty() ? "it is empty" : ""; };
+  return Argument(*option_->check(CLI::Validator(check, "")));
+}
 Argument Argument::value_name(const std::string& name) { return Argument(*option_->type_name(name)); }
 Argument Argument::last_counts() { return Argument(*option_->take_last()); }
 Argument Argument::each_counts() { return Argument(*option_->take_all()->expected(1)); }
@@ -42,7 +70,11 @@ Argument Arguments::option(const std::string& names, std::size_t& place, const s
   return Argument(*app_->add_option(names, place, help));
 }
 Argument Arguments::option(const std::string& names, double& place, const std::string& help) {
-  return Argument(*app_->add_option(names, place, help));
+  const auto is_finite = [](const std::string& text) {
+    double number = 0.0;
+    return CLI::detail::lexical_cast(text, number) && std::isfinite(number) ? "" : text + " is no number";
+  };
+  return Argument(*app_->add_option(names, place, help)->check(CLI::Validator(is_finite, "")));
 }
 Argument Arguments::option(const std::string& names, std::vector<std::string>& place,
                            const std::string& help) {
@@ -73,6 +105,7 @@ std::vector<std::string> Arguments::option_names() const {
 }
 
 std::optional<std::string> Arguments::parse(std::vector<std::string> words) {
+  words = with_empty_values(words, *app_);
   std::ranges::reverse(words);  // CLI11 takes them from the back
   try {
     app_->parse(std::move(words));

@@ -27,6 +27,7 @@ class Argument {
   Argument shows_default(const std::string& text);
   Argument one_of(const std::vector<std::string>& names);
   Argument not_negative();
+  Argument not_empty();
   /// What --help calls the value, e.g. "FILE"; "": nothing.
   Argument value_name(const std::string& name);
   /// Given several times, the last one counts; otherwise that is an error.

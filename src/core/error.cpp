@@ -2,6 +2,8 @@
 // Lays an error's parts out as one readable message.
 #include "core/error.hpp"
 
+#include "core/text.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -10,7 +12,7 @@ std::string layout(const ErrorParts& parts) {
   if (!parts.expected.empty()) text += "\n  expected: " + parts.expected;
   if (!parts.got.empty()) text += "\n  got:      " + parts.got;
   if (!parts.hint.empty()) text += "\n  hint:     " + parts.hint;
-  return text;
+  return visible(text);  // names from files and command lines may hold anything
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/text.hpp"
+
 namespace lockstep {
 namespace {
 
@@ -48,6 +50,18 @@ ConfigError unknown_name(std::string_view kind, std::string_view name,
   return ConfigError({.what = fmt::format("unknown {} '{}'", kind, name),
                       .expected = "one of " + join(known),
                       .hint = nearest.empty() ? "" : "did you mean '" + nearest + "'?"});
+}
+
+void check_file_name(std::string_view what, std::string_view name) {
+  constexpr std::size_t most_bytes = 200;  // file systems take 255; endings such as .ckpt.partial come behind
+  const bool is_name = !name.empty() && name.size() <= most_bytes && name[0] != '.' && name[0] != '-' &&
+                       name.find('/') == name.npos && is_plain_text(name);
+  if (!is_name)
+    throw ConfigError({fmt::format("bad {} name", what),
+                       fmt::format("the name of a file or folder: 1 to {} bytes of UTF-8, without / and "
+                                   "control characters, and with neither . nor - in front",
+                                   most_bytes),
+                       fmt::format("'{}'", name)});
 }
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {

@@ -34,6 +34,10 @@ template <class Row>
   throw unknown_name(kind, name, names_of(table));
 }
 
+/// Throws ConfigError unless `name`, which names `what` ("run"), can be the name of a file or folder: not
+/// empty, no path, no leading dot or dash, UTF-8 without control characters, and not too long for an ending.
+void check_file_name(std::string_view what, std::string_view name);
+
 /// "a, b, c"
 [[nodiscard]] std::string join(const std::vector<std::string>& parts, std::string_view separator = ", ");
 

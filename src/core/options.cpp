@@ -10,9 +10,23 @@
 #include <fmt/format.h>
 
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "core/names.hpp"
+#include "core/text.hpp"
 
 namespace lockstep {
+namespace {
+
+// 1e3 as the whole number that it is; other values as they are.
+Json whole_number(const Json& value) {
+  if (!value.is_number_float()) return value;
+  constexpr double beyond = 1e15;  // below it doubles hold all whole numbers
+  const auto real = value.get<double>();
+  return real >= 0 && real < beyond && real == std::floor(real) ? Json(static_cast<std::uint64_t>(real))
+                                                                : value;
+}
+
+}  // namespace
 
 Option::Option(std::string key, Place place, std::string help)
     : key_(std::move(key)), help_(std::move(help)), place_(place) {}
@@ -42,6 +56,16 @@ Option& Option::one_of(std::vector<std::string> names) {
   return *this;
 }
 
+Option& Option::any_bytes() {
+  any_bytes_ = true;
+  return *this;
+}
+
+Option& Option::not_empty() {
+  not_empty_ = true;
+  return *this;
+}
+
 Option& Option::value_name(std::string name) {
   value_name_ = std::move(name);
   return *this;
@@ -56,7 +80,9 @@ Option& Option::or_begins_with(std::string prefix, std::string shown) {
 std::string Option::expected() const {
   if (!names_.empty()) return "one of " + join(names_);
   if (std::holds_alternative<bool*>(place_)) return "true or false";
-  if (std::holds_alternative<std::string*>(place_)) return "a text";
+  if (std::holds_alternative<std::string*>(place_))
+    return fmt::format("a text{}{}", not_empty_ ? " that is not empty" : "",
+                       any_bytes_ ? "" : " in UTF-8, without control characters");
   if (std::holds_alternative<std::vector<std::string>*>(place_)) return "a list of texts: [\"...\", ...]";
   if (std::holds_alternative<Json*>(place_)) return "a name or a JSON object";
   std::string text = std::holds_alternative<double*>(place_) ? "a number" : "a whole number";
@@ -88,14 +114,20 @@ bool Option::has_right_type(const Json& value) const {
          value.get<std::uint64_t>() <= std::numeric_limits<std::uint32_t>::max();
 }
 
+bool Option::is_good_text(const std::string& text) const {
+  return (!not_empty_ || !text.empty()) && (any_bytes_ ? text.find('\0') == text.npos : is_plain_text(text));
+}
+
 bool Option::is_name(const std::string& text) const {
   return std::ranges::find(names_, text) != names_.end() ||
          (!prefix_.empty() && text.size() > prefix_.size() && text.starts_with(prefix_));
 }
 
-void Option::set(const Json& value) {
-  if (!has_right_type(value) || (value.is_number() && !within_limits(value.get<double>())))
-    throw ConfigError({"bad value for " + key_, expected(), value.dump()});
+void Option::set(const Json& given) {
+  const Json value = std::holds_alternative<double*>(place_) ? given : whole_number(given);
+  if (!has_right_type(value) || (value.is_number() && !within_limits(value.get<double>())) ||
+      (value.is_string() && !is_good_text(value.get_ref<const std::string&>())))
+    throw ConfigError({"bad value for " + key_, expected(), to_text(given)});
   if (!names_.empty() && !is_name(value.get_ref<const std::string&>()))
     throw unknown_name(key_, value.get<std::string>(), names_);
   std::visit([&](auto* place) { value.get_to(*place); }, place_);
@@ -113,12 +145,9 @@ Json Option::parse(std::string_view text) const {
   std::string typed(text);
   if (typed.starts_with('.')) typed.insert(0, 1, '0');
   Json number = Json::parse(typed, nullptr, /*allow_exceptions=*/false);
-  if (!number.is_number()) throw ConfigError({"bad value for " + key_, expected(), std::string(text)});
-  if (!std::holds_alternative<double*>(place_) && number.is_number_float()) {
-    const auto real = number.get<double>();
-    if (real >= 0 && real < 1e15 && real == std::floor(real)) number = static_cast<std::uint64_t>(real);
-  }
-  return number;
+  if (!number.is_number())
+    throw ConfigError({"bad value for " + key_, expected(), text.empty() ? "''" : std::string(text)});
+  return std::holds_alternative<double*>(place_) ? number : whole_number(number);
 }
 
 Option& Options::add(std::string key, Option::Place place, std::string help) {
@@ -155,6 +184,6 @@ void Options::set(const Json& values) {
     if (Option* option = find(key)) option->set(value);
 }
 
-std::string typed(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string typed(const Json& value) { return value.is_string() ? value.get<std::string>() : to_text(value); }
 
 }  // namespace lockstep

@@ -28,6 +28,10 @@ class Option {
   Option& below(double high);
   /// The value must be one of these names.
   Option& one_of(std::vector<std::string> names);
+  /// A text may hold any bytes, as a path does; otherwise it must be UTF-8 without control characters.
+  Option& any_bytes();
+  /// A text must not be empty.
+  Option& not_empty();
   /// What --help calls the value of an option without names, e.g. "FILE".
   Option& value_name(std::string name);
   /// Also allows `prefix` with more text behind it; the list of names shows it as `shown`, e.g. "idx:FOLDER".
@@ -53,6 +57,7 @@ class Option {
     double value;
     bool open;  // the value itself is outside
   };
+  [[nodiscard]] bool is_good_text(const std::string& text) const;
   [[nodiscard]] bool within_limits(double value) const;
   [[nodiscard]] bool has_right_type(const Json& value) const;
   [[nodiscard]] bool is_name(const std::string& text) const;
@@ -61,6 +66,7 @@ class Option {
   Place place_;
   std::optional<Limit> low_, high_;
   std::vector<std::string> names_;
+  bool any_bytes_ = false, not_empty_ = false;
   std::string prefix_;  // of or_begins_with(), or ""
 };
 

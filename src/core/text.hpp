@@ -15,6 +15,12 @@ namespace lockstep {
 /// Without blanks, tabs and line ends at both ends.
 [[nodiscard]] std::string trimmed(std::string_view text);
 
+/// Control characters (but line ends and tabs) and bytes that are not UTF-8 as \x1b: a terminal shows them
+/// and does not obey them.
+[[nodiscard]] std::string visible(std::string_view text);
+/// UTF-8 without control characters.
+[[nodiscard]] bool is_plain_text(std::string_view text);
+
 /// "1 run", "2 runs"
 [[nodiscard]] std::string plural(std::size_t count, std::string_view noun);
 

@@ -62,6 +62,8 @@ class DatasetSource {
  public:
   virtual ~DatasetSource() = default;
   [[nodiscard]] virtual DatasetInfo info() const = 0;
+  /// How the files differ from the published ones of the set's name; "": they are those, or nobody knows.
+  [[nodiscard]] virtual std::string note() const { return ""; }
   /// Fills `block` (info().total_bytes() bytes) in the order that DatasetInfo gives.
   virtual void load(std::span<std::uint8_t> block) const = 0;
 };

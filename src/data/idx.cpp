@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "core/error.hpp"
+#include "core/sha256.hpp"
 
 namespace lockstep::data {
 namespace {
@@ -103,9 +104,13 @@ Header read_header(gzFile_s* file, const std::filesystem::path& path) {
   constexpr double most_bytes = 1e15;  // beyond any disk; and all sizes below are exact as doubles
   const bool zipped = gzdirect(file) == 0;
   const std::size_t hint = size_hint(path, zipped);
-  const bool fits =
-      bytes < most_bytes && (zipped ? static_cast<std::size_t>(bytes) % (std::size_t{1} << 32) == hint
-                                    : static_cast<std::size_t>(bytes) == hint);
+  constexpr double most_unzipped = 1040;  // bytes from one, which DEFLATE cannot exceed
+  const double most = most_unzipped * static_cast<double>(std::filesystem::file_size(path));
+  bool fits = bytes < most_bytes;
+  if (fits && zipped)
+    fits = bytes <= most && static_cast<std::size_t>(bytes) % (std::size_t{1} << 32) == hint;
+  else if (fits)
+    fits = static_cast<std::size_t>(bytes) == hint;
   if (!fits)
     throw other_size(path, fmt::format("{} values, {:.0f} bytes with the header", header.text(), bytes),
                      fmt::format("{} bytes{}", hint, zipped ? " unzipped" : ""));
@@ -139,6 +144,15 @@ void read_idx_values(const std::filesystem::path& path, std::span<std::uint8_t> 
     throw Error({path.string() + " has another size than expected", fmt::format("{} bytes", out.size()),
                  fmt::format("{} bytes", header.values() * header.value_bytes)});
   read_values(file.get(), out, path);
+}
+
+std::string sha256_of_file(const std::filesystem::path& path) {
+  const GzFile file = open(path);
+  Sha256 checksum;
+  std::vector<std::uint8_t> bytes(read_buffer_bytes);
+  while (const std::size_t got = read_some(file.get(), bytes, path))
+    checksum.add(std::as_bytes(std::span(bytes).first(got)));
+  return checksum.hex();
 }
 
 std::vector<std::uint32_t> read_idx_labels(const std::filesystem::path& path) {

@@ -23,4 +23,7 @@ void read_idx_values(const std::filesystem::path& path, std::span<std::uint8_t> 
 /// column is the class (QMNIST). Throws Error as read_idx_values does.
 [[nodiscard]] std::vector<std::uint32_t> read_idx_labels(const std::filesystem::path& path);
 
+/// SHA-256 of a file's bytes, unzipped.
+[[nodiscard]] std::string sha256_of_file(const std::filesystem::path& path);
+
 }  // namespace lockstep::data

@@ -11,6 +11,7 @@
 #include "data/dataset.hpp"
 #include "data/idx.hpp"
 #include "data/idx_folder.hpp"
+#include "data/known_sets.hpp"
 
 namespace lockstep::data {
 namespace {
@@ -96,6 +97,7 @@ class IdxDataset final : public DatasetSource {
  public:
   explicit IdxDataset(const DataOptions& options) {
     const Place place = place_of(options);
+    name_ = place.files.lexically_normal().filename();
     const IdxFiles files = find_idx_files(place.files);
     train_ = read_part(files.train_images, files.train_labels);
     test_ = read_part(files.test_images, files.test_labels);
@@ -109,6 +111,13 @@ class IdxDataset final : public DatasetSource {
   }
 
   [[nodiscard]] DatasetInfo info() const override { return info_; }
+
+  [[nodiscard]] std::string note() const override {
+    return known_set_note(name_, {.train_images = train_.images,
+                                  .train_labels = train_.labels_file,
+                                  .test_images = test_.images,
+                                  .test_labels = test_.labels_file});
+  }
 
   void load(std::span<std::uint8_t> block) const override {
     block = load_part(train_, info_.train_count, block);
@@ -142,6 +151,7 @@ class IdxDataset final : public DatasetSource {
     std::copy_n(all.begin(), out.size(), out.begin());
   }
 
+  std::string name_;
   Part train_, test_;
   DatasetInfo info_;
 };

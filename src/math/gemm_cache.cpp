@@ -5,14 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
-#include <fstream>
 #include <string_view>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "core/build_info.hpp"
+#include "core/cache.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/processor.hpp"
@@ -30,17 +28,6 @@ std::uint64_t hash(std::string_view text) {
   return value;
 }
 
-std::filesystem::path folder() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::filesystem::path(value == nullptr ? "" : value);
-  };
-  if (auto own = variable("LOCKSTEP_CACHE_DIR"); !own.empty()) return own;
-  if (const auto caches = variable("XDG_CACHE_HOME"); !caches.empty()) return caches / "lockstep";
-  if (const auto home = variable("HOME"); !home.empty()) return home / ".cache" / "lockstep";
-  return {};
-}
-
 // Of those that can be chosen.
 bool is_backend(const std::string& name) {
   return std::ranges::any_of(
@@ -56,15 +43,13 @@ std::string gemm_cache_build() {
 }
 
 std::filesystem::path gemm_cache_path() {
-  const std::filesystem::path in = folder();
+  const std::filesystem::path in = cache_folder();
   if (in.empty()) return {};
   return in / fmt::format("gemm-{}-{:016x}.json", host_name(), hash(gemm_cache_build()));
 }
 
 std::vector<GemmChoice> read_gemm_cache() {
-  std::ifstream file(gemm_cache_path());
-  if (!file) return {};
-  const Json content = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const Json content = read_cache(gemm_cache_path());
   if (!content.is_object() || content.value("format", Json()) != format_version ||
       content.value("host", Json()) != host_name() || content.value("build", Json()) != gemm_cache_build())
     return {};
@@ -80,27 +65,11 @@ std::vector<GemmChoice> read_gemm_cache() {
 }
 
 void write_gemm_cache(const std::vector<GemmChoice>& choices) {
-  const std::filesystem::path path = gemm_cache_path();
-  if (path.empty()) return;
   Json kept = Json::object();
   for (const GemmChoice& choice : choices) kept[to_text(choice.shape)] = choice.backend;
-  const Json content = {
-      {"format", format_version}, {"host", host_name()}, {"build", gemm_cache_build()}, {"choices", kept}};
-  std::error_code failure;
-  std::filesystem::create_directories(path.parent_path(), failure);
-  // A name of this process's own: jobs on this host may write at the same time, and the last one stays.
-  const std::filesystem::path partial = fmt::format("{}.{}.partial", path.string(), getpid());
-  {
-    std::ofstream file(partial);
-    file << content.dump(1) << '\n';
-    file.close();
-    if (!file) {
-      std::filesystem::remove(partial, failure);
-      return;
-    }
-  }
-  std::filesystem::rename(partial, path, failure);
-  if (failure) std::filesystem::remove(partial, failure);
+  write_cache(
+      gemm_cache_path(),
+      {{"format", format_version}, {"host", host_name()}, {"build", gemm_cache_build()}, {"choices", kept}});
 }
 
 }  // namespace lockstep::math

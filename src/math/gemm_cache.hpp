@@ -14,8 +14,8 @@ namespace lockstep::math {
 /// processor.
 [[nodiscard]] std::string gemm_cache_build();
 
-/// Where choices are kept: $LOCKSTEP_CACHE_DIR, else $XDG_CACHE_HOME/lockstep, else ~/.cache/lockstep. The
-/// file's name tells the host and a hash of gemm_cache_build(). Empty where there is no such folder to name.
+/// Where choices are kept in cache_folder(). The file's name tells the host and a hash of gemm_cache_build().
+/// Empty where there is no such folder to name.
 [[nodiscard]] std::filesystem::path gemm_cache_path();
 
 /// The choices kept for this host and build; none when the file is absent, unreadable, torn, of another host

@@ -81,6 +81,4 @@ void read_options(const Json& description, Options& options) {
   }
 }
 
-std::string to_text(const Json& description) { return description.dump(); }
-
 }  // namespace lockstep::nn

@@ -178,7 +178,5 @@ struct LayerRow {
 /// Takes all keys of `description` into `options`, but those that every layer has ("type", "name", "inputs");
 /// throws ConfigError for one that is not there.
 void read_options(const Json& description, Options& options);
-/// For error messages.
-[[nodiscard]] std::string to_text(const Json& description);
 
 }  // namespace lockstep::nn

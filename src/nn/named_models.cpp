@@ -2,12 +2,12 @@
 // Models by name, as the JSON that a user could have written.
 #include <array>
 #include <charconv>
-#include <fstream>
 #include <string>
 
 #include <fmt/format.h>
 
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "core/names.hpp"
 #include "nn/model.hpp"
 
@@ -144,23 +144,13 @@ Json mlp(const std::string& name) {
     "recipe": {"optimizer": "adamw", "learning_rate": 0.001, "gradient": "mean"}})");
 }
 
-Json read_description(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw ConfigError({.what = "cannot read the model file " + path});
-  try {
-    return Json::parse(file);
-  } catch (const Json::parse_error& failure) {
-    throw ConfigError({.what = path + " is not JSON", .got = failure.what()});
-  }
-}
-
 }  // namespace
 
 Json describe_model(const Json& name_or_description) {
   if (name_or_description.is_object()) return name_or_description;
   const auto name = name_or_description.get<std::string>();
   if (name.starts_with(mlp_prefix)) return mlp(name);
-  if (name.ends_with(".json")) return read_description(name);
+  if (name.ends_with(".json")) return read_json_file(name);
   const std::span<const NamedModel> models = table;
   for (const NamedModel& model : models)
     if (model.name == name) return Json::parse(model.description);

@@ -13,6 +13,7 @@
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "record/file_checksum.hpp"
 #include "record/hdf5.hpp"
 
@@ -184,7 +185,7 @@ CheckpointReader::CheckpointReader(const fs::path& path) : path_(path), file_(op
   try {
     if (hdf5::read_version(file_, path.string(), "checkpoint_version", checkpoint_version) == 0)
       refuse(path, "the attribute checkpoint_version", "a file without it");
-    contents_.about = Json::parse(hdf5::read_text(file_, "about"));
+    contents_.about = parse_json(hdf5::read_text(file_, "about"));
   } catch (const Json::exception& failure) {
     refuse(path, "a JSON text about it", failure.what());
   }

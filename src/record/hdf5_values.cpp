@@ -13,6 +13,7 @@
 
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "record/hdf5.hpp"
 
 namespace lockstep::record::hdf5 {
@@ -241,7 +242,7 @@ Json read_value(const Handle& place, const std::string& name) {
     const auto texts = read_texts(dataset);
     if (!shape_of(dataset).empty()) return texts;
     const std::string text = single(texts, name);
-    return has_attribute(dataset, "encoding") ? Json::parse(text) : Json(text);
+    return has_attribute(dataset, "encoding") ? parse_json(text) : Json(text);
   }
   if (type_class == H5T_FLOAT) return read_json_numbers<double>(dataset);
   if (type_class != H5T_INTEGER)

@@ -4,6 +4,8 @@
 
 #include "core/build_info.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "record/atomic_file.hpp"
 #include "record/hdf5.hpp"
 
@@ -62,7 +64,7 @@ ModelFile read_model_file(const std::filesystem::path& path) {
                    .expected = "what train --save-model writes",
                    .hint = "a run file has the parameters' checksum alone"});
     ModelFile model;
-    model.description = Json::parse(hdf5::read_text(file, "model"));
+    model.description = parse_json(hdf5::read_text(file, "model"));
     read_tensors(file, model, false);
     read_tensors(file, model, true);
     return model;

@@ -86,6 +86,21 @@ std::string switch_state(const fs::path& path, std::string_view on) {
   return text == unknown ? unknown : text == on ? "on" : "off";
 }
 
+std::string upper_case(std::string_view text) {
+  std::string upper(text);
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return upper;
+}
+
+// A name, in upper case, whose value may be secret.
+bool has_secret_word(std::string_view upper) {
+  // JWT: Slurm's own access token. PRECONDITION: Open MPI's key between the processes of a job.
+  constexpr std::array<std::string_view, 12> secrets = {"KEY",  "TOKEN", "SECRET",   "PASS",
+                                                        "PWD",  "CRED",  "CERT",     "JWT",
+                                                        "AUTH", "MUNGE", "SECURITY", "PRECONDITION"};
+  return std::ranges::any_of(secrets, [&](std::string_view word) { return upper.find(word) != upper.npos; });
+}
+
 }  // namespace
 
 Json build_provenance() {
@@ -125,14 +140,27 @@ Json host_provenance() {
 bool is_recorded_variable(std::string_view name) {
   constexpr std::array<std::string_view, 7> prefixes = {"SLURM_", "OMPI_", "OMP_", "OPENBLAS_",
                                                         "MKL_",   "BLIS_", "PMIX_"};
-  // JWT: Slurm's own access token. PRECONDITION: Open MPI's key between the processes of a job.
-  constexpr std::array<std::string_view, 10> secrets = {
-      "KEY", "TOKEN", "SECRET", "PASSWORD", "JWT", "AUTH", "SECURITY", "CREDENTIAL", "MUNGE", "PRECONDITION"};
-  std::string upper(name);
-  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  const std::string upper = upper_case(name);
   const auto is_prefix = [&](std::string_view prefix) { return upper.starts_with(prefix); };
-  const auto is_inside = [&](std::string_view word) { return upper.find(word) != std::string::npos; };
-  return std::ranges::any_of(prefixes, is_prefix) && std::ranges::none_of(secrets, is_inside);
+  return std::ranges::any_of(prefixes, is_prefix) && !has_secret_word(upper);
+}
+
+std::string without_secrets(const std::string& value) {
+  const std::string upper = upper_case(value);
+  for (std::size_t at = upper.find_first_of("=:"); at != upper.npos; at = upper.find_first_of("=:", at + 1)) {
+    if (std::string_view(upper).substr(at).starts_with("://")) {
+      const std::size_t host = std::min(upper.find_first_of("@/ ", at + 3), upper.size());
+      if (host < upper.size() && upper[host] == '@') return value.substr(0, at + 3) + "...";
+      continue;
+    }
+    const std::size_t name_end = at == 0 ? upper.npos : upper.find_last_not_of(" \"'", at - 1);
+    if (name_end == upper.npos) continue;
+    const std::size_t before = upper.find_last_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", name_end);
+    const std::size_t begin = before == upper.npos ? 0 : before + 1;
+    if (has_secret_word(std::string_view(upper).substr(begin, name_end + 1 - begin)))
+      return value.substr(0, at + 1) + "...";
+  }
+  return value;
 }
 
 Json environment_provenance() {
@@ -141,7 +169,7 @@ Json environment_provenance() {
     const std::string_view text(*entry);
     const auto equals = text.find('=');
     if (equals != std::string_view::npos && is_recorded_variable(text.substr(0, equals)))
-      sorted.emplace(text.substr(0, equals), text.substr(equals + 1));
+      sorted.emplace(text.substr(0, equals), without_secrets(std::string(text.substr(equals + 1))));
   }
   return sorted;
 }

@@ -21,6 +21,10 @@ namespace lockstep::record {
 [[nodiscard]] Json environment_provenance();
 /// Whether environment_provenance has the variable of this name.
 [[nodiscard]] bool is_recorded_variable(std::string_view name);
+/// A variable's value up to the first secret in it, then "...": "ALL,API_KEY=..." for "ALL,API_KEY=abc,A=b",
+/// since nothing says where a secret ends. Secrets are what names like those left out are set to, and the
+/// users of URLs.
+[[nodiscard]] std::string without_secrets(const std::string& value);
 
 /// The job that this process belongs to, as far as Slurm's environment variables are set:
 /// slurm_job_id, slurm_array_job_id, slurm_array_task_id, slurm_step_id, slurm_job_partition, slurm_nodelist

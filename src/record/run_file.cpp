@@ -16,6 +16,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "record/file_checksum.hpp"
 #include "record/hdf5.hpp"
 #include "record/provenance.hpp"
@@ -139,8 +140,8 @@ RunRecord read_contents(const hdf5::Handle& file) {
   record.status = hdf5::read_text_attribute(file, "status");
   record.started = hdf5::read_text_attribute(file, "started");
   record.finished = hdf5::read_text_attribute(file, "finished");
-  record.config = Json::parse(hdf5::read_text(file, "config"));
-  record.model = Json::parse(hdf5::read_text(file, "model"));
+  record.config = parse_json(hdf5::read_text(file, "config"));
+  record.model = parse_json(hdf5::read_text(file, "model"));
   const hdf5::Handle provenance = hdf5::open_group(file, "provenance");
   for (const std::string& key : hdf5::member_names(provenance))
     record.provenance[key] = hdf5::read_value(provenance, key);

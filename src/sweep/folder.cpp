@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,11 +18,11 @@
 #include "core/error.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "core/names.hpp"
 #include "core/text.hpp"
 #include "record/atomic_file.hpp"
 #include "sweep/site.hpp"
-#include "sweep/spec/json_text.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -38,10 +37,12 @@ std::string results_of_experiment(const std::string& word) {
   if (fs::path(word).filename() != word || find_home().empty()) return "";
   for (std::size_t end = word.size(); end != std::string::npos && end > 0; end = word.rfind('-', end - 1)) {
     const std::string stem = word.substr(0, end);
-    std::ifstream file(home() / "jobs" / "experiments" / (stem + ".json"));
-    if (!file) continue;
-    const Json spec = parse_json({std::istreambuf_iterator<char>(file), {}});
-    return spec.is_object() ? spec.value("name", stem) + word.substr(end) : "";
+    const fs::path file = home() / "jobs" / "experiments" / (stem + ".json");
+    if (!fs::exists(file)) continue;
+    const Json spec = read_json_file(file);
+    if (!spec.is_object()) return "";
+    const Json name = spec.value("name", Json(stem));
+    return name.is_string() ? name.get<std::string>() + word.substr(end) : "";
   }
   return "";
 }
@@ -85,15 +86,7 @@ SweepFolder find_folder(const std::string& word, const std::string& results) {
        known.empty() ? "no sweep in " + results : "sweeps in " + results + ": " + join(known)});
 }
 
-Json read_json(const fs::path& path) {
-  std::ifstream file(path);
-  if (!file) throw Error({.what = "cannot read " + path.string()});
-  try {
-    return Json::parse(file);
-  } catch (const Json::parse_error& failure) {
-    throw Error({.what = path.string() + " is not JSON", .got = failure.what()});
-  }
-}
+Json read_json(const fs::path& path) { return read_json_file(path); }
 
 void write_text(const fs::path& path, const std::string& text) {
   record::replace_file(path, std::as_bytes(std::span(text)), record::Durability::survives_power_loss);

@@ -12,6 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/text.hpp"
 #include "sweep/estimate.hpp"
 
 namespace lockstep::sweep {
@@ -82,13 +83,13 @@ void join_points(Plan& plan, bool extend) {
 void PlanOptions::add_to(Arguments& command) {
   command.option("spec", spec_file, "the sweep's JSON file, e.g. jobs/experiments/first.json").required();
   command.option("--scale", scale, "full, or a variant of the file, e.g. smoke").shows_default();
-  command.option("--results", results, "folder of results").shows_default();
+  command.option("--results", results, "folder of results").shows_default().not_empty();
   command.flag("--extend", extend, "keep other runs that the folder holds, and add to them");
 }
 
 void FolderOptions::add_to(Arguments& command) {
   command.option("sweep", sweep, "the sweep's folder, its name, or an experiment's").required();
-  command.option("--results", results, "folder of results, for a name").shows_default();
+  command.option("--results", results, "folder of results, for a name").shows_default().not_empty();
 }
 
 Plan make_plan(const PlanOptions& options, const Site& site) {
@@ -115,7 +116,7 @@ void save_plan(Plan& plan, bool extend) {
   for (const Point& point : plan.points) points.push_back(to_json(point));
   const Spec& spec = plan.spec;
   const Json manifest = {{"name", spec.name},   {"title", spec.title},
-                         {"scale", spec.scale}, {"spec_file", spec.path.string()},
+                         {"scale", spec.scale}, {"spec_file", visible(spec.path.string())},
                          {"spec", spec.text},   {"points", std::move(points)}};
   write_text(plan.folder.manifest_file(), manifest.dump(1) + "\n");
 }

@@ -4,27 +4,22 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 #include <fmt/format.h>
 
+#include "core/json_text.hpp"
 #include "core/names.hpp"
 #include "core/text.hpp"
 #include "record/binding.hpp"
 #include "record/provenance.hpp"
 #include "sweep/spec/duration.hpp"
-#include "sweep/spec/json_text.hpp"
 
 namespace lockstep::sweep {
 namespace {
 
 namespace fs = std::filesystem;
 
-void fill(Site& site, const fs::path& path) {
-  std::ifstream file(path);
-  if (!file) throw ConfigError({.what = "cannot read the file"});
-  const Json given = parse_json({std::istreambuf_iterator<char>(file), {}});
+void fill(Site& site, const Json& given) {
   if (!given.is_object())
     throw ConfigError({.what = "it holds no site", .expected = "a JSON object: {\"scheduler\": ...}"});
   Options options;
@@ -80,7 +75,8 @@ Site read_site(const std::string& name_or_path) {
   Site site;
   site.name = path.stem();
   site.file = fs::absolute(path).lexically_normal();
-  in_context(path.string(), [&] { fill(site, path); });
+  const Json given = read_json_file(path);
+  in_context(path.string(), [&] { fill(site, given); });
   return site;
 }
 

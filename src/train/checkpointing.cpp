@@ -16,6 +16,7 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
+#include "core/text.hpp"
 #include "record/checkpoint.hpp"
 
 namespace lockstep::train {
@@ -150,8 +151,8 @@ void check_contents(const record::CheckpointReader& reader, const algorithms::St
   for (const std::string& number : numbers)
     if (std::erase(unused, number) == 0) fail(join(numbers), join(held_numbers));
   if (!unused.empty())
-    fmt::print(stderr, "note: {} holds {}, which this version does not use\n", reader.path().string(),
-               join(unused));
+    fmt::print(stderr, "note: {} holds {}, which this version does not use\n",
+               visible(reader.path().string()), join(unused));
 }
 
 void restore_numbers(const comm::Communicator& ranks, const algorithms::State& state,

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <map>
 
 #include <fmt/format.h>
@@ -13,6 +12,7 @@
 #include "core/arguments.hpp"
 #include "core/build_info.hpp"
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "core/names.hpp"
 #include "core/options.hpp"
 #include "record/run_file.hpp"
@@ -38,23 +38,16 @@ std::string with_hyphens(std::string text) {
 
 std::string option_name(const std::string& key) { return "--" + with_hyphens(key); }
 
-Json parse_config(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw ConfigError({.what = "cannot read the configuration file " + path});
-  try {
-    return Json::parse(file, nullptr, true, /*ignore_comments=*/true);
-  } catch (const Json::parse_error& failure) {
-    throw ConfigError({.what = path + " is not JSON", .got = failure.what()});
-  }
-}
-
-// The configuration in a JSON file or a run file.
-Json read_config(const std::string& path) {
+// The configuration in a JSON file or a run file, checked by itself so that an error names the file.
+Json read_config(const std::string& path, const std::string& algorithm) {
   const bool is_run = std::filesystem::path(path).extension() == ".h5";
-  const Json config = is_run ? record::read_run_file(path).config : parse_config(path);
+  const Json config = is_run ? record::read_run_file(path).config : read_json_file(path);
   if (!config.is_object())
     throw ConfigError(
-        {path + " holds no configuration", "a JSON object: {\"key\": value, ...}", config.dump()});
+        {path + " holds no configuration", "a JSON object: {\"key\": value, ...}", to_text(config)});
+  Json alone = config;
+  if (!algorithm.empty()) alone["algorithm"] = algorithm;
+  (void)in_context(path, [&] { return resolve_config(alone); });
   return config;
 }
 
@@ -66,7 +59,7 @@ void add_option(Arguments& arguments, const Option& option, const std::string& h
   argument.value_name(option.names().empty() ? option.value_name() : join(option.names(), "|")).last_counts();
   if (!group.empty()) argument.group(group);
   const Json value = option.value();
-  const std::string shown = value.is_string() ? value.get<std::string>() : value.dump();
+  const std::string shown = lockstep::typed(value);
   if (option.is_switch())
     argument.optional_value();  // without a value: on
   else if (!shown.empty())
@@ -77,7 +70,9 @@ void add_option(Arguments& arguments, const Option& option, const std::string& h
 void take_value(const Arguments& arguments, const Option& option, const TypedValues& typed, Json& given) {
   if (arguments.count(option_name(option.key())) == 0) return;
   const auto& values = typed.at(option.key());
-  given[option.key()] = option.parse(values.empty() || values.back().empty() ? "true" : values.back());
+  // A switch may be given without a value.
+  const std::string text = values.empty() ? "" : values.back();
+  given[option.key()] = option.parse(text.empty() && option.is_switch() ? "true" : text);
 }
 
 // What --lambda takes for the old -lambda, which counts in hundredths.
@@ -163,7 +158,7 @@ CommandLine parse_command_line(const std::string& algorithm, const std::vector<s
     throw ConfigError({"unexpected word on the command line", "options that start with --", word});
   }
 
-  for (const std::string& file : config_files) line.given.update(read_config(file));
+  for (const std::string& file : config_files) line.given.update(read_config(file, algorithm));
   Json launched = Json::object();
   for (const Option& option : launch.all()) take_value(arguments, option, typed, launched);
   launch.set(launched);

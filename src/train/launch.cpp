@@ -5,7 +5,7 @@
 namespace lockstep::train {
 
 void LaunchOptions::describe(Options& options) {
-  options.add("results", &results, "folder for run files").value_name("DIR");
+  options.add("results", &results, "folder for run files").value_name("DIR").not_empty().any_bytes();
   options.add("run_id", &run_id, "name of the run file; made up when absent").value_name("NAME");
   options.add("resume", &resume,
               "continue the run of this --run-id from its checkpoint, or from its first step if it has no "
@@ -22,7 +22,8 @@ void LaunchOptions::describe(Options& options) {
   options
       .add("save_model", &save_model,
            "write the trained model to this HDF5 file when the run is complete (docs/models.md)")
-      .value_name("FILE.h5");
+      .value_name("FILE.h5")
+      .any_bytes();
   options
       .add("stall_seconds", &stall_seconds,
            "end the job, naming the ranks that the others wait for, when no rank makes progress for so long; "

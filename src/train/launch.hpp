@@ -58,6 +58,8 @@ struct RunSettings {
   LaunchOptions launch;
   ResumePoint resume_point;
   std::vector<std::string> command_line;
+  std::size_t largest_batch = 0;     ///< the most samples of a batch, on rank 0
+  std::string dataset_note = {};     ///< data::DatasetSource::note(), on rank 0
   double start_private_bytes = 0.0;  ///< this rank's memory after MPI_Init
   double start_s = 0.0;              ///< now_s() then
 };

@@ -2,6 +2,7 @@
 // Reads the configuration on rank 0 on behalf of all, trains, and reports errors once.
 #include "train/program.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <exception>
@@ -14,10 +15,13 @@
 #include <unistd.h>
 
 #include "comm/communicator.hpp"
+#include "comm/launcher.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
+#include "core/names.hpp"
+#include "core/text.hpp"
 #include "record/atomic_file.hpp"
 #include "record/provenance.hpp"
 #include "record/run_file.hpp"
@@ -35,8 +39,9 @@ constexpr int bad_input = 2;
 constexpr int taken_over = 4;
 
 // Checks all that one rank can check on behalf of all before any rank works. Throws ConfigError or Error.
-void check_training(const ResolvedConfig& config, const LaunchOptions& launch) {
-  (void)check_parts(config, data::open_dataset(config.run.data)->info());
+void check_training(const ResolvedConfig& config, const data::DatasetInfo& data,
+                    const LaunchOptions& launch) {
+  (void)check_parts(config, data);
   const auto folder = std::filesystem::path(launch.results) / config.run.experiment;
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
@@ -50,9 +55,32 @@ void check_training(const ResolvedConfig& config, const LaunchOptions& launch) {
   }
 }
 
+// The most samples that a batch has: of an epoch, or of a rank's share of it.
+std::size_t largest_batch(const ResolvedConfig& config, const data::DatasetInfo& data, std::size_t ranks) {
+  const bool shares_batches = config.algorithm->capabilities().divides_batches;
+  const std::size_t share = shares_batches ? data.train_count : (data.train_count + ranks - 1) / ranks;
+  return std::min(config.run.training.batch_size, share);
+}
+
+// Ranks of another launcher, e.g. of MPICH's mpiexec with Open MPI's library, would all train alone. True
+// where it is so; one process says it.
+bool is_refused(const comm::StrangeLauncher& found) {
+  if (found.variable.empty()) return false;
+  const Error error(
+      {fmt::format("the launcher started {} processes that do not know each other", found.processes),
+       fmt::format("one MPI of {} ranks, as {} says", found.processes, found.variable),
+       fmt::format("{}, and each process alone", comm::mpi_library()),
+       "start them with this MPI's own mpiexec, or srun --mpi=pmix where it has PMIx; a run of one rank: "
+       "env -u " +
+           found.variable});
+  if (found.is_first) fmt::print(stderr, "error: {}\n", error.what());
+  return true;
+}
+
 // Reads the command line into `given` and `settings`, or returns the exit status if nothing is to be trained.
 std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks, Json& given,
                                 RunSettings& settings) {
+  if (is_refused(comm::find_strange_launcher(ranks))) return bad_input;
   try {
     CommandLine line =
         parse_command_line(algorithm, {settings.command_line.begin() + 1, settings.command_line.end()});
@@ -65,21 +93,37 @@ std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks,
       fmt::print("{}\n", resolved.values.dump(2));
       return 0;
     }
+    check_file_name("experiment", resolved.run.experiment);
+    if (!line.launch.run_id.empty()) check_file_name("run", line.launch.run_id);
     check_algorithm(resolved, ranks);
-    check_training(resolved, line.launch);
+    const auto dataset = data::open_dataset(resolved.run.data);
+    const data::DatasetInfo data = dataset->info();
+    check_training(resolved, data, line.launch);
     settings.resume_point = find_resume_point(resolved, line.launch, ranks);
-    for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", note);
+    for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", visible(note));
     if (settings.resume_point.complete) {
       fmt::print("{} is complete already\n",
-                 run_file_path(line.launch, resolved.run, line.launch.run_id).string());
+                 visible(run_file_path(line.launch, resolved.run, line.launch.run_id).string()));
       return 0;
     }
+    settings.dataset_note = dataset->note();
+    settings.largest_batch = largest_batch(resolved, data, ranks);
+    if (const std::size_t asked = resolved.run.training.batch_size; settings.largest_batch < asked)
+      fmt::print(stderr, "note: batch_size is {}, but a batch has at most the {} samples of an epoch{}\n",
+                 asked, settings.largest_batch,
+                 settings.largest_batch < data.train_count ? " on a rank" : "");
+    if (!settings.dataset_note.empty())
+      fmt::print(stderr, "warning: {}\n  hint:     `make data` fetches it; the run file and figures say so\n",
+                 visible(settings.dataset_note));
     settings.launch = std::move(line.launch);
     given = std::move(line.given);
     return std::nullopt;
   } catch (const Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return bad_input;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", visible(error.what()));
+    return failed;
   }
 }
 
@@ -94,9 +138,11 @@ int run(const std::string& algorithm, const comm::Communicator& ranks, RunSettin
     else
       decision = {{"given", given}, {"launch", launch.values()}, {"checkpoint", settings.resume_point.about}};
   }
-  std::string message = decision.dump();
+  // CBOR: paths may hold any bytes, JSON text only UTF-8.
+  std::string message;
+  Json::to_cbor(decision, message);
   ranks.broadcast(message);
-  decision = Json::parse(message);
+  decision = Json::from_cbor(message);
   if (decision.contains("exit_status")) return decision.at("exit_status").get<int>();
   launch.set(decision.at("launch"));
   settings.resume_point.about = decision.at("checkpoint");
@@ -107,6 +153,7 @@ int run(const std::string& algorithm, const comm::Communicator& ranks, RunSettin
 }  // namespace
 
 int run_program(const std::string& algorithm, int argc, char** argv) {
+  if (is_refused(comm::find_unconnected_step())) return bad_input;
   const comm::MpiSession session(argc, argv);
   catch_stop_signals();
   const RunSettings at_start{.launch = {},
@@ -127,7 +174,7 @@ int run_program(const std::string& algorithm, int argc, char** argv) {
   } catch (const std::exception& error) {
     // Perhaps this rank alone knows of it, so the others are ended too.
     fmt::print(stderr, "[rank {} of {}, {}] error: {}\n", ranks.rank(), ranks.size(), host_name(),
-               error.what());
+               visible(error.what()));
     std::fflush(nullptr);
     comm::abort_job(failed);
   }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/names.hpp"
+#include "core/text.hpp"
 #include "record/checkpoint.hpp"
 #include "record/provenance.hpp"
 #include "record/straggler.hpp"
@@ -116,7 +117,7 @@ void RunRecorder::greet(std::size_t parameter_count, const Json& machine) const 
   if (style_ != record::ProgressStyle::off) {
     fmt::print("{} on {}: {} rank{}, batch size {}, {} parameters -> {}\n", config_.run.algorithm,
                config_.run.data.dataset, ranks_.size(), ranks_.size() == 1 ? "" : "s",
-               config_.run.training.batch_size, parameter_count, file_->path().string());
+               config_.run.training.batch_size, parameter_count, visible(file_->path().string()));
     if (resume_point.has_checkpoint())
       fmt::print("resuming after {} epochs and {} steps, from {}\n", resume_point.epochs_done(),
                  resume_point.epoch_steps(), resume_point.checkpoint);

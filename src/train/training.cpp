@@ -125,6 +125,9 @@ Json Training::provenance() {
   machine_ = machine_of(ranks_, node_, provenance);
   if (!ranks_.is_root()) return provenance;
   provenance["dataset_sha256"] = data_.sha256();
+  if (settings_.largest_batch < config_.run.training.batch_size)
+    provenance["largest_batch"] = settings_.largest_batch;
+  if (!settings_.dataset_note.empty()) provenance["dataset_note"] = settings_.dataset_note;
   provenance["parameter_count"] = parts_.model().parameter_count();
   if (const auto choices = parts_.gemm().choices(); !choices.empty())
     provenance["gemm_choices"] = math::to_text(choices);

@@ -11,6 +11,7 @@
 #include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/sha256.hpp"
+#include "core/text.hpp"
 #include "math/finite.hpp"
 #include "record/checkpoint.hpp"
 #include "train/failure.hpp"
@@ -167,7 +168,7 @@ int Training::end_interrupted() {
       fmt::format("the same command with --resume --run-id {}", recorder_.record().run_id);
   if (failure.empty())
     fmt::print(stderr, "{}: all work is saved in {}; continue with {}\n", where,
-               record::checkpoint_path(recorder_.path()).string(), how);
+               visible(record::checkpoint_path(recorder_.path()).string()), how);
   else if (record::has_checkpoint(recorder_.path()))
     fmt::print(stderr,
                "{}: the work since the last checkpoint is lost, because no new one could be written: {}\n"

@@ -111,7 +111,7 @@ def no_locks(tmp_path_factory):
                                            (errno.EAGAIN, "locks do not work")])
 def test_a_file_system_without_locks_is_an_error_that_says_what_to_do(tmp_path, no_locks, number, cause):
     sweep = two_runs(tmp_path)
-    environment = {"LD_PRELOAD": str(no_locks), "FLOCK_ERROR": str(number)}
+    environment = {"LD_PRELOAD": str(no_locks), "LOCK_ERROR": str(number)}
     refused = sweep.do("run", env=environment)
     assert refused.returncode == 2
     assert cause in refused.stderr and "--results" in refused.stderr

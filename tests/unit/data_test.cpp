@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <numeric>
 
 #include <gmock/gmock.h>
@@ -13,14 +15,19 @@
 #include <zlib.h>
 
 #include "core/error.hpp"
+#include "core/host.hpp"
+#include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "core/sha256.hpp"
 #include "data/batches.hpp"
 #include "data/dataset.hpp"
 #include "data/idx.hpp"
+#include "data/idx_folder.hpp"
 
 namespace lockstep::data {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -114,6 +121,41 @@ TEST_F(Folder, AnIdxDataSetIsLaidOutInOneBlock) {
   as_they_are.scale = 1.0F;
   gather(view_dataset(as_they_are, block).train, ids, {pixels.data(), 2, 4}, labels);
   EXPECT_EQ(pixels[7], 3.0F);
+}
+
+TEST_F(Folder, FilesThatAreNotWhatTheirNameSaysAreNoted) {
+  ::setenv("LOCKSTEP_CACHE_DIR", (path_ / "cache").c_str(), 1);
+  write_set();
+  EXPECT_THAT(open_dataset(options())->note(),
+              AllOf(HasSubstr("not mnist as it was published"), HasSubstr("t10k-labels")));
+  // The cache says that they are those of Fashion-MNIST, until one is written again.
+  const IdxFiles files = find_idx_files(path_ / "mnist");
+  const auto cache = path_ / "cache" / ("data-" + host_name() + ".json");
+  Json content = read_json_file(cache);
+  const std::map<std::filesystem::path, std::string> others = {
+      {files.train_images, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"},
+      {files.train_labels, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"},
+      {files.test_images, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"},
+      {files.test_labels, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}};
+  for (const auto& [file, sha256] : others) content["files"][std::filesystem::canonical(file)][2] = sha256;
+  std::ofstream(cache) << content.dump();
+  EXPECT_EQ(open_dataset(options())->note(), "the files called mnist are those of fashion_mnist");
+  std::filesystem::rename(path_ / "mnist", path_ / "fashion_mnist");
+  for (const auto& [file, sha256] : others) {
+    const auto moved = path_ / "fashion_mnist" / file.filename();
+    content["files"][std::filesystem::canonical(moved)] = content["files"][file.string()];
+  }
+  std::ofstream(cache) << content.dump();
+  DataOptions moved = options();
+  moved.dataset = "fashion_mnist";
+  EXPECT_EQ(open_dataset(moved)->note(), "");
+  std::filesystem::last_write_time(path_ / "fashion_mnist" / "train-images-idx3-ubyte",
+                                   std::filesystem::file_time_type::clock::now());
+  EXPECT_THAT(open_dataset(moved)->note(), HasSubstr("train-images-idx3-ubyte has another content"));
+  std::filesystem::rename(path_ / "fashion_mnist", path_ / "mine");
+  moved.dataset = "idx:" + (path_ / "mine").string() + ",first_label=1";
+  EXPECT_EQ(open_dataset(moved)->note(), "");
+  ::unsetenv("LOCKSTEP_CACHE_DIR");
 }
 
 TEST_F(Folder, FewerSamplesCanBeAskedForButNotMore) {

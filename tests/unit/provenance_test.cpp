@@ -41,15 +41,34 @@ TEST(EnvironmentProvenance, TellsWhatSteersTheRunAndNoSecret) {
   for (const char* name : {"SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                            "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "PMIX_RANK"})
     EXPECT_TRUE(is_recorded_variable(name)) << name;
-  for (const char* name : {"HOME", "PATH", "AWS_SECRET_ACCESS_KEY", "XSLURM_NTASKS", "SLURM_JWT",
-                           "SLURM_API_TOKEN", "SLURM_X_PASSWORD", "OMPI_MY_KEY", "OMPI_MY_key",
-                           "PMIX_SECURITY_MODE", "PMIX_CREDENTIAL", "OMPI_MCA_orte_precondition_transports"})
+  for (const char* name :
+       {"HOME", "PATH", "AWS_SECRET_ACCESS_KEY", "XSLURM_NTASKS", "SLURM_JWT", "SLURM_API_TOKEN",
+        "SLURM_X_PASSWORD", "OMPI_MY_KEY", "OMPI_MY_key", "PMIX_SECURITY_MODE", "PMIX_CREDENTIAL",
+        "OMPI_MCA_orte_precondition_transports", "SLURM_DB_PASS", "SLURM_MY_PWD", "SLURM_CRED_FILE",
+        "OMPI_CLIENT_CERT", "SLURM_AUTH_X"})
     EXPECT_FALSE(is_recorded_variable(name)) << name;
   ::setenv("SLURM_LOCKSTEP_TEST", "a=b", 1);
   ::setenv("SLURM_LOCKSTEP_SECRET", "hidden", 1);
   const Json environment = environment_provenance();
   EXPECT_EQ(environment.at("SLURM_LOCKSTEP_TEST"), "a=b");
   EXPECT_THAT(environment.dump(), ::testing::Not(::testing::HasSubstr("hidden")));
+}
+
+TEST(EnvironmentProvenance, CutsAValueBeforeASecretInIt) {
+  for (const auto& [value, kept] : std::vector<std::pair<std::string, std::string>>{
+           {"ALL,WANDB_API_KEY=abc,A=b", "ALL,WANDB_API_KEY=..."},
+           {"ALL,db_pass='x,y'", "ALL,db_pass=..."},
+           {"--api-token: abc", "--api-token:..."},
+           {R"({"password": "abc"})", R"({"password":...)"},
+           {"https://user:abc@host/x", "https://..."},
+           {"A=1;HF_TOKEN = abc", "A=1;HF_TOKEN =..."},
+           {"ALL,OMP_NUM_THREADS=1", "ALL,OMP_NUM_THREADS=1"},
+           {"tcp://10.0.0.1:80", "tcp://10.0.0.1:80"},
+           {"", ""}})
+    EXPECT_EQ(without_secrets(value), kept);
+  ::setenv("SLURM_EXPORT_ENV", "ALL,WANDB_API_KEY=hidden,A=b", 1);
+  EXPECT_EQ(environment_provenance().at("SLURM_EXPORT_ENV"), "ALL,WANDB_API_KEY=...");
+  ::unsetenv("SLURM_EXPORT_ENV");
 }
 
 TEST(EnvironmentProvenance, IsAnEmptyObjectWhenThereIsNothingToTell) {

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lockstep_analysis.errors import AnalysisError
+from lockstep_analysis.plain import read_json
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 Shape = tuple[str, int, int, int]  # NN, NT or TN; m, n, k
@@ -58,9 +58,9 @@ def read_benchmarks(folder: Path) -> Benchmarks:
 def medians(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     """(context, name -> {time_s, counters}) over the repetitions; failed ones left out."""
     try:
-        result = json.loads(path.read_text())
+        result = read_json(path)
         rows = result["benchmarks"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (AnalysisError, KeyError, TypeError):
         raise AnalysisError(f"{path} is no result of Google Benchmark", "make bench writes it") from None
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from lockstep_analysis.errors import AnalysisError
+from lockstep_analysis.plain import read_json
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,13 @@ def read_cluster(path: Path | None) -> Cluster:
     path = path or EXAMPLES / "infiniband_hdr100.json"
     if not path.exists() and (EXAMPLES / f"{path}.json").exists():
         path = EXAMPLES / f"{path}.json"
-    try:
-        given = json.loads(path.read_text())
-    except OSError as error:
+    if not path.is_file():
         raise AnalysisError(
-            f"{path}: {error.strerror}", f"there are: {', '.join(sorted(p.stem for p in EXAMPLES.glob('*.json')))}"
-        ) from None
-    except ValueError as error:
-        raise AnalysisError(f"{path} is not JSON: {error}") from None
+            f"there is no file {path}", f"there are: {', '.join(sorted(p.stem for p in EXAMPLES.glob('*.json')))}"
+        )
+    given = read_json(path)
+    if not isinstance(given, dict):
+        raise AnalysisError(f"{path} describes no cluster", 'an object {"name": ..., "cores_per_node": ...}')
     known = {f.name for f in fields(Cluster)}
     unknown, missing = set(given) - known, {"name", "cores_per_node", "alpha_s", "beta_s_per_byte"} - set(given)
     if unknown or missing:
@@ -46,6 +46,10 @@ def read_cluster(path: Path | None) -> Cluster:
             f"{path}: " + "; ".join([f"unknown key {k}" for k in sorted(unknown)] + [f"{k} is missing" for k in sorted(missing)]),
             f"known keys: {', '.join(sorted(known))}",
         )
+    numbers = ("cores_per_node", "alpha_s", "beta_s_per_byte", "core_speed", "most_ranks")
+    for key, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float) if key in numbers else str):
+            raise AnalysisError(f"{path}: {key} is {json.dumps(value)}, not a {'number' if key in numbers else 'text'}")
     cluster = Cluster(**given)
     if cluster.cores_per_node < 1 or cluster.alpha_s <= 0 or cluster.beta_s_per_byte <= 0 or cluster.core_speed <= 0:
         raise AnalysisError(f"{path}: cores_per_node, alpha_s, beta_s_per_byte and core_speed must be positive")

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "nn/layers/layers.hpp"
 
 namespace lockstep::nn {

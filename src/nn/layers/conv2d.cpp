@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "nn/initializer.hpp"
 
 namespace lockstep::nn {

@@ -4,6 +4,7 @@
 
 #include "core/aligned.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "nn/initializer.hpp"
 #include "nn/layers/layers.hpp"
 #include "nn/shardable_layer.hpp"

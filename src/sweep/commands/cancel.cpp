@@ -34,7 +34,7 @@ int cancel(const SweepFolder& folder) {
     if (!active.empty()) scancel({active.begin(), active.end()});
   }
   fmt::print("{} cancelled; build/bin/sweep resume {} resumes\n", plural(active.size(), "job"),
-             folder.root().string());
+             visible(folder.root().string()));
   return 0;
 }
 

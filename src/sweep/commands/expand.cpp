@@ -175,10 +175,11 @@ class Report {
                             fmt::format("longest run {}", readable_time(longest->estimate_s))});
     out += wrapped("estimates", origin);
     const std::size_t done = forecast_.complete.size();
-    out += wrapped("complete", {done == 0      ? fmt::format("none yet in {}", folder.string())
-                                : done == runs ? fmt::format("all in {}", folder.string())
-                                               : fmt::format("{} of {} in {}; {} to go", done, runs,
-                                                             folder.string(), readable_time(open_s))});
+    out +=
+        wrapped("complete", {done == 0      ? fmt::format("none yet in {}", visible(folder.string()))
+                             : done == runs ? fmt::format("all in {}", visible(folder.string()))
+                                            : fmt::format("{} of {} in {}; {} to go", done, runs,
+                                                          visible(folder.string()), readable_time(open_s))});
     return out;
   }
 
@@ -226,7 +227,8 @@ std::function<int()> set_up_expand(Arguments& command) {
   command.option("--site", options->site, "site of jobs/sites/, or a file: its rate is used for estimates")
       .shows_default();
   command.option("--results", options->results, "folder of results, where complete runs are looked for")
-      .shows_default();
+      .shows_default()
+      .not_empty();
   command.option("--limit", options->limit, "lines of the table; 0: all").shows_default();
   command.flag("--json", options->json, "every run as JSON instead");
   return [options] { return expand_command(*options); };

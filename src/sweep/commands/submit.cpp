@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "core/text.hpp"
 #include "sweep/commands/view.hpp"
 #include "sweep/slurm/slurm.hpp"
 #include "sweep/slurm/submission.hpp"
@@ -55,7 +56,7 @@ int submit_sweep(const Options& options) {
   if (options.dry_run || options.test_only) return show(plan, site, options);
   const FolderLock lock(plan.folder);
   const std::vector<Point> points = not_under_way(plan, missing_points(plan));
-  const std::string folder = plan.folder.root().string();
+  const std::string folder = visible(plan.folder.root().string());
   fmt::print("{}: {} runs, {} to be submitted -> {}\n", plan.spec.name, plan.points.size(), points.size(),
              folder);
   submit(plan, points, options.submit, options.plan.extend);

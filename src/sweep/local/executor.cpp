@@ -212,7 +212,7 @@ int run_local(const Plan& plan, const Site& site) {
   const std::vector<Point> missing = missing_points(plan);
   const std::size_t before = points_so_far(plan).size();
   const std::size_t complete = before - missing.size();
-  const std::string folder = plan.folder.root().string();
+  const std::string folder = visible(plan.folder.root().string());
   fmt::print("{}: {}{} -> {}\n", plan.spec.name, plural(before, "run"),
              complete == 0 ? "" : fmt::format(", {} of them complete", complete), folder);
   std::fflush(stdout);

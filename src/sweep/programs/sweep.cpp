@@ -17,6 +17,7 @@
 #include "core/build_info.hpp"
 #include "core/error.hpp"
 #include "core/names.hpp"
+#include "core/text.hpp"
 
 namespace lockstep::sweep {
 
@@ -82,7 +83,7 @@ int main(int argc, char** argv) {
     status = lockstep::sweep::bad_input;
     fmt::print(stderr, "error: {}\n", error.what());
   } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+    fmt::print(stderr, "error: {}\n", lockstep::visible(error.what()));
   }
   return status;
 }

@@ -11,9 +11,9 @@
 #include <fmt/format.h>
 
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "core/names.hpp"
 #include "sweep/spec/duration.hpp"
-#include "sweep/spec/json_text.hpp"
 #include "sweep/spec/settings.hpp"
 #include "sweep/spec/spec_sections.hpp"
 #include "sweep/spec/until.hpp"
