@@ -130,6 +130,9 @@ Salvage read_what_can_be_read(const std::vector<std::byte>& bytes, const std::st
   const hdf5::Handle provenance = hdf5::open_group(file, "provenance");
   for (const std::string& key : hdf5::member_names(provenance))
     salvage.attempt("provenance/" + key, [&] { record.provenance[key] = hdf5::read_value(provenance, key); });
+  for (const char* needed : {"ranks", "hosts"})
+    if (!record.provenance.contains(needed))
+      throw Error({.what = fmt::format("provenance/{} cannot be read", needed)});
   for (const char* group : {"epochs", "exchange"}) salvage_series(file, group, salvage);
   salvage.left_out.emplace_back("segments");  // their times are of the whole run
   record.truncate(salvage.epochs);

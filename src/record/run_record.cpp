@@ -25,6 +25,7 @@ std::vector<std::string> RunRecord::epoch_checksums() const {
   constexpr std::size_t kept_length = 16;  // enough against accidents
   std::string run =
       run_id + '\n' + nlohmann::json(config).dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (provenance.contains("ranks")) run += '\n' + provenance.at("ranks").dump();
   for (const Series& one : series) run += fmt::format("\n{}/{} {}", one.group, one.name, one.ranks);
   std::vector<std::string> checksums;
   for (std::size_t epoch = 0; epoch < epochs(); ++epoch) {

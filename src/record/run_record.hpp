@@ -49,7 +49,7 @@ struct RunRecord {
   std::vector<Series> series;
   std::vector<Segment> segments;
 
-  /// A checksum for each epoch, of the run, its configuration and all numbers of the epoch.
+  /// A checksum for each epoch, of the run, its configuration and ranks, and all numbers of the epoch.
   [[nodiscard]] std::vector<std::string> epoch_checksums() const;
   /// How many epochs it holds.
   [[nodiscard]] std::size_t epochs() const;
