@@ -43,8 +43,9 @@ $(kernel_tests): $(call object,$(kernel_test_files) $(wildcard tests/support/*.c
 test-kernels: $(kernel_tests)
 	@$< --gtest_brief=1
 
-# The processors of this kind whose vectors are narrower, from the narrowest: 128 and 256 bits on x86.
-narrow_archs := $(if $(filter x86_64,$(shell uname -m)),x86-64 $(if $(shell grep -ow avx2 /proc/cpuinfo | head -n 1),x86-64-v3))
+# The processors of this kind whose vectors are narrower: 128 bits on x86, and with TESTS=all 256 bits, too.
+narrow_archs := $(if $(filter x86_64,$(shell uname -m)),x86-64 $(if $(filter all,$(TESTS)),$(if \
+  $(shell grep -ow avx2 /proc/cpuinfo | head -n 1),x86-64-v3)))
 test-vectors: ## Tests of random numbers, data, kernels and layers, built for narrower vectors too
 	@set -e; for arch in $(narrow_archs); do echo "== kernels built for $$arch"; \
 	  $(MAKE) --no-print-directory $(all_cores) ARCH=$$arch test-kernels; done

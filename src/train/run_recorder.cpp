@@ -188,7 +188,8 @@ record::EpochSummary RunRecorder::append(const EpochOfRank& mine) {
   for (const algorithms::Observation& one : mine.observations)
     seen.push_back(
         {"exchange", one.name, one.unit, one.description, one.per_rank ? ranks_.size() : 0, {one.value}});
-  std::ranges::stable_partition(seen, [](const record::Series& series) { return series.ranks == 0; });
+  std::stable_partition(seen.begin(), seen.end(),
+                        [](const record::Series& series) { return series.ranks == 0; });
   append_all(ranks_, seen, record_);
   if (progress_) progress_->epoch_done(epoch);
   return epoch;

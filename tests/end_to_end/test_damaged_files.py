@@ -66,7 +66,7 @@ def test_check_says_what_each_file_is(files, tmp_path):
     assert check(run, tmp_path / "text.h5", tmp_path / "empty.h5", tmp_path / "gone.h5") == ["good", "damaged", "damaged", "damaged"]
 
 
-@pytest.mark.parametrize("count", [pytest.param(40), pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [pytest.param(20), pytest.param(1000, marks=pytest.mark.long)])
 def test_no_damage_of_a_run_file_becomes_a_number(files, tmp_path, count):
     data = files[0].read_bytes()
     for number in range(count):

@@ -11,6 +11,7 @@
 #include "algorithms/algorithm.hpp"
 #include "algorithms/training_parts.hpp"
 #include "comm/communicator.hpp"
+#include "core/json.hpp"
 #include "data/dataset.hpp"
 
 namespace lockstep::algorithms {

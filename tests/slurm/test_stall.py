@@ -9,7 +9,7 @@ from cluster import wait_until
 from sweeps import trainers
 
 
-@pytest.mark.parametrize("launcher, culprit", [("srun", 3), ("mpirun", 3), pytest.param("srun", 0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("launcher, culprit", [("srun", 3), pytest.param("mpirun", 3, marks=pytest.mark.long), pytest.param("srun", 0, marks=pytest.mark.long)])
 def test_a_stopped_rank_is_named_across_nodes(lockstep, launcher, culprit):
     cluster = lockstep.cluster
     number = lockstep.submit("train.sbatch", "--algorithm", "parallel_sgd", "--exchange", "allreduce", "--dataset", "synthetic",

@@ -183,7 +183,7 @@ def goes_on_without(cluster, sweep, node, run_id):
     assert node not in sweep.hosts(run_id)
 
 
-@pytest.mark.parametrize("launcher", ["srun", "mpirun"])
+@pytest.mark.parametrize("launcher", ["srun", pytest.param("mpirun", marks=pytest.mark.long)])
 def test_a_sweep_that_more_urgent_work_pushes_aside_goes_on_afterwards(cluster, tmp_path, launcher):
     sweep = Sweep(cluster, tmp_path, "preempted", fixed={**SMALL, **LONG, "epochs": epochs_for(15)},
                   matrix={"algorithm": ["param_avg"], "ranks": [5]})

@@ -57,7 +57,7 @@ def test_a_run_id_of_ones_own_is_kept(lockstep):
     assert lockstep.run_file("mine").status == "complete"
 
 
-@pytest.mark.parametrize("launcher", SITES)
+@pytest.mark.parametrize("launcher", ["srun", pytest.param("mpirun", marks=pytest.mark.long)])
 def test_a_job_told_that_its_time_ends_keeps_a_checkpoint_and_goes_on_by_itself(lockstep, launcher):
     """The signal is the one that the script asks Slurm for, sent at once."""
     epochs = epochs_for(5)

@@ -155,8 +155,9 @@ Placement place(const Site& site, const Allocation& allocation, std::size_t rank
                 plural(ranks, "rank") + (nodes != 0 ? " on " + plural(nodes, "node") : "") + " do not fit",
                 in_job ? "ask for more nodes" : "fewer ranks, or a batch job of several nodes");
   Placement placement{.ranks = ranks, .share_cores = ranks > taken * here.cores_per_node};
-  std::ranges::copy(allocation.hosts | std::views::take(static_cast<std::ptrdiff_t>(taken)),
-                    std::back_inserter(placement.hosts));
+  std::ranges::copy_n(allocation.hosts.begin(),
+                      static_cast<std::ptrdiff_t>(std::min(taken, allocation.hosts.size())),
+                      std::back_inserter(placement.hosts));
   return placement;
 }
 
