@@ -24,6 +24,7 @@ remove_left_overs() {
     grep -qsF -- "$left" /proc/[0-9]*/maps || rm -f -- "$left"
   done
 }
+# Whatever cannot be removed, of another user or already gone, must not keep a run from starting.
 remove_left_overs 2>/dev/null || true
 
 # nproc takes OMP_NUM_THREADS for the number of cores, where it is set: then two ranks on two cores would share them.
