@@ -39,9 +39,8 @@ std::size_t bytes_of(const CheckpointContents::Array& array) {
 // Throws Error unless the file is as it was written.
 void check_checksum(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
-  std::error_code error;
-  std::uintmax_t left = fs::file_size(path, error);
-  if (!file || error || left < checksum_length) refuse(path, "a checksum at its end", "a file without it");
+  std::uintmax_t left = size_of(file);
+  if (left < checksum_length) refuse(path, "a checksum at its end", "a file without it");
   left -= checksum_length;
   Sha256 checksum;
   std::vector<char> piece(piece_bytes);

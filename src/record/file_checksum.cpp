@@ -45,18 +45,21 @@ bool contains(std::span<const std::byte> bytes, std::string_view text) {
   return all.find(text) != std::string_view::npos;
 }
 
+std::uintmax_t size_of(std::ifstream& file) {
+  const auto end = file.seekg(0, std::ios::end).tellg();
+  file.seekg(0);
+  return file ? static_cast<std::uintmax_t>(end) : 0;
+}
+
 std::vector<std::byte> read_bytes(const fs::path& path) {
   const auto fail = [&](int error) {
     throw Error({.what = "cannot read " + path.string(), .got = std::generic_category().message(error)});
   };
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (error) fail(error.value());
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(errno);
-  std::vector<std::byte> bytes(size);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
+  std::vector<std::byte> bytes(size_of(file));
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   if (!file) fail(errno != 0 ? errno : EIO);
   return bytes;
 }

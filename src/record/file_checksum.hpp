@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,9 @@ void append_checksum(std::vector<std::byte>& file);
 [[nodiscard]] Checksum compare_checksum(std::span<const std::byte> file);
 
 [[nodiscard]] bool contains(std::span<const std::byte> bytes, std::string_view text);
+/// Bytes of the open file, which is then at its start. Not of its name: a writer may replace the file
+/// meanwhile.
+[[nodiscard]] std::uintmax_t size_of(std::ifstream& file);
 /// The whole file. Throws Error if it cannot be read.
 [[nodiscard]] std::vector<std::byte> read_bytes(const std::filesystem::path& path);
 

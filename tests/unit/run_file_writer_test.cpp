@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The run file while a run goes on: whole whenever its writer is killed, and never of two processes.
+#include <array>
 #include <random>
 #include <string>
 #include <vector>
@@ -43,6 +44,21 @@ TEST_F(RunFile, IsCompleteWheneverItsWriterIsKilled) {
     const RunRecord record = read_run_file(path_);
     expect_same(record, record_of(record.config["epochs"], 200));
   }
+}
+
+TEST_F(RunFile, IsWholeForWhoeverReadsWhileItIsReplaced) {
+  const std::array<fs::path, 2> versions = {folder_ / "short.h5", folder_ / "long.h5"};
+  write_run_file(record_of(1, 1), versions[0], Durability::survives_kill);
+  write_run_file(record_of(40, 200), versions[1], Durability::survives_kill);
+  fs::copy_file(versions[0], path_);
+  Child writing([&] {
+    for (std::size_t i = 0;; ++i) {
+      fs::create_hard_link(versions[i % 2], folder_ / "next");
+      fs::rename(folder_ / "next", path_);
+    }
+  });
+  for (const double end_s = now_s() + 1.0; now_s() < end_s;) ASSERT_NO_THROW((void)read_run_file(path_));
+  ASSERT_TRUE(writing.kill()) << "the writer ended by itself";
 }
 
 TEST_F(RunFile, WriterSetsStatusAndEnd) {
