@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Says in a minute what would go wrong on this machine, and what to do about it, before hours are spent.
 #   jobs/doctor.sh [--results DIR]      exit status 1 if anything is bad
-# On a cluster: srun -N 2 --ntasks-per-node=1 jobs/doctor.sh      looks at each node of an allocation
+# On a cluster `sweep doctor --site NAME` runs it on the nodes of a job.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
@@ -14,6 +14,10 @@ case ${1-} in
 esac
 bin=${LOCKSTEP_BIN:-build/bin}
 problems=0
+# This machine alone, even as one task of a job step on several.
+for variable in "${!SLURM_@}" "${!PMIX_@}" "${!PMI_@}"; do
+  case $variable in SLURM_CONF* | SLURM_JWT | SLURM_SACK_*) ;; *) unset "$variable" ;; esac
+done
 
 good() { printf '  good  %s\n' "$1"; }
 note() { printf '  note  %s\n        %s\n' "$1" "$2"; }

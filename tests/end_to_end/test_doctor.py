@@ -165,3 +165,12 @@ def test_slurm_whose_controller_is_down(doctor, tmp_path):
     script(tmp_path / "path/srun", "echo pmix\n")
     script(tmp_path / "path/scontrol", "exit 1\n")
     expect_bad(doctor(), "controller does not answer", "scontrol ping")
+
+
+def test_sweep_doctor_looks_at_a_site_without_a_scheduler(tmp_path):
+    (tmp_path / "site.json").write_text('{"scheduler": "none", "launcher": "mpirun"}')
+    results = tmp_path / "a file"
+    results.touch()
+    done = subprocess.run([BIN / "sweep", "doctor", "--site", tmp_path / "site.json", "--results", results], capture_output=True, text=True,
+                          env={**os.environ, "PATH": without_slurm(tmp_path), "LOCKSTEP_HOME": str(ROOT), "LOCKSTEP_BIN": str(BIN)})
+    expect_bad(done, f"results: {results} cannot be written", "--results")

@@ -25,7 +25,7 @@ namespace lockstep::sweep {
 // gives the exit status.
 using SetUp = std::function<int()>(Arguments& command);
 SetUp set_up_expand, set_up_run, set_up_submit, set_up_status;
-SetUp set_up_resume, set_up_cancel, set_up_launch, set_up_work;
+SetUp set_up_resume, set_up_cancel, set_up_launch, set_up_doctor, set_up_work;
 
 namespace {
 
@@ -43,6 +43,7 @@ constexpr std::array rows = {
     CommandRow{"resume", "make or submit only the runs that are missing or broken", set_up_resume},
     CommandRow{"cancel", "end the jobs of a sweep", set_up_cancel},
     CommandRow{"launch", "start one program on ranks, in the site's way", set_up_launch},
+    CommandRow{"doctor", "look what is wrong at a site, before hours are spent", set_up_doctor},
     CommandRow{"work", "the program of a submitted job; not for people", set_up_work},
 };
 constexpr std::span<const CommandRow> table = rows;

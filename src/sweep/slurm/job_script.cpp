@@ -30,8 +30,8 @@ std::string sbatch_line(const std::string& option, const std::string& value) {
 }
 
 // Slurm expands its symbols (%j) in the folder's name too, and drops what it takes for escapes.
-void check_folder_of_logs(const SweepFolder& folder) {
-  const std::string path = std::filesystem::weakly_canonical(folder.logs()).string();
+void check_folder_of_logs(const std::filesystem::path& folder) {
+  const std::string path = std::filesystem::weakly_canonical(folder).string();
   if (path.find_first_of("%\\") != std::string::npos)
     throw ConfigError({"Slurm cannot write the logs of jobs to " + path, "a path without % and \\", path,
                        "--results names another folder"});
@@ -68,7 +68,7 @@ double signal_lead_s(double time_s) { return std::clamp(time_s / 5.0, 15.0, 120.
 
 std::string job_script(const Job& job, const Site& site, const SweepFolder& folder,
                        const std::string& list_file) {
-  check_folder_of_logs(folder);
+  check_folder_of_logs(folder.logs());
   const std::string at_once = job.at_once > 0 ? fmt::format("%{}", job.at_once) : "";
   const std::vector<std::string> options = {
       "job-name=" + job.name,
@@ -97,6 +97,17 @@ std::string collect_script(const std::string& sweep_name, const Site& site, cons
       "Sums up the sweep " + sweep_name + " when its jobs have ended.",
       {"job-name=" + sweep_name + "-collect", "nodes=1", "ntasks=1", "time=0:10:00", "output=collect-%j.out"},
       site, "", shell_line({absolute_path(home() / "jobs" / "collect.sh"), absolute_path(folder.root())}));
+}
+
+std::string doctor_script(const Job& job, const Site& site, const std::filesystem::path& folder) {
+  check_folder_of_logs(folder);
+  return script(job.comment,
+                {"job-name=" + job.name, fmt::format("nodes={}", job.nodes),
+                 fmt::format("ntasks-per-node={}", job.cores), "cpus-per-task=1", "hint=nomultithread",
+                 "time=" + duration_text(job.time_s), "output=slurm-%j.out"},
+                site, "",
+                shell_line({absolute_path(home() / "jobs" / "doctor_job.sh"),
+                            absolute_path(sibling_program("sweep")), site.file, absolute_path(folder)}));
 }
 
 }  // namespace lockstep::sweep

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,11 @@ struct Job {
 /// The script of the job that collects the results of the others.
 [[nodiscard]] std::string collect_script(const std::string& sweep_name, const Site& site,
                                          const SweepFolder& folder);
+
+/// The script of a job that looks at its nodes (jobs/doctor_job.sh), to be submitted in `folder`, where it
+/// leaves its report.
+[[nodiscard]] std::string doctor_script(const Job& job, const Site& site,
+                                        const std::filesystem::path& folder);
 
 /// How many seconds before the time limit a job gets its signal: a fifth of the limit, 15 s to 2 min. Slurm
 /// looks every 30 s, and signals jobs whose time would come before it looks again. So with the shortest
