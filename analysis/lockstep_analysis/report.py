@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Sequence
 
-from lockstep_analysis import page
+from lockstep_analysis import page, slow_ranks
 from lockstep_analysis.chart import Figure, Table
 from lockstep_analysis.check import RULES, Finding, caption_words, check_figure, check_points
 from lockstep_analysis.comparison import frame
@@ -118,7 +118,12 @@ class Report:
         self.made.append(item)
 
     def closing(self, runs: list[Run], left_out: list[tuple[Path, str]]) -> None:
-        self.links += [("checks", "Checks"), ("left-out", "Left out"), ("provenance", "Provenance")]
+        self.links += [("slow-ranks", "Slow ranks"), ("checks", "Checks"), ("left-out", "Left out"), ("provenance", "Provenance")]
+        waits = page.words_html([page.escape(s) for s in slow_ranks.sentences(runs)])
+        self.parts.append(
+            '<section><h2 id="slow-ranks">Slow ranks</h2><p>Whom the others wait for: a rank is named where they waited for 5% of'
+            f" their training time or more, and it for less than half as long.</p>{waits or '<p>None.</p>'}</section>"
+        )
         self.parts.append(
             '<section><h2 id="checks">Checks</h2><p>The twelve rules of Hoefler &amp; Belli (SC15), looked for in these runs and'
             f" figures.</p>{self.checks()}</section>"

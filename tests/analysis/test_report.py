@@ -65,6 +65,7 @@ def test_the_summary_comes_first_and_provenance_last(text):
             "All configurations",
             "Strong scaling",
             "Time to 5%",
+            'id="slow-ranks"',
             'id="checks"',
             'id="left-out"',
             'id="provenance"',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// sweep doctor: what is wrong at a site. Here by jobs/doctor.sh; on a cluster by a job that runs it on its nodes.
+// sweep doctor: what is wrong at a site. Here by jobs/doctor.sh; on a cluster by a job that runs it on its
+// nodes.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -41,11 +42,12 @@ int look_here(const Options& options, SignalWatch& signals) {
 
 Job job_of(const Site& site, std::size_t nodes) {
   nodes = std::min(nodes, std::max<std::size_t>(site.nodes, 1));
-  return {.name = "lockstep-doctor",
-          .comment = fmt::format("Looks what is wrong on {} of the site {}.", plural(nodes, "node"), site.name),
-          .nodes = nodes,
-          .cores = std::min<std::size_t>(site.cores_per_node, 2),
-          .time_s = std::min(job_time_s, parse_duration("time_limit", site.time_limit))};
+  return {
+      .name = "lockstep-doctor",
+      .comment = fmt::format("Looks what is wrong on {} of the site {}.", plural(nodes, "node"), site.name),
+      .nodes = nodes,
+      .cores = std::min<std::size_t>(site.cores_per_node, 2),
+      .time_s = std::min(job_time_s, parse_duration("time_limit", site.time_limit))};
 }
 
 // Says what the job waits for until it has ended; returns its last state. A signal cancels it.
@@ -91,9 +93,10 @@ int look_at_nodes(const Options& options, Site site, SignalWatch& signals) {
   const std::string state = follow(job, signals);
   const fs::path report = folder / fmt::format("slurm-{}.out", job.id);
   if (!print_report(report, signals)) {
-    fmt::print("  BAD   the job has ended ({}), and {} is not seen here\n"
-               "        its nodes write elsewhere: --results names a folder on a file system that all share\n",
-               state, visible(report.string()));
+    fmt::print(
+        "  BAD   the job has ended ({}), and {} is not seen here\n"
+        "        its nodes write elsewhere: --results names a folder on a file system that all share\n",
+        state, visible(report.string()));
     return 1;
   }
   if (state == "COMPLETED") {
