@@ -11,20 +11,11 @@
 #include "core/clock.hpp"
 #include "core/json.hpp"
 #include "core/options.hpp"
+#include "synthetic.hpp"
 #include "watch/watchdog.hpp"
 
 namespace lockstep::bench {
 namespace {
-
-const data::Dataset& dataset() {
-  static const auto source = data::open_dataset({.dataset = "synthetic"});
-  static std::vector<std::uint8_t> block(source->info().total_bytes());
-  static const data::Dataset the = [] {
-    source->load(block);
-    return data::view_dataset(source->info(), block);
-  }();
-  return the;
-}
 
 struct Case {
   std::string algorithm, exchange;  // "": the algorithm has none
@@ -40,7 +31,7 @@ class Training {
         description_(nn::describe_model("model_a")),
         options_{
             .batch_size = what.batch, .epochs = 1000, .gradient = "mean", .reproducible = what.reproducible},
-        parts_(ranks, dataset(),
+        parts_(ranks, synthetic_dataset(),
                {.model_description = description_,
                 .training = options_,
                 .optimizer = optimizer_,

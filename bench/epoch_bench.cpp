@@ -9,6 +9,7 @@
 #include "core/aligned.hpp"
 #include "core/clock.hpp"
 #include "core/json.hpp"
+#include "synthetic.hpp"
 
 namespace lockstep::bench {
 namespace {
@@ -43,30 +44,16 @@ class Floor {
   std::vector<Product> products_;
 };
 
-const data::DatasetInfo& info() {
-  static const data::DatasetInfo the = data::open_dataset({.dataset = "synthetic"})->info();
-  return the;
-}
-// One for all benchmarks.
-const data::Dataset& dataset() {
-  static std::vector<std::uint8_t> block(info().total_bytes());
-  static const data::Dataset the = [] {
-    data::open_dataset({.dataset = "synthetic"})->load(block);
-    return data::view_dataset(info(), block);
-  }();
-  return the;
-}
-
 /// A training that goes on from repetition to repetition, and its floor. The first epoch is made here,
 /// untimed.
 class Training {
  public:
   Training(std::size_t batch, const std::string& gemm_name)
-      : steps_((info().train_count + batch - 1) / batch),
+      : steps_((synthetic_info().train_count + batch - 1) / batch),
         ranks_(comm::Communicator::world()),
         description_(nn::describe_model("model_a")),
         options_{.batch_size = batch, .epochs = 1000, .seed = 1, .gradient = "mean"},
-        parts_(ranks_, dataset(),
+        parts_(ranks_, synthetic_dataset(),
                {.model_description = description_,
                 .training = options_,
                 .optimizer = optimizer_,

@@ -3,10 +3,12 @@
 #include "comm/communicator.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "core/error.hpp"
@@ -104,6 +106,21 @@ Communicator& Communicator::operator=(Communicator&& other) noexcept {
   std::swap(rank_, other.rank_);
   std::swap(size_, other.size_);
   return *this;
+}
+
+std::vector<std::size_t> Communicator::ranks_of(const Communicator& part) const {
+  std::vector<int> of_part(part.size()), here(part.size());
+  std::iota(of_part.begin(), of_part.end(), 0);
+  MPI_Group group_here = MPI_GROUP_NULL, group_of_part = MPI_GROUP_NULL;
+  check(MPI_Comm_group(handle_, &group_here), "MPI_Comm_group");
+  check(MPI_Comm_group(part.handle_, &group_of_part), "MPI_Comm_group");
+  check(MPI_Group_translate_ranks(group_of_part, to_mpi_int(part.size(), "ranks"), of_part.data(), group_here,
+                                  here.data()),
+        "MPI_Group_translate_ranks");
+  MPI_Group_free(&group_here);
+  MPI_Group_free(&group_of_part);
+  assert(std::ranges::find(here, MPI_UNDEFINED) == here.end());
+  return {here.begin(), here.end()};
 }
 
 void Communicator::barrier() const { check(MPI_Barrier(handle_), "MPI_Barrier"); }

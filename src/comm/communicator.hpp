@@ -59,6 +59,8 @@ class Communicator {
   [[nodiscard]] std::size_t rank() const { return rank_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool is_root() const { return rank_ == 0; }
+  /// The ranks here of the members of `part`, in its order; all of them must be ranks here.
+  [[nodiscard]] std::vector<std::size_t> ranks_of(const Communicator& part) const;
 
   /// Collective.
   void barrier() const;

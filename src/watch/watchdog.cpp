@@ -19,14 +19,6 @@
 namespace lockstep::watch {
 namespace {
 
-// The ranks in the job of all ranks of a node. Collective over the node.
-std::vector<std::uint32_t> members_of(const comm::Communicator& node, std::size_t own_rank) {
-  std::vector<double> ranks(node.size());
-  ranks[node.rank()] = static_cast<double>(own_rank);
-  node.sum(ranks);
-  return {ranks.begin(), ranks.end()};
-}
-
 // All ranks' hosts, on all ranks. Collective.
 std::vector<std::string> hosts_of(const comm::Communicator& ranks) {
   std::string joined;
@@ -53,7 +45,7 @@ Watchdog::Watchdog(const comm::Communicator& ranks, const comm::Communicator& no
   hosts_ = hosts_of(ranks);
   board_ = std::make_unique<Board>(node);
   channel_ = Channel::make(ranks, node);
-  members_ = members_of(node, rank_);
+  members_ = ranks.ranks_of(node);
   seen_.resize(ranks.size());
   for (std::size_t rank = 0; rank < seen_.size(); ++rank)
     seen_[rank].view.rank = static_cast<std::uint32_t>(rank);
@@ -110,7 +102,7 @@ void Watchdog::look_at_own_node(double now) {
   const std::uint64_t own_namespace = own_process_namespace();
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const Board::Place& place = board_->places()[i];
-    RankView view{.rank = members_[i],
+    RankView view{.rank = static_cast<std::uint32_t>(members_[i]),
                   .process = place.process,
                   .phase = place.progress.phase,
                   .epoch = place.progress.epoch,
@@ -144,7 +136,7 @@ void Watchdog::exchange_with_other_nodes(double now) {
     return;
   }
   std::vector<RankView> own;
-  for (const std::uint32_t member : members_) own.push_back(seen_[member].view);
+  for (const std::size_t member : members_) own.push_back(seen_[member].view);
   channel_->report(own);
   if (!channel_->is_answered()) return;
   centre_ = {.heard_s = now, .is_known = true};

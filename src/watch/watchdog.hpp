@@ -70,7 +70,7 @@ class Watchdog {
   std::vector<std::string> hosts_;  // [rank]
   std::unique_ptr<Board> board_;
   std::unique_ptr<Channel> channel_;
-  std::vector<std::uint32_t> members_;  // of the node: their ranks in the job
+  std::vector<std::size_t> members_;   // of the node: their ranks in the job
   std::vector<Seen> seen_;              // [rank]
   std::uint64_t root_looks_ = 0;        // of the node's rank 0, as seen last
   Pulse node_root_, centre_;

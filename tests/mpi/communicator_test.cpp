@@ -65,6 +65,14 @@ TEST(Communicator, SplitKeepsTheOrderOfRanks) {
   EXPECT_EQ(half.size(), (world.size() + 1 - world.rank() % 2) / 2);
 }
 
+TEST(Communicator, KnowsTheRanksOfAPartOfItInThatPartsOrder) {
+  const Communicator world = Communicator::world();
+  const Communicator part = world.split(world.rank() % 2);
+  std::vector<std::size_t> expected;
+  for (std::size_t rank = world.rank() % 2; rank < world.size(); rank += 2) expected.push_back(rank);
+  EXPECT_EQ(world.ranks_of(part), expected);
+}
+
 TEST(Communicator, NodeIsAPartOfTheWorld) {
   const Communicator world = Communicator::world();
 

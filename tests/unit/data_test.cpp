@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "../support/message_of.hpp"
 #include "core/error.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
@@ -58,15 +59,6 @@ class Folder : public testing::Test {
 
   std::filesystem::path path_;
 };
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 TEST_F(Folder, PlainAndGzippedIdxFilesReadTheSame) {
   const std::string bytes = idx({2, 2}, "abcd");

@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <string>
 
@@ -12,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "../support/message_of.hpp"
 #include "comm/launcher.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -26,17 +26,8 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 std::string refusal_of_json(const std::string& text) {
-  return message_of([&] { (void)parse_json(text); });
+  return message_of<ConfigError>([&] { (void)parse_json(text); });
 }
 
 std::string times(std::size_t count, const std::string& text) {
@@ -65,12 +56,12 @@ TEST(JsonText, RefusesWhatTheParserAloneWouldTakeOrDieOf) {
 
 TEST(JsonText, NamesTheFile) {
   const auto folder = std::filesystem::temp_directory_path();
-  EXPECT_THAT(message_of([&] { (void)read_json_file(folder); }),
+  EXPECT_THAT(message_of<ConfigError>([&] { (void)read_json_file(folder); }),
               AllOf(HasSubstr(folder.string()), HasSubstr("a folder")));
   const auto path = folder / ("lockstep-json-test-" + std::to_string(getpid()) + ".json");
-  EXPECT_THAT(message_of([&] { (void)read_json_file(path); }), HasSubstr(path.string()));
+  EXPECT_THAT(message_of<ConfigError>([&] { (void)read_json_file(path); }), HasSubstr(path.string()));
   std::ofstream(path) << R"({"a": 1, "a": 2})";
-  EXPECT_THAT(message_of([&] { (void)read_json_file(path); }),
+  EXPECT_THAT(message_of<ConfigError>([&] { (void)read_json_file(path); }),
               AllOf(HasSubstr(path.string()), HasSubstr("'a' is given twice")));
   std::filesystem::remove(path);
 }
@@ -89,10 +80,11 @@ TEST(Text, ShowsWhatATerminalWouldObey) {
 
 TEST(Names, OfFilesAreNoPathsAndHoldNothingStrange) {
   for (const char* good : {"a", "lr=0.1,b=64", "caf\xc3\xa9", "a..b", "_x"})
-    EXPECT_EQ(message_of([&] { check_file_name("run", good); }), "") << good;
+    EXPECT_EQ(message_of<ConfigError>([&] { check_file_name("run", good); }), "") << good;
   for (const char* bad : {"", ".", "..", "a/b", "/a", ".a", "-a", "a\nb", "a\x1b", "caf\xe9"})
-    EXPECT_THAT(message_of([&] { check_file_name("run", bad); }), HasSubstr("bad run name")) << bad;
-  EXPECT_NE(message_of([&] { check_file_name("run", times(201, "a")); }), "");
+    EXPECT_THAT(message_of<ConfigError>([&] { check_file_name("run", bad); }), HasSubstr("bad run name"))
+        << bad;
+  EXPECT_NE(message_of<ConfigError>([&] { check_file_name("run", times(201, "a")); }), "");
 }
 
 TEST(Options, TakeWholeNumbersInAnyWriting) {
@@ -106,7 +98,7 @@ TEST(Options, TakeWholeNumbersInAnyWriting) {
   options.set(parse_json(R"({"count": 12.0, "rate": 2})"), "key");
   EXPECT_EQ(count, 12U);
   for (const char* bad : {"1e7", "1.5", "-1e3", "1e300"})
-    EXPECT_THAT(message_of([&] { options.find("count")->set(parse_json(bad)); }),
+    EXPECT_THAT(message_of<ConfigError>([&] { options.find("count")->set(parse_json(bad)); }),
                 HasSubstr("bad value for count"))
         << bad;
   for (const char* bad : {"nan", "inf", "-inf", "NaN", "Infinity", "1e999", "1e", ""})
@@ -120,11 +112,11 @@ TEST(Options, TakeTextThatCanBeRecordedAndPathsOfAnyBytes) {
   options.add("name", &name, "");
   options.add("path", &path, "").any_bytes().not_empty();
   for (const char* bad : {"caf\xe9", "a\x1b"})
-    EXPECT_THAT(message_of([&] { options.find("name")->set(bad); }),
+    EXPECT_THAT(message_of<ConfigError>([&] { options.find("name")->set(bad); }),
                 AllOf(HasSubstr("bad value for name"), HasSubstr("UTF-8")));
   options.find("path")->set("caf\xe9");
   EXPECT_EQ(path, "caf\xe9");
-  EXPECT_THAT(message_of([&] { options.find("path")->set(""); }), HasSubstr("not empty"));
+  EXPECT_THAT(message_of<ConfigError>([&] { options.find("path")->set(""); }), HasSubstr("not empty"));
   EXPECT_THROW(options.find("path")->set(std::string(1, '\0')), ConfigError);
 }
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "../support/message_of.hpp"
 #include "core/json.hpp"
 #include "core/options.hpp"
 #include "core/text.hpp"
@@ -13,15 +14,6 @@ namespace lockstep {
 namespace {
 
 using testing::HasSubstr;
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "";
-}
 
 TEST(Names, SuggestTheNearestKnownName) {
   EXPECT_EQ(nearest_name("parm_avg", {"serial", "param_avg"}), "param_avg");
@@ -70,7 +62,7 @@ TEST(Options, RefuseOtherTypesAndImpossibleValuesAndNameTheKey) {
       {"rate", true},     {"count", true},      {"seed", -1},   {"kind", Json{}}};
   for (const auto& [key, value] : wrong) {
     const std::string message =
-        message_of([&, &key = key, &value = value] { options.find(key)->set(value); });
+        message_of<ConfigError>([&, &key = key, &value = value] { options.find(key)->set(value); });
     EXPECT_THAT(message, HasSubstr(key)) << value;
   }
   EXPECT_EQ(chosen.count, 3U);
@@ -91,7 +83,8 @@ TEST(Options, ParseWhatPeopleType) {
 TEST(Options, SuggestTheNearestName) {
   Values chosen;
   Options options = describe(chosen);
-  EXPECT_THAT(message_of([&] { options.find("kind")->set("beee"); }), HasSubstr("did you mean 'bee'"));
+  EXPECT_THAT(message_of<ConfigError>([&] { options.find("kind")->set("beee"); }),
+              HasSubstr("did you mean 'bee'"));
 }
 
 TEST(Options, ReadAnObjectAndNameAnUnknownKey) {
@@ -102,10 +95,10 @@ TEST(Options, ReadAnObjectAndNameAnUnknownKey) {
   options.set(Json::parse(R"({"count": 7, "words": ["a", "b"]})"), "key of the test");
   EXPECT_EQ(chosen.count, 7U);
   EXPECT_THAT(words, testing::ElementsAre("a", "b"));
-  EXPECT_THAT(message_of([&] { options.set(Json::parse(R"({"cont": 7})"), "key of the test"); }),
+  EXPECT_THAT(message_of<ConfigError>([&] { options.set(Json::parse(R"({"cont": 7})"), "key of the test"); }),
               testing::AllOf(HasSubstr("unknown key of the test 'cont'"), HasSubstr("did you mean 'count'")));
   for (const char* wrong : {R"({"words": "a"})", R"({"words": ["a", 1]})"})
-    EXPECT_THAT(message_of([&] { options.set(Json::parse(wrong), "key"); }),
+    EXPECT_THAT(message_of<ConfigError>([&] { options.set(Json::parse(wrong), "key"); }),
                 HasSubstr("bad value for words"));
 }
 

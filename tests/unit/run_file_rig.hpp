@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "../support/message_of.hpp"
 #include "core/error.hpp"
 #include "record/run_file.hpp"
 
@@ -106,16 +107,6 @@ inline void expect_same(const RunRecord& got, const RunRecord& expected) {
     expect_same_segment(got.segments[i], expected.segments[i]);
   ASSERT_EQ(got.series.size(), expected.series.size());
   for (std::size_t i = 0; i < got.series.size(); ++i) expect_same_series(got.series[i], expected.series[i]);
-}
-
-template <class Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "(nothing was thrown)";
 }
 
 }  // namespace lockstep::record

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "../support/message_of.hpp"
 #include "core/error.hpp"
 #include "core/names.hpp"
 #include "sweep/local/launcher.hpp"
@@ -29,15 +30,6 @@ Allocation four_nodes_of_four() {
 
 std::string line_of(const Site& site, const Placement& placement) {
   return shell_line(launch_line(site, placement, {"train"}).words);
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(ExpandHosts, ReadsWhatSlurmWrites) {
@@ -71,7 +63,7 @@ TEST(Place, SpreadsOverAsManyNodesAsAreAskedFor) {
 
 TEST(Place, RefusesWhatDoesNotFit) {
   const auto with = [](std::size_t ranks, std::size_t nodes) {
-    return message_of([=] { (void)place(cluster_site(), four_nodes_of_four(), ranks, nodes); });
+    return message_of<ConfigError>([=] { (void)place(cluster_site(), four_nodes_of_four(), ranks, nodes); });
   };
   EXPECT_THAT(with(17, 0), HasSubstr("17 ranks do not fit"));
   EXPECT_THAT(with(17, 0), HasSubstr("at most 4 nodes of 4 cores"));

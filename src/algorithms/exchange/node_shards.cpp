@@ -31,14 +31,6 @@ Part unsharded_part(const std::vector<nn::ShardedBlock>& blocks) {
   return {begin, end - begin};
 }
 
-// The ranks in the job of all ranks of a node, in the node's order. Collective over the node.
-std::vector<std::size_t> members_of(const comm::Communicator& node, std::size_t own_rank) {
-  std::vector<double> ranks(node.size());
-  ranks[node.rank()] = static_cast<double>(own_rank);
-  node.sum(ranks);
-  return {ranks.begin(), ranks.end()};
-}
-
 }  // namespace
 
 Ownership::Ownership(const nn::ShardedModel& model, std::size_t rank, std::size_t ranks)
@@ -66,7 +58,7 @@ NodeSamples::NodeSamples(const data::Samples& samples, const data::BatchPlan& pl
                          const comm::Communicator& ranks, const comm::Communicator& node)
     : samples_(samples),
       plan_(plan),
-      members_(members_of(node, ranks.rank())),
+      members_(ranks.ranks_of(node)),
       rank_(node.rank()),
       most_rows_(rows(0).all),
       pixels_(most_rows_ * samples.features) {}
