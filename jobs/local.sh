@@ -20,6 +20,7 @@ remove_left_overs() {
   [ -O "$sessions" ] && for left in "$sessions"/pid.*; do
     [ -d "$left" ] && [ ! -e "/proc/${left##*.}" ] && rm -rf -- "$left"
   done
+  [ -O "$sessions" ] && find "$sessions" -mindepth 1 -maxdepth 1 -name 'jf.*' -empty -mmin +10 -delete
   find /dev/shm -maxdepth 1 -user "$(id -u)" -name "vader_segment.$owner.*" -mmin +10 | while read -r left; do
     grep -qsF -- "$left" /proc/[0-9]*/maps || rm -f -- "$left"
   done

@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ PATIENCE_S = 300
 BIN = Path(os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin"))
 SMALL = ["--dataset", "synthetic", "--synthetic-train", "1003", "--synthetic-test", "200", "--epochs", "2",
          "--model", "mlp:784-16-10"]
+
+BEFORE = pytest.StashKey[set]()  # what was there before the tests
 
 
 @dataclass
@@ -67,3 +70,33 @@ def datasets():
 def series(path, name):
     with h5py.File(path) as file:
         return file[name][()]
+
+
+def left_behind():
+    """What runs must not leave: shared memory, and programs that go on."""
+    programs = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            program = (process / "exe").readlink()
+        except OSError:
+            continue  # it has ended, or is not ours
+        if program.parent == BIN.resolve():
+            programs.append(f"{program.name} (process {process.name})")
+    return [*programs, *(str(path) for name in ("vader_*", "osc_*", "lockstep*") for path in Path("/dev/shm").glob(name))]
+
+
+def pytest_sessionstart(session):
+    session.config.stash[BEFORE] = set(left_behind())
+
+
+def pytest_sessionfinish(session):
+    """After all tests, those of other workers too: nothing may be there that was not there before."""
+    if hasattr(session.config, "workerinput"):
+        return
+    give_up = time.monotonic() + 20.0
+    while left := set(left_behind()) - session.config.stash[BEFORE]:
+        if time.monotonic() > give_up:
+            print("\nleft behind by these tests:", *sorted(left), sep="\n  ")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            return
+        time.sleep(0.2)

@@ -181,8 +181,11 @@ def test_what_killed_launchers_left_is_removed_by_the_next_launch():
     unused, recent, mapped = (Path("/dev/shm", f"vader_segment.{host}.test{os.getpid()}.{i}") for i in range(3))
     for segment in (unused, recent, mapped):
         segment.write_bytes(b"x" * 4096)
-    for segment in (unused, mapped):
-        os.utime(segment, (0, 0))
+    family, used_family = (session.parent / f"jf.test{os.getpid()}.{i}" for i in range(2))
+    family.mkdir()
+    (used_family / "0").mkdir(parents=True)
+    for old in (unused, mapped, family, used_family):
+        os.utime(old, (0, 0))
     try:
         with open(mapped, "r+b") as file, mmap.mmap(file.fileno(), 4096):
             subprocess.run([ROOT / "jobs/local.sh", "1", "true"], check=True, cwd=ROOT)
@@ -196,7 +199,9 @@ def test_what_killed_launchers_left_is_removed_by_the_next_launch():
         with open(mapped, "r+b") as file, mmap.mmap(file.fileno(), 4096):
             subprocess.run([ROOT / "jobs/local.sh", "1", "true"], check=True, cwd=ROOT)
         assert not session.exists() and not unused.exists() and recent.exists() and mapped.exists()
+        assert not family.exists() and used_family.exists()
     finally:
+        shutil.rmtree(used_family)
         for segment in (unused, recent, mapped):
             segment.unlink(missing_ok=True)
 
