@@ -23,6 +23,10 @@ void PhaseTimer::enter(Phase phase) {
   seconds_[static_cast<std::size_t>(current_)] += now - entered_s_;
   current_ = phase;
   entered_s_ = now;
+  publish(phase);
+}
+
+void PhaseTimer::publish(Phase phase) {
   if (published_ == nullptr) return;
   // This thread alone writes these, so that a load and a store make an increment.
   const auto increment = [](std::atomic<std::uint64_t>& count) {

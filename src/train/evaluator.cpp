@@ -38,6 +38,7 @@ TestResult Evaluator::evaluate(algorithms::Algorithm& algorithm) {
 void Evaluator::evaluate_own() {
   if (!alone_) return;
   own_accuracy_ = evaluate(*alone_).accuracy;
+  phases_.meet_others();
   ranks_.barrier();
   phases_.enter(Phase::update);
 }
@@ -57,6 +58,7 @@ TestResult Evaluator::evaluate(const comm::Communicator& ranks) {
     loss_and_correct[0] += found.loss_sum;
     loss_and_correct[1] += static_cast<double>(found.correct);
   }
+  if (ranks.size() > 1) phases_.meet_others();
   ranks.sum(loss_and_correct);
   const auto total = static_cast<double>(test_.count());
   return {.loss = loss_and_correct[0] / total, .accuracy = loss_and_correct[1] / total};

@@ -48,6 +48,7 @@ void Training::finish_epoch(const algorithms::EpochStats& stats) {
   ++position_.epoch;
   position_.step = 0;
   watchdog_.publish(position_.epoch, 0);
+  parts_.phases().meet_others();
   recorder_.append(mine);
 }
 
@@ -59,6 +60,7 @@ int Training::run() {
   clock_.start();
   while (position_.epoch < epochs) {
     if (position_.step == 0) {
+      parts_.phases().meet_others();
       ranks_.barrier();
       clock_.begin_epoch(checkpointer_.written_s());
     }
@@ -80,6 +82,7 @@ int Training::run() {
 
 std::vector<std::size_t> Training::ranks_that_differ() {
   if (ranks_.size() == 1 || !config_.algorithm->capabilities().one_model) return {};
+  parts_.phases().meet_others();
   return comm::ranks_that_differ(ranks_, parts_.model().parameters());
 }
 

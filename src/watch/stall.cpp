@@ -87,7 +87,11 @@ std::vector<RankView> late_ranks(std::span<const RankView> ranks) {
   std::ranges::copy_if(ranks, std::back_inserter(late), cannot_run);
   if (!late.empty()) return late;
   std::ranges::copy_if(ranks, std::back_inserter(late), [](const RankView& v) { return !exchanges(v); });
-  if (!late.empty()) return late;
+  if (!late.empty()) {  // of these, who has begun most exchanges may itself wait
+    const std::uint64_t fewest = std::ranges::min(late, {}, &RankView::waits).waits;
+    std::erase_if(late, [&](const RankView& v) { return v.waits > fewest; });
+    return late;
+  }
   const auto place = [](const RankView& v) { return std::pair(v.waits, v.since_wait); };
   const auto [last, first] = std::ranges::minmax(ranks, {}, place);
   if (place(last) == place(first)) return {};

@@ -48,6 +48,12 @@ TEST(Stall, ARankOutsideAnyExchangeIsLate) {
   EXPECT_THAT(late({view(0, waits), view(1, computes), view(2, exchanges)}), ElementsAre(1));
 }
 
+// All may be outside of exchanges: in an evaluation that one rank has not reached, or before the first step.
+TEST(Stall, OfRanksOutsideExchangesThoseThatHaveBegunFewerAreLate) {
+  EXPECT_THAT(late({view(0, computes, 8), view(1, computes, 7), view(2, computes, 8)}), ElementsAre(1));
+  EXPECT_THAT(late({view(0, computes), view(1, computes)}), ElementsAre(0, 1));
+}
+
 TEST(Stall, OfRanksInExchangesThoseThatHaveBegunFewerAreLate) {
   EXPECT_THAT(late({view(0, waits, 8), view(1, exchanges, 7), view(2, waits, 8)}), ElementsAre(1));
   EXPECT_THAT(late({view(0, waits), view(1, exchanges)}), IsEmpty());
