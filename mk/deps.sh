@@ -45,6 +45,7 @@ test|Python|py:sys|python3|python|python
 test|pytest|py:pytest|python3-pytest|py-pytest|pytest
 test|pytest-xdist|py:xdist|python3-pytest-xdist|py-pytest-xdist|pytest-xdist
 test|HDF5 tools|cmd:h5dump|hdf5-tools|hdf5~mpi|hdf5
+test|locales|path:/usr/share/i18n/locales/de_DE|locales||
 test|pgrep|cmd:pgrep|procps|procps|procps-ng
 test|ShellCheck|cmd:shellcheck|shellcheck|shellcheck|shellcheck
 optional|libxsmm|pc:libxsmm|libxsmm-dev|libxsmm|libxsmm
