@@ -8,6 +8,12 @@ CONFIG ?= release
 ARCH ?= native
 BLAS ?= openblas
 
+# A variable's value as one word for the shell, whatever it holds: $(call quoted,NAME).
+quoted = '$(subst ','\'',$(value $(1)))'
+# Variables that are names of something of ours hold nothing that the shell or make would take apart.
+$(foreach name,CONFIG ARCH BLAS LAUNCH SCALE TESTS SUITE MPI_TEST_RANKS TEST_WORKERS,$(foreach bad,; & | < > ( ) ` " ' \ $$,$(if \
+  $(findstring $(bad),$(value $(name))),$(error $(name) cannot hold $(bad)))))
+
 include mk/flags.mk
 include mk/build.mk
 include mk/data.mk

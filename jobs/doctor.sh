@@ -14,6 +14,7 @@ case ${1-} in
 esac
 bin=${LOCKSTEP_BIN:-build/bin}
 problems=0
+forbidden_copies=
 # This machine alone, even as one task of a job step on several.
 for variable in "${!SLURM_@}" "${!PMIX_@}" "${!PMI_@}"; do
   case $variable in SLURM_CONF* | SLURM_JWT | SLURM_SACK_*) ;; *) unset "$variable" ;; esac
@@ -28,6 +29,7 @@ bad() {
 # Paths can be changed, so that a test can break one thing at a time.
 shm=${DOCTOR_SHM:-/dev/shm}
 cgroup=${DOCTOR_CGROUP:-/sys/fs/cgroup}
+own_groups=${DOCTOR_OWN_GROUPS:-/proc/self/cgroup}
 ptrace_scope=${DOCTOR_PTRACE_SCOPE:-/proc/sys/kernel/yama/ptrace_scope}
 
 check_programs() {
@@ -37,6 +39,9 @@ check_programs() {
     bad "there is no $bin/train" "make -j8 builds it"
   elif [ "$status" = 132 ]; then
     bad "$bin/train does not run on this processor (illegal instruction)" \
+      "build it for the oldest processor that runs it: make ARCH=x86-64-v3, or ARCH=x86-64 for all"
+  elif grep -q 'needs a newer processor' <<<"$version"; then
+    bad "$bin/train does not run on this processor ($(grep -o 'without .*' <<<"$version"))" \
       "build it for the oldest processor that runs it: make ARCH=x86-64-v3, or ARCH=x86-64 for all"
   elif [ "$status" != 0 ]; then
     bad "$bin/train does not start: $(tail -n 1 <<<"$version")" "ldd $bin/train names a library that is missing; load the modules it was built with"
@@ -68,14 +73,39 @@ check_mpi() {
   else
     good "two ranks train together ($(mpiexec --version | head -n 1))"
   fi
+  forbidden_copies=$(grep -m 1 -o 'process_vm_readv: [^)]*' <<<"$out")
   rm -rf "$folder"
 }
 
+# What files of this process's control groups say, a line each: the groups of version 2, and of one controller of version 1.
+in_groups() { # controller of version 1, file...
+  local controller=$1 line group root file
+  shift
+  while IFS= read -r line; do
+    case ${line#*:} in
+      :*) root=$cgroup; [ ! -d "$cgroup/unified" ] || root=$cgroup/unified ;;
+      "$controller":* | "$controller",*:* | *,"$controller":* | *,"$controller",*:*) root=$cgroup/$controller ;;
+      *) continue ;;
+    esac
+    group=${line#*:*:}
+    while :; do  # a limit of any group above counts, too
+      for file in "$@"; do
+        [ -r "$root$group/$file" ] && tr '\n' ' ' <"$root$group/$file"
+      done
+      echo
+      [ -n "${group%/}" ] || break
+      group=${group%/*}
+    done
+  done <"$own_groups"
+}
+
 check_cores() {
-  local cores quota period
+  local cores limit
   cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
-  if [ -r "$cgroup/cpu.max" ] && read -r quota period <"$cgroup/cpu.max" && [ "$quota" != max ] && [ $((quota / period)) -lt "$cores" ]; then
-    note "this process may use $cores cores, but a limit gives it the time of $((quota / period))" \
+  limit=$(in_groups cpu cpu.max cpu.cfs_quota_us cpu.cfs_period_us |
+    awk '$1 + 0 > 0 && $2 > 0 && (least == "" || $1 / $2 < least) { least = $1 / $2 } END { if (least != "") printf "%.3g", least }')
+  if [ -n "$limit" ] && awk -v limit="$limit" -v cores="$cores" 'BEGIN { exit !(limit + 0 < cores) }'; then
+    note "this process may use $cores cores, but a limit gives it the time of $limit" \
       "start no more ranks than that: they would be stopped in turns, and waiting ranks would take others' time"
   elif [ "$(cat /sys/devices/system/cpu/smt/active 2>/dev/null)" = 1 ]; then
     note "$cores processors, of which two or more are one core (hyper-threads)" "one rank a core: half as many ranks as processors"
@@ -87,10 +117,9 @@ check_cores() {
 check_memory() {
   local limit available
   available=$(awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo)
-  if [ -r "$cgroup/memory.max" ] && read -r limit <"$cgroup/memory.max" && [ "$limit" != max ]; then
-    limit=$((limit / 1048576))
-    [ "$limit" -lt "$available" ] && available=$limit
-  fi
+  limit=$(in_groups memory memory.max memory.limit_in_bytes |
+    awk '$1 + 0 > 0 && (least == "" || $1 + 0 < least) { least = $1 + 0 } END { if (least != "") printf "%.0f", least / 1048576 }')
+  if [ -n "$limit" ] && [ "$limit" -lt "$available" ]; then available=$limit; fi
   if [ "$available" -lt 512 ]; then
     bad "$available MB of memory" "each node holds its data set once, and each rank a model: ask for more (sbatch --mem)"
   else
@@ -116,7 +145,10 @@ check_shared_memory() {
 }
 
 check_copies() {
-  if [ -r "$ptrace_scope" ] && [ "$(cat "$ptrace_scope")" -gt 1 ]; then
+  if [ -n "$forbidden_copies" ]; then
+    note "processes may not read each other's memory ($forbidden_copies)" \
+      "MPI then copies messages twice; in a container: --cap-add=SYS_PTRACE allows it"
+  elif [ -r "$ptrace_scope" ] && [ "$(cat "$ptrace_scope")" -gt 1 ]; then
     note "processes may not read each other's memory (yama/ptrace_scope is $(cat "$ptrace_scope"))" \
       "MPI then copies messages twice: sysctl kernel.yama.ptrace_scope=1, or ask for it"
   else
@@ -125,10 +157,9 @@ check_copies() {
 }
 
 check_folder() { # what it is for, folder, what to do
-  local where=$2
+  local where=$2 probe
   while [ ! -e "$where" ] && [ "$where" != . ] && [ "$where" != / ]; do where=$(dirname "$where"); done
-  local probe="$where/.doctor.$$"
-  if ! (: >"$probe") 2>/dev/null; then
+  if ! probe=$(mktemp "$where/.doctor.XXXXXX" 2>/dev/null); then
     bad "$1: $2 cannot be written" "$3"
     return
   fi

@@ -11,25 +11,39 @@ fi
 ranks=$1
 shift
 
+if ! [ -d "${TMPDIR:-/tmp}" ] || ! [ -w "${TMPDIR:-/tmp}" ]; then  # Open MPI names an error in its sources then
+  echo "error: the folder for temporary files, ${TMPDIR:-/tmp}, cannot be written; TMPDIR names another one" >&2
+  exit 2
+fi
+
 # Removes what launchers of this user that were killed (kill -9) left on this machine: the session folder of a process
 # that is gone, and shared memory that is older than ten minutes and that no process has mapped.
 remove_left_overs() {
   local owner sessions left
   owner=$(uname -n | cut -d. -f1).$(id -u)
   sessions=${TMPDIR:-/tmp}/ompi.$owner
-  [ -O "$sessions" ] && for left in "$sessions"/pid.*; do
+  [ -O "$sessions" ] && [ ! -L "$sessions" ] && for left in "$sessions"/pid.*; do
     [ -d "$left" ] && [ ! -e "/proc/${left##*.}" ] && rm -rf -- "$left"
   done
-  [ -O "$sessions" ] && find "$sessions" -mindepth 1 -maxdepth 1 -name 'jf.*' -empty -mmin +10 -delete
-  find /dev/shm -maxdepth 1 -user "$(id -u)" -name "vader_segment.$owner.*" -mmin +10 | while read -r left; do
+  [ -O "$sessions" ] && [ ! -L "$sessions" ] && find "$sessions" -mindepth 1 -maxdepth 1 -name 'jf.*' -empty -mmin +10 -delete
+  find /dev/shm -maxdepth 1 -type f -user "$(id -u)" -name "vader_segment.$owner.*" -mmin +10 | while read -r left; do
     grep -qsF -- "$left" /proc/[0-9]*/maps || rm -f -- "$left"
   done
 }
 # Whatever cannot be removed, of another user or already gone, must not keep a run from starting.
 remove_left_overs 2>/dev/null || true
 
-# nproc takes OMP_NUM_THREADS for the number of cores, where it is set: then two ranks on two cores would share them.
-cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)
+# Cores that this process may use. nproc counts hardware threads, and would take OMP_NUM_THREADS for their number.
+count_cores() {
+  local allowed range cpu
+  IFS=, read -r -a allowed < <(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+  for range in "${allowed[@]}"; do
+    for ((cpu = ${range%-*}; cpu <= ${range#*-}; cpu++)); do
+      cat "/sys/devices/system/cpu/cpu$cpu/topology/thread_siblings_list" 2>/dev/null || echo "$cpu"
+    done
+  done | sort -u | wc -l
+}
+cores=$(count_cores)
 if [ "$ranks" -le "$cores" ]; then
   options=(--bind-to core)
 else

@@ -33,15 +33,15 @@ bench: $(BENCHES:%=$(BUILD)/bin/%) ## Measure this machine (a few minutes; BENCH
 
 bench-compare: ## Two results of make bench: what changed, and is it significant? BASE=a.json NEW=b.json
 	@PYTHON=$(python) mk/deps.sh --check compare
-	@$(python) bench/compare.py '$(BASE)' '$(NEW)'
+	@$(python) bench/compare.py $(call quoted,BASE) $(call quoted,NEW)
 
 # PyTorch may be absent: the table then says so.
 ROUNDS ?= 6
 RANKS ?= 2
 bench-peers: all ## Lockstep beside PyTorch, the same training in turns; ROUNDS=6 CASES='model_a/*' LOCKSTEP_ARGS='--gemm eigen'
 	@PYTHON=$(python) mk/deps.sh --check run analysis
-	@PYTHONPATH=bench:analysis $(python) -m peers --bin $(BUILD)/bin --rounds '$(ROUNDS)' --ranks '$(RANKS)' \
-	  --cases '$(CASES)' --lockstep-args='$(LOCKSTEP_ARGS)' $(PEERS_ARGS)
+	@PYTHONPATH=bench:analysis $(python) -m peers --bin $(BUILD)/bin --rounds $(call quoted,ROUNDS) \
+	  --ranks $(call quoted,RANKS) --cases $(call quoted,CASES) --lockstep-args=$(call quoted,LOCKSTEP_ARGS) $(PEERS_ARGS)
 
 accuracy: all ## Train with the old report's recipe over several seeds (SEEDS=3) and print the accuracies
 	@jobs/accuracy.sh $(BUILD)/bin

@@ -48,6 +48,10 @@ $(BUILD)/obj/%.o: %.cpp $(flags_file)
 # Eigen's product without AVX-512: the file says why. Private, so that the flags' file does not see it.
 $(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512f
 
+# It asks what the processor has, so it must run on all of them.
+$(call object,src/core/instruction_sets.cpp): private ALL_CXXFLAGS += $(if $(is_x86),-march=x86-64) \
+  '-DLOCKSTEP_INSTRUCTION_SETS=" $(instruction_sets) "'
+
 # Nothing here is in a hurry at run time, and it is more than half of what there is to compile. What most of these
 # files include is compiled once for all of them, by GCC alone: Clang compiles them as they stand, and so finds the
 # file that forgets an include.
@@ -96,11 +100,12 @@ serial: $(BUILD)/bin/serial ## Build ./runserial (serial SGD)
 parallel_sgd param_avg w_param_avg: %: $(BUILD)/bin/% ## Build ./runmpi with this algorithm
 	@ln -sfn $< runmpi
 
+installed = $(call quoted,DESTDIR)$(call quoted,PREFIX)
 install: all ## Install under PREFIX (programs as lockstep-NAME)
-	@test -n '$(PREFIX)' || { echo 'make install: say where, e.g. make install PREFIX=$$HOME/.local' >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/lockstep
-	for p in $(programs); do install -m 755 $(BUILD)/bin/$$p $(DESTDIR)$(PREFIX)/bin/lockstep-$$p; done
-	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/lockstep
+	@test -n $(call quoted,PREFIX) || { echo 'make install: say where, e.g. make install PREFIX=$$HOME/.local' >&2; exit 1; }
+	install -d $(installed)/bin $(installed)/share/doc/lockstep
+	for p in $(programs); do install -m 755 $(BUILD)/bin/$$p $(installed)/bin/lockstep-$$p; done
+	install -m 644 README.md LICENSE docs/*.md $(installed)/share/doc/lockstep
 
 clean: ## Remove what was built (results/ and data/ stay)
 	rm -rf build runserial runmpi

@@ -3,6 +3,7 @@
 # The parts that Lockstep is made of: checks that they are here, installs them, or says what to install.
 #   mk/deps.sh [GROUP...]          check all; install what is missing (apt), or say what to install; exit 1 if parts stay missing
 #   mk/deps.sh --check [GROUP...]  only check: quick, silent when all is there
+#   mk/deps.sh --list              the table of parts
 # Groups: build run test bench analysis, which are always meant; data and optional, installed if they can be; and those that
 # are only for who asks: compare, browser (the test of the report's page; 110 MB), slurm (a private Slurm for the tests), peers,
 # lint and tidy (checks of the sources), clang (`make test-clang`), bare (`make test-bare`)
@@ -44,6 +45,7 @@ test|Python|py:sys|python3|python|python
 test|pytest|py:pytest|python3-pytest|py-pytest|pytest
 test|pytest-xdist|py:xdist|python3-pytest-xdist|py-pytest-xdist|pytest-xdist
 test|HDF5 tools|cmd:h5dump|hdf5-tools|hdf5~mpi|hdf5
+test|locales|path:/usr/share/i18n/locales/de_DE|locales||
 test|pgrep|cmd:pgrep|procps|procps|procps-ng
 test|ShellCheck|cmd:shellcheck|shellcheck|shellcheck|shellcheck
 optional|libxsmm|pc:libxsmm|libxsmm-dev|libxsmm|libxsmm
@@ -74,6 +76,7 @@ bare|debootstrap|cmd:debootstrap path:/usr/sbin/debootstrap|debootstrap||
 bare|Debian's keys|path:/usr/share/keyrings/debian-archive-keyring.gpg|debian-archive-keyring||
 data|curl|cmd:curl path:data/mnist/train-images-idx3-ubyte|curl|curl|curl
 data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
+if [ "${1:-}" = --list ]; then echo "$parts"; exit; fi
 needed=(build run test bench analysis)
 on_request=(compare browser peers slurm lint clang tidy bare)
 

@@ -20,7 +20,7 @@ results_of = results/$(or $(call experiment_value,$(1),name),$(1))$(results_suff
 $(experiments): %: all
 	@$(if $(sweep_command.$(LAUNCH)),,echo "LAUNCH=$(LAUNCH) is unknown; there are: local slurm" >&2; exit 2)
 	@$(if $(filter local,$(LAUNCH)),PYTHON=$(python) mk/deps.sh --check run analysis)
-	@$(BUILD)/bin/sweep $(sweep_command.$(LAUNCH)) jobs/experiments/$@.json --scale '$(SCALE)' $(if $(SITE),--site '$(SITE)')
+	@$(BUILD)/bin/sweep $(sweep_command.$(LAUNCH)) jobs/experiments/$@.json --scale '$(SCALE)' $(if $(value SITE),--site $(call quoted,SITE))
 	@$(if $(filter local,$(LAUNCH)),PYTHON=$(python) jobs/collect.sh $(call results_of,$@))
 scaling: strong-scaling weak-scaling
 

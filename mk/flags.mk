@@ -45,16 +45,20 @@ unlisted_cflags := $(if $(blas),,$(if $(filter blis,$(BLAS)),$(if $(blis_h),-isy
 unlisted_ldlibs := $(if $(hdf5),,-lhdf5) $(if $(blas),,-l$(BLAS))
 test_libraries := gtest gmock
 
+comma := ,
+is_x86 := $(filter x86_64,$(shell uname -m))
 std_flags := -std=c++20 -march=$(ARCH) -g1 $(flags.$(CONFIG)) $(warnings)
 lib_cflags := $(unlisted_cflags) $(patsubst -I%,-isystem%,$(shell pkg-config --cflags $(libraries) 2>/dev/null))
-lib_ldlibs := $(unlisted_ldlibs) $(shell pkg-config --libs $(libraries) 2>/dev/null) -lm
+lib_ldlibs := $(if $(is_x86),-Wl$(comma)-u$(comma)lockstep_check_processor) $(unlisted_ldlibs) $(shell pkg-config --libs $(libraries) 2>/dev/null) -lm
 test_ldlibs := $(shell pkg-config --libs $(test_libraries) 2>/dev/null) -lpthread
 bench_ldlibs := $(shell pkg-config --libs benchmark 2>/dev/null || echo -lbenchmark) -lpthread
 # Open MPI's long-removed C++ bindings are neither wanted nor free of warnings.
 base_cxxflags := $(std_flags) -DOMPI_SKIP_MPICXX -Isrc $(lib_cflags) $(CXXFLAGS)
 
 # Optional GEMM backends: compiled where they can be; src/math/gemm.cpp answers for those that are not.
-avx512 := $(shell $(ask_cxx) $(base_cxxflags) -dM -E -x c++ /dev/null 2>/dev/null | grep -w __AVX512F__)
+instruction_sets := $(shell $(ask_cxx) $(base_cxxflags) -dM -E -x c++ /dev/null 2>/dev/null | \
+  sed -nE 's/^.define __((S?SSE|AVX|FMA|BMI|XOP|POPCNT)[A-Z0-9_]*)__ 1$$/\1/p')
+avx512 := $(filter AVX512F,$(instruction_sets))
 absent_sources := $(if $(xsmm),,src/math/gemm_xsmm.cpp) $(if $(avx512),,src/math/gemm_eigen_avx2.cpp)
 gemm_defines := -DLOCKSTEP_HAS_XSMM=$(if $(xsmm),1,0) -DLOCKSTEP_HAS_EIGEN_AVX2=$(if $(avx512),1,0)
 ALL_CXXFLAGS := $(base_cxxflags) $(gemm_defines)

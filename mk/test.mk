@@ -18,7 +18,7 @@ MPI_TEST_RANKS ?= $(ranks.$(TESTS))
 test_results := $(BUILD)/test_results
 # Two at a time: they wait as often as they compute, and all bind their ranks to the same first cores.
 TEST_WORKERS ?= 2
-pytest = LOCKSTEP_BIN=$(abspath $(BUILD)/bin) $(python) -m pytest -q -rs -n $(TEST_WORKERS) --dist loadgroup $(marks.$(TESTS)) \
+pytest = LOCKSTEP_BIN=$(call quoted,CURDIR)/$(BUILD)/bin $(python) -m pytest -q -rs -n $(TEST_WORKERS) --dist loadgroup $(marks.$(TESTS)) \
   -o junit_family=xunit1 --junitxml=$(test_results)/$(1).xml tests/$(1)
 
 .PHONY: check-test-deps
@@ -90,6 +90,6 @@ test-summary: ## What the last make test has left out, and why; COMPLETE=1: fail
 	@tests/summary.py $(if $(COMPLETE),--complete) $(test_results) unit mpi end_to_end analysis slurm
 test-bare: ## The README's commands on a bare Debian made for it (as root, an hour); SUITE=bookworm KEEP=1 MIRROR=http://...
 	@mk/deps.sh --check bare
-	@KEEP='$(KEEP)' MIRROR='$(MIRROR)' tests/bare/run.sh $(SUITE)
+	@KEEP=$(call quoted,KEEP) MIRROR=$(call quoted,MIRROR) tests/bare/run.sh $(SUITE)
 .PHONY: build-tests test-kernels test-vectors test-clang
 .PHONY: check test test-long test-unit test-mpi test-end-to-end test-slurm test-summary test-bare

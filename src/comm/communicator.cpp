@@ -11,6 +11,7 @@
 #include <numeric>
 #include <utility>
 
+#include "comm/node_memory.hpp"
 #include "core/error.hpp"
 
 namespace lockstep::comm {
@@ -33,7 +34,7 @@ int to_mpi_int(std::size_t value, const char* what) {
   return static_cast<int>(value);
 }
 
-MpiSession::MpiSession(int& argc, char**& argv) {
+MpiSession::MpiSession(int& argc, char**& argv) : no_copies_(avoid_forbidden_copies()) {
   int provided = MPI_THREAD_SINGLE;
   check(MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
   if (provided < MPI_THREAD_FUNNELED)

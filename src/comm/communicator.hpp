@@ -34,6 +34,12 @@ class MpiSession {
   ~MpiSession();
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
+
+  /// Why ranks of a node cannot copy out of each other's memory, or "".
+  [[nodiscard]] const std::string& no_copies() const { return no_copies_; }
+
+ private:
+  std::string no_copies_;
 };
 
 /// Ends the whole job, all ranks, at once. For failures that the other ranks cannot know of.

@@ -6,7 +6,9 @@
 #include <exception>
 #include <utility>
 
+#include "comm/node_memory.hpp"
 #include "core/aligned.hpp"
+#include "core/error.hpp"
 
 namespace lockstep::comm {
 
@@ -14,8 +16,13 @@ SharedWindow::SharedWindow(const Communicator& node, std::size_t size_bytes) : n
   // Room to start on a cache line. Every rank skips equally much: mappings of one block start on pages.
   const std::size_t asked = node.is_root() ? size_bytes + cache_line_bytes : 0;
   void* mine = nullptr;
-  check(MPI_Win_allocate_shared(static_cast<MPI_Aint>(asked), 1, MPI_INFO_NULL, node_, &mine, &window_),
-        "MPI_Win_allocate_shared");
+  check_shared_memory(node, asked);
+  try {
+    check(MPI_Win_allocate_shared(static_cast<MPI_Aint>(asked), 1, MPI_INFO_NULL, node_, &mine, &window_),
+          "MPI_Win_allocate_shared");
+  } catch (const Error& failure) {
+    throw Error({.what = failure.what(), .hint = shared_memory_hint()});
+  }
   check(MPI_Win_set_errhandler(window_, MPI_ERRORS_RETURN), "MPI_Win_set_errhandler");
 
   MPI_Aint available = 0;

@@ -3,10 +3,11 @@
 #include "core/cache.hpp"
 
 #include <cstdlib>
-#include <fstream>
+#include <string>
 #include <system_error>
 
-#include <fmt/format.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
@@ -38,19 +39,16 @@ void write_cache(const std::filesystem::path& path, const Json& content) {
   if (path.empty()) return;
   std::error_code failure;
   std::filesystem::create_directories(path.parent_path(), failure);
-  // A name of this process's own: jobs on this host may write at the same time, and the last one stays.
-  const std::filesystem::path partial = fmt::format("{}.{}.partial", path.string(), getpid());
-  {
-    std::ofstream file(partial);
-    file << content.dump(1, ' ', false, Json::error_handler_t::replace) << '\n';
-    file.close();
-    if (!file) {
-      std::filesystem::remove(partial, failure);
-      return;
-    }
-  }
-  std::filesystem::rename(partial, path, failure);
-  if (failure) std::filesystem::remove(partial, failure);
+  // A new file, so no link is followed in a folder that others write to. Of jobs that write at the same time
+  // the last one stays.
+  std::string partial = path.string() + ".partial-XXXXXX";
+  const int fd = ::mkostemp(partial.data(), O_CLOEXEC);
+  if (fd < 0) return;
+  const std::string text = content.dump(1, ' ', false, Json::error_handler_t::replace) + '\n';
+  const bool written =
+      ::fchmod(fd, 0644) == 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  if (::close(fd) == 0 && written) std::filesystem::rename(partial, path, failure);
+  std::filesystem::remove(partial, failure);  // where it still has this name
 }
 
 }  // namespace lockstep

@@ -120,9 +120,11 @@ void PartialFile::finish(Durability durability, const fs::path& keep_old_as) {
 }
 
 MemoryFile::MemoryFile() {
+  constexpr std::uintmax_t enough_bytes = 64 << 20;  // HDF5 may crash where space runs out
   std::error_code unseen;
-  const bool has_shm = fs::is_directory("/dev/shm", unseen);
-  std::string name = (has_shm ? fs::path("/dev/shm") : fs::temp_directory_path()) / "lockstep-XXXXXX";
+  const fs::space_info room = fs::space("/dev/shm", unseen);
+  const bool is_shm = !unseen && room.available >= enough_bytes;
+  std::string name = (is_shm ? fs::path("/dev/shm") : fs::temp_directory_path()) / "lockstep-XXXXXX";
   fd_ = ::mkostemp(name.data(), O_CLOEXEC);
   path_ = name;
   if (fd_ < 0) fail("create", path_, errno);

@@ -38,7 +38,7 @@ class PartialFile {
   int fd_;
 };
 
-/// A file in memory (in /dev/shm, where that is there). What is not written of it takes no memory.
+/// A file in memory (in /dev/shm, where that has room). What is not written of it takes no memory.
 class MemoryFile {
  public:
   MemoryFile();

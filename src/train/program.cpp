@@ -162,6 +162,11 @@ int run_program(const std::string& algorithm, int argc, char** argv) {
                              .start_private_bytes = static_cast<double>(record::memory_use().private_bytes),
                              .start_s = now_s()};
   const comm::Communicator ranks = comm::Communicator::world();
+  if (ranks.size() > 1 && ranks.is_root() && !session.no_copies().empty())
+    fmt::print(stderr,
+               "note: ranks may not copy out of each other's memory here (process_vm_readv: {}), so long "
+               "messages are copied twice\n",
+               session.no_copies());
   try {
     return run(algorithm, ranks, at_start);
   } catch (const record::TakenOver& notice) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "comm/node_memory.hpp"
 #include "core/sha256.hpp"
 #include "train/failure.hpp"
 
@@ -35,6 +36,7 @@ comm::SharedWindow load(const comm::Communicator& ranks, const comm::Communicato
     if (!node.is_root()) return;
     source = data::open_dataset(options);
     info = source->info();
+    comm::check_shared_memory(node, header_bytes + info.total_bytes());
   });
   comm::SharedWindow window(node, header_bytes + info.total_bytes());
   do_or_fail_together(ranks, [&] {

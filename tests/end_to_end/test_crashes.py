@@ -296,3 +296,13 @@ def test_a_stop_on_a_full_disk_says_what_is_lost(failing_files, tmp_path):
     _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 75
     assert "the parameters are lost" in err and "No space left" in err and "continue from the last one" not in err, err
+
+
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_a_scratch_file_in_memory_that_fails_costs_the_checkpoint_alone(failing_files, tmp_path, at):
+    """HDF5 lays a checkpoint out in /dev/shm, and would crash at the end of the run."""
+    done = subprocess.run([BIN / "train", "--algorithm", "serial", *RUN, "--results", tmp_path, "--run-id", "a"], cwd=ROOT, text=True,
+                          capture_output=True, timeout=PATIENCE_S,
+                          env={**os.environ, "LD_PRELOAD": str(failing_files), "FAULT_FOLDER": "/dev/shm/lockstep", "FAULT": "ENOSPC",
+                               "FAULT_AT": str(at), "FAULT_LASTS": "1", "FAULT_CALLS": "write"})
+    assert done.returncode == 0 and done.stderr.count("no checkpoint could be written") == 1, (done.returncode, done.stderr)

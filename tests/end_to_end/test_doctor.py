@@ -107,6 +107,36 @@ def test_a_limit_of_memory(doctor, tmp_path):
     expect_bad(doctor(DOCTOR_CGROUP=str(tmp_path)), "100 MB of memory", "--mem")
 
 
+@pytest.mark.parametrize("files, groups", [({"memory.max": "max", "user/memory.max": str(100 << 20)}, "0::/user/job"),
+                                           ({"unified/job/memory.max": str(100 << 20)}, "0::/job"),
+                                           ({"memory/memory.limit_in_bytes": str(1 << 62), "memory/slurm/memory.limit_in_bytes":
+                                             str(100 << 20)}, "5:cpu,memory:/slurm/job_1")])
+def test_a_limit_of_memory_in_any_group_above(doctor, tmp_path, files, groups):
+    for name, text in files.items():
+        (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / name).write_text(text + "\n")
+    (tmp_path / "own").write_text(groups + "\n")
+    expect_bad(doctor(DOCTOR_CGROUP=str(tmp_path / "groups"), DOCTOR_OWN_GROUPS=str(tmp_path / "own")), "100 MB of memory", "--mem")
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="there is less than one core to be had")
+def test_a_limit_of_cores_in_a_group_of_version_1(doctor, tmp_path):
+    group = tmp_path / "groups/cpu/job"
+    group.mkdir(parents=True)
+    (group / "cpu.cfs_quota_us").write_text("50000\n")
+    (group / "cpu.cfs_period_us").write_text("100000\n")
+    (tmp_path / "own").write_text("3:cpu:/job\n0::/\n")
+    shown = doctor(DOCTOR_CGROUP=str(tmp_path / "groups"), DOCTOR_OWN_GROUPS=str(tmp_path / "own"))
+    assert any("the time of 0.5" in what for what, _ in notes(shown)), shown.stdout
+
+
+def test_copies_that_are_forbidden(doctor, tmp_path):
+    library = tmp_path / "no_copies.so"
+    subprocess.run(["g++", "-std=c++20", "-shared", "-fPIC", "-o", library, ROOT / "tests/preload/no_copies.cpp"], check=True)
+    shown = doctor(LD_PRELOAD=str(library))
+    assert any("process_vm_readv: Operation not permitted" in what for what, _ in notes(shown)), shown.stdout
+
+
 def test_no_shared_memory(doctor, tmp_path):
     expect_bad(doctor(DOCTOR_SHM=str(tmp_path / "none")), "is not there", "--ipc=host")
 

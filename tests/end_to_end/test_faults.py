@@ -29,3 +29,14 @@ def test_ranks_whose_parameters_differ_are_named_after_the_epoch(lockstep, fault
         assert f"  rank {culprit} on " in result.err and result.err.count("has others") == 1
     with h5py.File(lockstep.files()[0]) as file:
         assert file.attrs["status"] == "failed"
+
+
+def test_the_allocator_that_tests_count_with_serves_sanitizers(tmp_path):
+    """A test program built with one ends at once if new and delete are not of one kind, nothrow too."""
+    (tmp_path / "main.cpp").write_text("#include <algorithm>\n#include <new>\n#include <vector>\nint main() {\n"
+                                       "  delete new (std::nothrow) int;\n  delete[] new (std::nothrow) int[3];\n"
+                                       "  std::vector<int> v(1000);\n  std::stable_sort(v.begin(), v.end());\n}\n")
+    subprocess.run(["g++", "-std=c++20", "-fsanitize=address", f"-I{ROOT}/src", f"-I{ROOT}/tests", ROOT / "tests/support/counted_new.cpp",
+                    tmp_path / "main.cpp", "-o", tmp_path / "program"], check=True)
+    done = subprocess.run([tmp_path / "program"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
