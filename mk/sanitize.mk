@@ -11,11 +11,12 @@ ifeq ($(CONFIG),asan)
   export ASAN_OPTIONS ?= fast_unwind_on_malloc=0:malloc_context_size=40:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:allocator_may_return_null=1:max_allocation_size_mb=4096:verify_asan_link_order=0
   export UBSAN_OPTIONS ?= print_stacktrace=1
   export LSAN_OPTIONS ?= suppressions=$(supp)/leak.supp:print_suppressions=0
-  end_to_end_files := $(foreach name,programs resume reproducible bad_input damaged_files crashes model_file idx_folder \
-    files_of_0_1_0 sweep sweep_expand sweep_faults,tests/end_to_end/test_$(name).py)
+  end_to_end_files := $(foreach name,programs resume bad_input damaged_files crashes model_file idx_folder \
+    files_of_0_1_0 sweep,tests/end_to_end/test_$(name).py)
 endif
 ifeq ($(CONFIG),tsan)
   export TSAN_OPTIONS ?= ignore_noninstrumented_modules=1:halt_on_error=1:second_deadlock_stack=1:suppressions=$(supp)/thread.supp
+  export STALL_LIMIT_S ?= 20
   end_to_end_files := tests/end_to_end/test_programs.py tests/end_to_end/test_stall.py
 endif
 
