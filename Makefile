@@ -22,3 +22,4 @@ include mk/bench.mk
 include mk/analysis.mk
 include mk/experiments.mk
 include mk/tools.mk
+include mk/sanitize.mk

@@ -6,7 +6,7 @@
 #   mk/deps.sh --list              the table of parts
 # Groups: build run test bench analysis, which are always meant; data and optional, installed if they can be; and those that
 # are only for who asks: compare, browser (the test of the report's page; 110 MB), slurm (a private Slurm for the tests), peers,
-# lint and tidy (checks of the sources), clang (`make test-clang`), bare (`make test-bare`)
+# lint and tidy (checks of the sources), memcheck (Valgrind), clang (`make test-clang`), bare (`make test-bare`)
 # BLAS (openblas, blis, mkl), CXX and PYTHON in the environment mean what they mean to make.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -72,13 +72,15 @@ lint|clang-format|cmd:clang-format|clang-format|llvm|clang-format
 lint|ShellCheck|cmd:shellcheck|shellcheck|shellcheck|shellcheck
 clang|Clang|cmd:clang++|clang|llvm|clangxx
 tidy|clang-tidy|cmd:clang-tidy|clang-tidy|llvm|clang-tools
+tidy|cppcheck|cmd:cppcheck|cppcheck|cppcheck|cppcheck
+memcheck|Valgrind|cmd:valgrind|valgrind|valgrind|valgrind
 bare|debootstrap|cmd:debootstrap path:/usr/sbin/debootstrap|debootstrap||
 bare|Debian's keys|path:/usr/share/keyrings/debian-archive-keyring.gpg|debian-archive-keyring||
 data|curl|cmd:curl path:data/mnist/train-images-idx3-ubyte|curl|curl|curl
 data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
 if [ "${1:-}" = --list ]; then echo "$parts"; exit; fi
 needed=(build run test bench analysis)
-on_request=(compare browser peers slurm lint clang tidy bare)
+on_request=(compare browser peers slurm lint clang tidy memcheck bare)
 
 # A python3 that stands first on PATH may be another one than the system's, for which the Debian packages are.
 python=${PYTHON:-/usr/bin/python3}

@@ -19,8 +19,10 @@ is_clang := $(findstring clang,$(shell $(ask_cxx) --version 2>/dev/null | head -
 warnings := -Wall -Wextra -Wconversion -Wshadow $(if $(is_clang),,-Wno-maybe-uninitialized -Wno-restrict) $(if $(WERROR),-Werror)
 flags.release := -O3 -DNDEBUG -fno-math-errno -fno-trapping-math
 flags.debug := -O1 -g -D_GLIBCXX_ASSERTIONS
-flags.asan := $(flags.debug) -fsanitize=address,undefined -fno-omit-frame-pointer
-flags.tsan := $(flags.debug) -fsanitize=thread
+# Sanitizers: `make sanitize` (mk/sanitize.mk). -g1, which all have, is enough for their stacks.
+sanitized := -O1 -D_GLIBCXX_ASSERTIONS -fno-omit-frame-pointer
+flags.asan := $(sanitized) -fsanitize=address,undefined -fno-sanitize-recover=all
+flags.tsan := $(sanitized) -fsanitize=thread
 ifeq ($(flags.$(CONFIG)),)
   $(error CONFIG=$(CONFIG) is unknown; there are: release debug asan tsan)
 endif

@@ -19,7 +19,7 @@ test_results := $(BUILD)/test_results
 # Two at a time: they wait as often as they compute, and all bind their ranks to the same first cores.
 TEST_WORKERS ?= 2
 pytest = LOCKSTEP_BIN=$(call quoted,CURDIR)/$(BUILD)/bin $(python) -m pytest -q -rs -n $(TEST_WORKERS) --dist loadgroup $(marks.$(TESTS)) \
-  -o junit_family=xunit1 --junitxml=$(test_results)/$(1).xml tests/$(1)
+  -o junit_family=xunit1 --junitxml=$(test_results)/$(1).xml $(or $(2),tests/$(1))
 
 .PHONY: check-test-deps
 check-test-deps:
@@ -81,7 +81,7 @@ test-mpi: $(mpi_tests) ## Tests under mpiexec at MPI_TEST_RANKS ranks
 	  --gtest_output=xml:$(test_results)/mpi-$$n.xml; done
 test-end-to-end: all | check-test-deps ## Tests of the programs, as a user runs them
 	@echo '== end-to-end tests'
-	@$(call pytest,end_to_end)
+	@$(call pytest,end_to_end,$(end_to_end_files))
 test-slurm: all $(mpi_tests) | check-test-deps ## Tests under a private Slurm of several nodes, started for them (as root)
 	@echo '== Slurm tests'
 	@tests/slurm/lab check

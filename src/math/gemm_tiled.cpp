@@ -269,6 +269,7 @@ class TiledGemm final : public Gemm {
                             Matrix c) {
     alignas(cache_line_bytes) float tile[tile_rows * tile_vectors * simd::width];
     const std::size_t tile_stride = divide_up(c.cols, simd::width) * simd::width;
+    // cppcheck-suppress legacyUninitvar  // with beta 0 the tile is written and not read
     run_tile(operands, {0.0F, tile, tile_stride, tile, tile_stride, false});
     for (std::size_t i = 0; i < c.rows; ++i)
       for (std::size_t j = 0; j < c.cols; ++j)

@@ -124,7 +124,7 @@ std::vector<RankView> Channel::collect() {
     if (got < 0) return views;
     const auto length = static_cast<std::size_t>(got);
     Secret secret = 0;
-    if (length < sizeof secret || (length - sizeof secret) % sizeof(RankView) != 0) continue;
+    if (length <= sizeof secret || (length - sizeof secret) % sizeof(RankView) != 0) continue;
     std::memcpy(&secret, bytes.data(), sizeof secret);
     if (secret != secret_) continue;
     const std::size_t count = (length - sizeof secret) / sizeof(RankView);

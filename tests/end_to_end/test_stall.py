@@ -15,7 +15,7 @@ from conftest import BIN, PATIENCE_S, ROOT
 RUN = ["--dataset", "synthetic", "--synthetic-train", "4000", "--synthetic-test", "100", "--model", "mlp:784-32-10",
        "--batch-size", "16", "--epochs", "4000", "--checkpoint-minutes", "0", "--progress", "off"]
 STALLED = 5
-LIMIT_S = 3
+LIMIT_S = int(os.environ.get("STALL_LIMIT_S", 3))  # longer for programs that a sanitizer slows down
 
 
 def names(option):
@@ -125,7 +125,7 @@ def test_a_rank_that_others_wait_for_is_named_and_the_job_ends(lockstep, disturb
         os.kill(job.processes()[culprit], {"stop": signal.SIGSTOP, "kill": signal.SIGKILL}[disturbance])
     started = time.monotonic()
     status, text = job.end()
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 20 * LIMIT_S
     if disturbance == "kill":  # the launcher sees that, and says it
         assert status not in (0, STALLED) and "exited on signal 9" in text, text
     else:
@@ -153,7 +153,7 @@ def test_rank_0_is_named_by_the_others(lockstep):
 
 def test_a_slow_rank_is_no_stall_and_is_named_at_the_end(lockstep, disturbed_clock):
     environment = {"LD_PRELOAD": str(disturbed_clock), "DISTURBED_RANK": "1", "DISTURBANCE": "slow", "DISTURBED_FROM": "4000"}
-    job = Job(lockstep, ["--algorithm", "parallel_sgd", "--exchange", "allreduce", "--progress", "plain"], 2, limit_s=1, environment=environment, epochs=2)
+    job = Job(lockstep, ["--algorithm", "parallel_sgd", "--exchange", "allreduce", "--progress", "plain"], 2, limit_s=LIMIT_S // 3, environment=environment, epochs=2)
     status, text = job.end()
     assert status == 0, text
     assert "no rank has made progress" not in text

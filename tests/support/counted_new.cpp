@@ -2,6 +2,7 @@
 // Replaces operator new and delete, in a file of their own so that no compiler pairs the halves wrongly.
 #include "counted_new.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <map>
@@ -20,42 +21,59 @@ std::map<void*, std::size_t>& aligned_blocks() {
 
 }  // namespace
 
-// All forms whose blocks may meet a delete of this file: a sanitizer brings its own, and compares.
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+// Every form, so that no block of this file meets a delete of the library or of a sanitizer, nor the other
+// way round. AddressSanitizer still sees each block, as one of malloc.
+using std::align_val_t, std::nothrow_t, std::size_t;
+
+void* operator new(size_t size, const nothrow_t&) noexcept {
   ++count;
   return std::malloc(size == 0 ? 1 : size);
 }
-void* operator new(std::size_t size) {
+void* operator new(size_t size) {
   if (void* const block = operator new(size, std::nothrow)) return block;
   throw std::bad_alloc();
 }
-void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept { return operator new(size, tag); }
-void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new[](size_t size, const nothrow_t& tag) noexcept { return operator new(size, tag); }
+void* operator new[](size_t size) { return operator new(size); }
 void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
+void operator delete(void* block, size_t) noexcept { std::free(block); }
+void operator delete(void* block, const nothrow_t&) noexcept { std::free(block); }
 void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, const std::nothrow_t&) noexcept { std::free(block); }
+void operator delete[](void* block, size_t) noexcept { std::free(block); }
+void operator delete[](void* block, const nothrow_t&) noexcept { std::free(block); }
 
-void* operator new(std::size_t size, std::align_val_t alignment) {
+void* operator new(size_t size, align_val_t alignment, const nothrow_t&) noexcept {
   ++count;
-  const auto unit = static_cast<std::size_t>(alignment);
-  void* const block = std::aligned_alloc(unit, (size + unit - 1) / unit * unit);
-  if (block == nullptr) throw std::bad_alloc();
+  const auto unit = static_cast<size_t>(alignment);
+  void* const block = std::aligned_alloc(unit, std::max<size_t>((size + unit - 1) / unit, 1) * unit);
+  if (block == nullptr) return nullptr;
   const std::lock_guard lock(blocks_mutex);
   aligned_blocks()[block] = size;
   return block;
 }
-void operator delete(void* block, std::align_val_t) noexcept {
+void* operator new(size_t size, align_val_t alignment) {
+  if (void* const block = operator new(size, alignment, std::nothrow)) return block;
+  throw std::bad_alloc();
+}
+void* operator new[](size_t size, align_val_t alignment, const nothrow_t& tag) noexcept {
+  return operator new(size, alignment, tag);
+}
+void* operator new[](size_t size, align_val_t alignment) { return operator new(size, alignment); }
+void operator delete(void* block, align_val_t) noexcept {
   {
     const std::lock_guard lock(blocks_mutex);
     aligned_blocks().erase(block);
   }
   std::free(block);
 }
-void operator delete(void* block, std::size_t, std::align_val_t alignment) noexcept {
-  operator delete(block, alignment);
+void operator delete(void* block, size_t, align_val_t unit) noexcept { operator delete(block, unit); }
+void operator delete(void* block, align_val_t unit, const nothrow_t&) noexcept {
+  operator delete(block, unit);
+}
+void operator delete[](void* block, align_val_t unit) noexcept { operator delete(block, unit); }
+void operator delete[](void* block, size_t, align_val_t unit) noexcept { operator delete(block, unit); }
+void operator delete[](void* block, align_val_t unit, const nothrow_t&) noexcept {
+  operator delete(block, unit);
 }
 
 std::size_t lockstep::allocations() { return count; }

@@ -91,7 +91,8 @@ std::unique_ptr<Layer> make_relu(const LayerSetup& setup, const Json& descriptio
 }
 
 std::unique_ptr<Layer> make_leaky_relu(const LayerSetup& setup, const Json& description) {
-  double slope = LeakyRelu{}.slope;
+  const LeakyRelu standard;
+  double slope = standard.slope;
   Options options;
   options.add("slope", &slope, "factor for negative inputs").above(0.0).at_most(1.0);
   read_options(description, options);

@@ -113,7 +113,7 @@ class Report {
     const std::size_t shown = limit == 0 ? rows_.size() : std::min(limit, rows_.size());
     for (const std::vector<Point>& row : std::span(rows_).first(shown)) {
       const Point& first = row[0];
-      std::vector<std::string>& cells = lines.emplace_back();
+      std::vector<std::string> cells;
       for (const std::string& key : varying_) cells.push_back(value_of(first, key));
       cells.push_back(std::to_string(row.size()));
       const auto complete = std::ranges::count_if(
@@ -121,6 +121,7 @@ class Report {
       if (any_complete) cells.push_back(complete == 0 ? "-" : std::to_string(complete));
       cells.push_back(readable_time(first.estimate_s));
       cells.emplace_back(first.estimate_source == EstimateSource::measured ? "measured" : "");
+      lines.push_back(std::move(cells));
     }
     std::string text = text_table(lines);
     if (shown < rows_.size())

@@ -153,6 +153,7 @@ class Expander {
     const Resolved& resolved = resolver_.check(combination.settings, combination.ranks);
     for (const auto& [key, value] : resolved.settings.items()) effective_.insert(key);
     if (!seen_.insert(identity_text(resolved, combination.ranks, combination.nodes, 0)).second) return;
+    // cppcheck-suppress danglingLifetime  // the resolver keeps what it has resolved
     kept_.push_back({&resolved, combination.ranks, combination.nodes});
   } catch (const ConfigError& error) {
     throw ConfigError({.what = fmt::format("the run {}: {}", describe(combination), error.what())});
