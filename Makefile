@@ -18,6 +18,7 @@ include mk/flags.mk
 include mk/build.mk
 include mk/data.mk
 include mk/test.mk
+include mk/fuzz.mk
 include mk/bench.mk
 include mk/analysis.mk
 include mk/experiments.mk

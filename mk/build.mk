@@ -57,7 +57,8 @@ $(call object,src/core/instruction_sets.cpp): private ALL_CXXFLAGS += $(if $(is_
 # file that forgets an include.
 unhurried_programs := src/core/arguments.cpp src/core/options.cpp src/math/gemm_cache.cpp src/nn/named_models.cpp \
   src/nn/graph_builder.cpp src/algorithms/algorithm.cpp $(wildcard src/data/idx*.cpp) \
-  $(foreach folder,$(addprefix src/,record watch train $(filter sweep%,$(folders)) */programs),$(wildcard $(folder)/*.cpp))
+  $(foreach folder,$(addprefix src/,record watch train $(filter sweep%,$(folders)) */programs),$(wildcard $(folder)/*.cpp)) \
+  $(wildcard tests/fuzz/*.cpp tests/fuzz/support/*.cpp)
 unhurried_tests := $(wildcard tests/unit/*.cpp tests/mpi/*.cpp)
 $(call object,$(unhurried_programs) $(unhurried_tests)): private ALL_CXXFLAGS += -Og
 

@@ -28,7 +28,7 @@ PARTS = {
     "sweep/local": ["sweep"],
     "sweep/slurm": ["sweep/spec", "sweep"],
     "sweep/commands": ["sweep/spec", "sweep", "sweep/local", "sweep/slurm"],
-    "sweep/programs": [],
+    "sweep/programs": ["sweep/commands"],
 }
 # Libraries that only certain folders may know: name of the header, folders.
 OWNERS = {r"mpi\.h": ["comm"], r"(hdf5(_hl)?|H5\w+)\.h": ["record"]}

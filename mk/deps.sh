@@ -6,7 +6,8 @@
 #   mk/deps.sh --list              the table of parts
 # Groups: build run test bench analysis, which are always meant; data and optional, installed if they can be; and those that
 # are only for who asks: compare, browser (the test of the report's page; 110 MB), slurm (a private Slurm for the tests), peers,
-# lint and tidy (checks of the sources), memcheck (Valgrind), clang (`make test-clang`), bare (`make test-bare`)
+# lint and tidy (checks of the sources), memcheck (Valgrind), clang (`make test-clang`), fuzz (`make test-fuzz`), bare
+# (`make test-bare`)
 # BLAS (openblas, blis, mkl), CXX and PYTHON in the environment mean what they mean to make.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,8 +21,8 @@ case $blas in
 esac
 
 # group | part | how to find it | Debian package | Spack spec | conda-forge package
-# How: one of these is enough: pc:MODULE of pkg-config, cmd:COMMAND, hdr:HEADER, py:MODULE of Python, path:FILE; cxx: and mpi:
-# are functions below. The build (mk/flags.mk) asks for the same modules, in the same order: what is found here is found there.
+# How: one of these is enough: pc:MODULE of pkg-config, cmd:COMMAND, hdr:HEADER, py:MODULE of Python, path:FILE; cxx:, mpi: and
+# rt:LIBRARY (of Clang) are functions below. The build (mk/flags.mk) asks for the same modules, in the same order: what is found here is found there.
 # The groups data and optional are installed if they can be, and never missed: `make data` has other sources, and a GEMM
 # backend whose library is absent is left out of the build.
 parts="\
@@ -71,6 +72,8 @@ peers|PyTorch|py:torch|python3-torch|py-torch~cuda|pytorch
 lint|clang-format|cmd:clang-format|clang-format|llvm|clang-format
 lint|ShellCheck|cmd:shellcheck|shellcheck|shellcheck|shellcheck
 clang|Clang|cmd:clang++|clang|llvm|clangxx
+fuzz|Clang|cmd:clang++|clang|llvm|clangxx
+fuzz|libFuzzer|rt:fuzzer|libclang-rt-dev|llvm|compiler-rt
 tidy|clang-tidy|cmd:clang-tidy|clang-tidy|llvm|clang-tools
 tidy|cppcheck|cmd:cppcheck|cppcheck|cppcheck|cppcheck
 memcheck|Valgrind|cmd:valgrind|valgrind|valgrind|valgrind
@@ -80,7 +83,7 @@ data|curl|cmd:curl path:data/mnist/train-images-idx3-ubyte|curl|curl|curl
 data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
 if [ "${1:-}" = --list ]; then echo "$parts"; exit; fi
 needed=(build run test bench analysis)
-on_request=(compare browser peers slurm lint clang tidy memcheck bare)
+on_request=(compare browser peers slurm lint clang fuzz tidy memcheck bare)
 
 # A python3 that stands first on PATH may be another one than the system's, for which the Debian packages are.
 python=${PYTHON:-/usr/bin/python3}
@@ -119,6 +122,13 @@ mpi() {
   header mpi.h ${folders[@]+"${folders[@]}"}
 }
 
+# Debian ships Clang apart from the libraries behind -fsanitize.
+clang_runtime() {  # NAME
+  local folder
+  folder=$(clang++ -print-runtime-dir 2>/dev/null) || return 1
+  compgen -G "$folder/libclang_rt.$1*.a" >/dev/null || compgen -G "${folder%/*}/linux/libclang_rt.$1*.a" >/dev/null
+}
+
 found() {  # HOW
   local ways way name
   read -r -a ways <<<"$1"
@@ -127,6 +137,7 @@ found() {  # HOW
     case $way in
       cxx:) new_enough ;;
       mpi:) mpi ;;
+      rt:*) clang_runtime "$name" ;;
       cmd:*) type -P "$name" >/dev/null ;;  # a builtin of this shell is no part: kill
       pc:*) pkg-config --exists "$name" 2>/dev/null ;;
       hdr:*) header "$name" ;;

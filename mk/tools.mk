@@ -2,7 +2,7 @@
 # Looking after the code, and help.
 
 cxx_files := $(shell git ls-files '*.cpp' '*.hpp' 2>/dev/null || find src tests bench -name '*.[ch]pp')
-scripts := $(wildcard mk/*.sh jobs/*.sh jobs/*.sbatch data/*.sh tests/slurm/hosts/*.sh tests/bare/*.sh tests/sanitizers/*.sh tests/files/*/make.sh .ci/run)
+scripts := $(wildcard mk/*.sh jobs/*.sh jobs/*.sbatch data/*.sh tests/slurm/hosts/*.sh tests/bare/*.sh tests/fuzz/*.sh tests/sanitizers/*.sh tests/files/*/make.sh .ci/run)
 
 format: ## Format the C++ sources in place
 	clang-format -i $(cxx_files)

@@ -3,6 +3,7 @@
 #include "core/json_text.hpp"
 
 #include <cerrno>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -85,6 +86,14 @@ Json read_json_file(const std::filesystem::path& path) {
                        .got = is_folder ? "a folder" : std::generic_category().message(errno)});
   const std::string text(std::istreambuf_iterator<char>(file), {});
   return in_context(path.string(), [&] { return parse_json(text); });
+}
+
+std::size_t count_of(const Json& value) {
+  const bool is_count =
+      value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
+  if (!is_count)
+    throw Error({"a number in a file is no count", "a whole number, at least 0", to_text(value)});
+  return value.get<std::size_t>();
 }
 
 std::string to_text(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }

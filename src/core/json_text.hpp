@@ -2,6 +2,7 @@
 // The one reader of JSON that people or files give. Its errors say where and why.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@ namespace lockstep {
 
 /// Parses a file; the error names it, too.
 [[nodiscard]] Json read_json_file(const std::filesystem::path& path);
+
+/// The whole number, at least 0, that a file should hold there. Throws Error: nlohmann_json itself would make
+/// one of any number, even of 1e308.
+[[nodiscard]] std::size_t count_of(const Json& value);
 
 /// JSON text of a value. Bytes that are not UTF-8 become U+FFFD: for messages and records.
 [[nodiscard]] std::string to_text(const Json& value);

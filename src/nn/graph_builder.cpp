@@ -11,6 +11,7 @@
 #include "core/json.hpp"
 #include "core/names.hpp"
 #include "nn/graph.hpp"
+#include "nn/memory_check.hpp"
 
 namespace lockstep::nn {
 namespace {
@@ -189,6 +190,7 @@ class GraphBuilder {
     }
     graph_.parameter_count_ += node.parameters.count;
     graph_.state_count_ += node.state.count;
+    take_memory(node.parameters.count + node.state.count);
     node.out = add_buffer(width);
     wants_gradient = wants_gradient || node.parameters.count > 0;
     graph_.nodes_.push_back(std::move(node));
@@ -211,8 +213,16 @@ class GraphBuilder {
     return value;
   }
 
+  // Before it is taken: of parameters and buffers together.
+  void take_memory(std::size_t floats) {
+    floats_ += static_cast<double>(floats);
+    check_memory(floats_);
+  }
+
   std::size_t add_buffer(std::size_t width) {
+    constexpr std::size_t arrays = 3;  // of a buffer
     const std::size_t floats = graph_.buffers_.empty() ? 0 : setup_.max_batch * width;
+    take_memory(arrays * floats);
     graph_.buffers_.push_back({.width = width,
                                .values = AlignedVector<float>(floats),
                                .gradients = AlignedVector<float>(floats),
@@ -266,6 +276,7 @@ class GraphBuilder {
   const ModelSetup& setup_;
   Links links_;
   std::vector<Value> values_;
+  double floats_ = 0.0;
   Graph graph_;
 };
 

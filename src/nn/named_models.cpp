@@ -150,7 +150,13 @@ Json describe_model(const Json& name_or_description) {
   if (name_or_description.is_object()) return name_or_description;
   const auto name = name_or_description.get<std::string>();
   if (name.starts_with(mlp_prefix)) return mlp(name);
-  if (name.ends_with(".json")) return read_json_file(name);
+  if (name.ends_with(".json")) {
+    Json description = read_json_file(name);
+    if (!description.is_object())
+      throw ConfigError({name + " holds no model", R"(a JSON object: {"layers": [...], "loss": "..."})",
+                         to_text(description)});
+    return description;
+  }
   const std::span<const NamedModel> models = table;
   for (const NamedModel& model : models)
     if (model.name == name) return Json::parse(model.description);

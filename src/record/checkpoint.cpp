@@ -203,6 +203,9 @@ void CheckpointReader::read(const std::string& array, std::size_t begin, std::sp
   if (values.empty()) return;
   const hdf5::Handle dataset = hdf5::open_dataset(hdf5::open_group(file_, "arrays"), array);
   const auto shape = hdf5::shape_of(dataset);
+  if (shape.empty() || shape.size() > 2 || shape.back() == 0)
+    throw Error(
+        {.what = "the array " + array + " of a checkpoint has no values", .expected = "[n] or [rank, n]"});
   const bool has_rows = shape.size() == 2;
   const hsize_t start[2] = {has_rows ? begin / shape.back() : begin, begin % shape.back()};
   const hsize_t count = values.size();

@@ -97,9 +97,32 @@ std::size_t element_count(const Shape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
 }
 
+Handle type_in_file(const Handle& dataset) {
+  return {H5Dget_type(dataset.id()), H5Tclose, "look at a data set's type"};
+}
+
+// How many elements a data set has. Throws Error unless the file holds that many: memory is taken for them,
+// and the size may be a lie.
+std::size_t checked_count(const Handle& dataset) {
+  constexpr double most_unpacked = 1040;  // bytes from one, which DEFLATE cannot exceed
+  const Shape shape = shape_of(dataset);
+  const auto bytes = std::accumulate(
+      shape.begin(), shape.end(), static_cast<double>(H5Tget_size(type_in_file(dataset).id())),
+      [](double product, std::size_t length) { return product * static_cast<double>(length); });
+  const Handle properties(H5Dget_create_plist(dataset.id()), H5Pclose, "look at a data set");
+  const bool packed = H5Pget_nfilters(properties.id()) > 0;
+  const bool elsewhere = H5Pget_external_count(properties.id()) != 0;  // in other files
+  const auto held = elsewhere ? 0.0 : static_cast<double>(H5Dget_storage_size(dataset.id()));
+  if (bytes > held * (packed ? most_unpacked : 1))
+    throw Error({.what = "a data set is larger than what the file holds of it",
+                 .expected = fmt::format("{:.0f} bytes", bytes),
+                 .got = fmt::format("{:.0f} bytes", held)});
+  return element_count(shape);
+}
+
 template <class T>
 std::vector<T> read_numbers(const Handle& dataset) {
-  std::vector<T> numbers(element_count(shape_of(dataset)));
+  std::vector<T> numbers(checked_count(dataset));
   read_dataset(dataset, type_of<T>(), numbers.data());
   return numbers;
 }
@@ -161,11 +184,8 @@ std::vector<std::string> read_texts(const Handle& file_type, const Handle& space
   return texts;
 }
 
-Handle type_in_file(const Handle& dataset) {
-  return {H5Dget_type(dataset.id()), H5Tclose, "look at a data set's type"};
-}
-
 std::vector<std::string> read_texts(const Handle& dataset) {
+  (void)checked_count(dataset);
   const Handle space(H5Dget_space(dataset.id()), H5Sclose, "look at a data set's shape");
   return read_texts(type_in_file(dataset), space,
                     [&](hid_t memory_type, void* target) { read_dataset(dataset, memory_type, target); });
@@ -331,8 +351,12 @@ std::string read_text_attribute(const Handle& object, const std::string& name) {
 
 int read_version(const Handle& file, const std::string& path, const std::string& attribute, int newest) {
   if (!has_attribute(file, attribute)) return 0;
+  const Handle opened = open_attribute(file, attribute);
+  const Handle space(H5Aget_space(opened.id()), H5Sclose, "look at an attribute's shape");
+  if (H5Sget_simple_extent_npoints(space.id()) != 1)
+    throw Error({.what = path + " is damaged", .expected = "one number in the attribute " + attribute});
   int version = 0;
-  check(H5Aread(open_attribute(file, attribute).id(), type_of<std::int32_t>(), &version),
+  check(H5Aread(opened.id(), type_of<std::int32_t>(), &version),
         fmt::format("read the attribute {}", attribute));
   if (version > newest)
     throw Error({.what = path + " was written by a newer Lockstep",

@@ -7,6 +7,7 @@
 #include "core/json.hpp"
 #include "core/json_text.hpp"
 #include "record/atomic_file.hpp"
+#include "record/file_checksum.hpp"
 #include "record/hdf5.hpp"
 
 namespace lockstep::record {
@@ -46,19 +47,28 @@ void read_tensors(const hdf5::Handle& file, ModelFile& model, bool state) {
 
 void write_model_file(const ModelFile& model, const std::filesystem::path& path) {
   const hdf5::Handle file = hdf5::create_file_in_memory();
+  hdf5::write_attribute(file, "checksum", std::string(checksum_note));
   hdf5::write_attribute(file, "model_version", newest_version);
   hdf5::write_attribute(file, "creator", "lockstep " + std::string(build_info::version));
   hdf5::write_text(file, "model", hdf5::json_text(model.description));
   hdf5::write_group(file, "provenance", model.provenance);
   write_tensors(file, model, false);
   write_tensors(file, model, true);
+  std::vector<std::byte> bytes = hdf5::file_image(file);
+  append_checksum(bytes);
   create_folders_for(path);
-  replace_file(path, hdf5::file_image(file), Durability::survives_power_loss);
+  replace_file(path, bytes, Durability::survives_power_loss);
 }
 
 ModelFile read_model_file(const std::filesystem::path& path) {
   try {
-    const hdf5::Handle file = hdf5::open_file(path.string());
+    const std::vector<std::byte> bytes = read_bytes(path);
+    if (compare_checksum(bytes) == Checksum::wrong)
+      throw Error({.what = "the file is damaged",
+                   .expected = "contents with the SHA-256 at its end",
+                   .got = "other contents",
+                   .hint = "it was cut short or changed after it was written"});
+    const hdf5::Handle file = hdf5::open_image(bytes);
     if (hdf5::read_version(file, path.string(), "model_version", newest_version) == 0)
       throw Error({.what = "it is no model file",
                    .expected = "what train --save-model writes",

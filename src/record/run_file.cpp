@@ -83,6 +83,12 @@ void write_segments(const hdf5::Handle& file, const std::vector<Segment>& segmen
   });
 }
 
+void read_into(std::size_t& count, const Json& value) { count = count_of(value); }
+template <class Value>
+void read_into(Value& to, const Json& value) {
+  value.get_to(to);
+}
+
 // Files from before there were segments have none.
 void read_segments(const hdf5::Handle& file, std::vector<Segment>& segments) {
   if (!hdf5::has_member(file, "segments")) return;
@@ -90,7 +96,7 @@ void read_segments(const hdf5::Handle& file, std::vector<Segment>& segments) {
   for_columns([&](const char* name, auto member) {
     const Json column = hdf5::read_value(group, name);
     segments.resize(column.size());
-    for (std::size_t i = 0; i < segments.size(); ++i) column[i].get_to(segments[i].*member);
+    for (std::size_t i = 0; i < segments.size(); ++i) read_into(segments[i].*member, column.at(i));
   });
 }
 

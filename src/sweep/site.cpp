@@ -25,6 +25,9 @@ void fill(Site& site, const Json& given) {
   Options options;
   site.describe(options);
   options.set(given, "key");
+  if (!site.environment.is_object())
+    throw ConfigError(
+        {"bad value for environment", "an object {NAME: \"value\", ...}", site.environment.dump()});
   for (const auto& [name, value] : site.environment.items())
     if (!value.is_string())
       throw ConfigError(
@@ -44,6 +47,14 @@ std::vector<std::string> site_names(const fs::path& folder) {
 fs::path this_program() { return fs::canonical("/proc/self/exe"); }
 
 }  // namespace
+
+Site site_of(const Json& given, const fs::path& path) {
+  Site site;
+  site.name = path.stem();
+  site.file = fs::absolute(path).lexically_normal();
+  in_context(path.string(), [&] { fill(site, given); });
+  return site;
+}
 
 void Site::describe(Options& options) {
   options.add("title", &title, "what site this is");
@@ -72,12 +83,7 @@ Site read_site(const std::string& name_or_path) {
     path = folder / (name_or_path + ".json");
     if (!fs::exists(path)) throw unknown_name("site", name_or_path, site_names(folder));
   }
-  Site site;
-  site.name = path.stem();
-  site.file = fs::absolute(path).lexically_normal();
-  const Json given = read_json_file(path);
-  in_context(path.string(), [&] { fill(site, given); });
-  return site;
+  return site_of(read_json_file(path), path);
 }
 
 std::size_t nodes_for(const Site& site, std::size_t ranks, std::size_t nodes, const std::string& problem,

@@ -40,6 +40,9 @@ struct Site {
 /// types.
 [[nodiscard]] Site read_site(const std::string& name_or_path);
 
+/// The site that the JSON text in the file `path` describes.
+[[nodiscard]] Site site_of(const Json& given, const std::filesystem::path& path);
+
 /// How many nodes of the site a run takes: `nodes`, or if that is 0 the fewest that hold its ranks. The
 /// site's `nodes` (0: as many as ranks) and `cores_per_node` are known. Throws ConfigError with `problem` if
 /// they are too few; `way_out` is the hint where nodes are missing.

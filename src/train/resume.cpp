@@ -13,6 +13,7 @@
 
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "core/names.hpp"
 #include "core/sha256.hpp"
 #include "record/checkpoint.hpp"
@@ -66,7 +67,10 @@ void check_belongs(const record::CheckpointReader& checkpoint, const record::Run
   compare("run_started", record.started);
   compare("config_sha256", config_sha256(record.config));
   compare("ranks", ranks);
-  if (!may_be_newer && about.at("epochs_done").get<std::size_t>() > record.epochs())
+  (void)about.at("train_clock_s")
+      .get<double>();  // the run begins with these, and nlohmann_json throws without
+  (void)count_of(about.at("epoch_steps"));
+  if (!may_be_newer && count_of(about.at("epochs_done")) > record.epochs())
     throw Error({.what = path + " is newer than the run file",
                  .expected = fmt::format("at most the {} epochs that the run file has", record.epochs()),
                  .got = about.at("epochs_done").dump()});
@@ -104,7 +108,7 @@ void choose_checkpoint(const fs::path& run_file, std::size_t ranks, ResumePoint&
       auto checkpoint = std::make_shared<const record::CheckpointReader>(one);
       std::string why;
       const auto record = undamaged(run_file, why);
-      const auto epochs = checkpoint->contents().about.at("epochs_done").get<std::size_t>();
+      const auto epochs = count_of(checkpoint->contents().about.at("epochs_done"));
       const bool reaches = record && record->epochs() >= epochs;
       const auto copy = reaches ? nullptr : copy_in(*checkpoint);
       if (!record && !copy) throw Error({.what = one.string() + " has no copy of the run file", .got = why});

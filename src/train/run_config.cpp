@@ -8,6 +8,7 @@
 
 #include "comm/allreduce.hpp"
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/names.hpp"
 #include "nn/model.hpp"
 #include "train/model_io.hpp"
@@ -29,6 +30,17 @@ std::vector<std::string> check_keys(const Json& given, Options& known, const std
     notes.push_back(key + " has no effect with " + algorithm);
   }
   return notes;
+}
+
+// The settings that a model brings along. The model and the algorithm are chosen before they are known.
+Json recipe_of(const Json& description) {
+  const Json recipe = description.value("recipe", Json::object());
+  const bool chooses = recipe.contains("model") || recipe.contains("algorithm");
+  if (!recipe.is_object() || chooses)
+    throw ConfigError({"bad recipe of a model",
+                       "a JSON object of settings, without model and algorithm: {\"learning_rate\": 0.01}",
+                       to_text(recipe)});
+  return recipe;
 }
 
 }  // namespace
@@ -69,7 +81,7 @@ ResolvedConfig resolve_config(const Json& given) {
     resolved.run.model = resolved.model_description;  // so that the run file is complete
 
   resolved.notes = check_keys(given, options, resolved.run.algorithm);
-  const Json recipe = resolved.model_description.value("recipe", Json::object());
+  const Json recipe = recipe_of(resolved.model_description);
   check_keys(recipe, options, resolved.run.algorithm);
   options.set(recipe);
   const Json model = resolved.run.model;

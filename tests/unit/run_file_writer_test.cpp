@@ -91,7 +91,6 @@ TEST_F(RunFile, WriterEndsWhereAnotherGoesOnWithTheRun) {
   RunRecord second = record_of(2, 1);
   RunFileWriter other(path_);
   other.save(second);
-  EXPECT_THROW(thought_dead.snapshot(first), TakenOver);
   EXPECT_THROW(thought_dead.save(first), TakenOver);
   EXPECT_THROW(thought_dead.finish(first, "complete"), TakenOver);
   expect_same(read_run_file(path_), second);

@@ -9,8 +9,28 @@
 #include "core/error.hpp"
 #include "core/json_text.hpp"
 #include "nn/initializer.hpp"
+#include "nn/memory_check.hpp"
 
 namespace lockstep::nn {
+namespace {
+
+// Parameters, and what the layer works with: padded images and views of them, or a matrix of columns.
+// `padded` has the output's channels.
+void check_memory_of(std::size_t in_channels, const SampleShape& padded, const SampleShape& out,
+                     const Conv2dOptions& options) {
+  const auto area = [](std::size_t height, std::size_t width) {
+    return static_cast<double>(height) * static_cast<double>(width);
+  };
+  const auto in = static_cast<double>(in_channels), channels = static_cast<double>(padded.channels);
+  const double window = area(options.kernel, options.kernel);
+  constexpr double samples = 8;  // that the implicit GEMM takes together
+  double floats =
+      in * channels * window + (in + channels) * (samples * area(padded.height, padded.width) + window);
+  if (options.stride > 1) floats += in * window * area(out.height, out.width);
+  check_memory(floats);
+}
+
+}  // namespace
 
 using math::Op;
 
@@ -53,6 +73,7 @@ std::unique_ptr<Layer> make_conv2d(const LayerSetup& setup, const Json& descript
                        fmt::format("at most {}", std::min(height, width)), fmt::format("{}", chosen.kernel)});
   const SampleShape out{chosen.channels, (height - chosen.kernel) / chosen.stride + 1,
                         (width - chosen.kernel) / chosen.stride + 1};
+  check_memory_of(setup.in.channels, {chosen.channels, height, width}, out, chosen);
   return chosen.stride == 1 ? make_implicit_gemm_conv2d(setup, out, chosen)
                             : make_im2col_conv2d(setup, out, chosen);
 }

@@ -7,6 +7,7 @@
 #include "core/json_text.hpp"
 #include "nn/initializer.hpp"
 #include "nn/layers/layers.hpp"
+#include "nn/memory_check.hpp"
 #include "nn/shardable_layer.hpp"
 
 namespace lockstep::nn {
@@ -127,6 +128,7 @@ std::unique_ptr<Layer> make_linear(const LayerSetup& setup, const Json& descript
   if (!setup.in.is_flat())
     throw ConfigError(
         {"a linear layer takes vectors", "a flatten layer before it", "input " + to_string(setup.in)});
+  check_memory(static_cast<double>(units) * (static_cast<double>(setup.in.size()) + 1));
   return std::make_unique<Linear>(setup, units, init);
 }
 

@@ -1,87 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The sweep program: finds the command, runs it, reports its error.
-#include <algorithm>
-#include <array>
+// The sweep program: does what the command line says, and reports its error.
 #include <cstdio>
-#include <deque>
-#include <functional>
-#include <span>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
+#include <exception>
 
 #include <fmt/format.h>
 
-#include "core/arguments.hpp"
-#include "core/build_info.hpp"
 #include "core/error.hpp"
-#include "core/names.hpp"
 #include "core/text.hpp"
-
-namespace lockstep::sweep {
-
-// Each in sweep/commands/NAME.cpp: describes the command's arguments, and returns what runs after parsing and
-// gives the exit status.
-using SetUp = std::function<int()>(Arguments& command);
-SetUp set_up_expand, set_up_run, set_up_submit, set_up_status;
-SetUp set_up_resume, set_up_cancel, set_up_launch, set_up_doctor, set_up_work;
-
-namespace {
-
-struct CommandRow {
-  std::string_view name, help;
-  SetUp* set_up;
-};
-
-constexpr std::array rows = {
-    CommandRow{"expand", "show the runs of a sweep, checked, and the time that they will take",
-               set_up_expand},
-    CommandRow{"run", "make the runs on this machine, one after another", set_up_run},
-    CommandRow{"submit", "submit the runs to Slurm", set_up_submit},
-    CommandRow{"status", "show the state of each run", set_up_status},
-    CommandRow{"resume", "make or submit only the runs that are missing or broken", set_up_resume},
-    CommandRow{"cancel", "end the jobs of a sweep", set_up_cancel},
-    CommandRow{"launch", "start one program on ranks, in the site's way", set_up_launch},
-    CommandRow{"doctor", "look what is wrong at a site, before hours are spent", set_up_doctor},
-    CommandRow{"work", "the program of a submitted job; not for people", set_up_work},
-};
-constexpr std::span<const CommandRow> table = rows;
-
-constexpr int failed = 1;
-constexpr int bad_input = 2;
-
-int parse_and_run(int argc, char** argv) {
-  Arguments program("sweep", "Sweeps of training runs from one JSON file, on this machine or under Slurm.");
-  program.version_option(std::string(build_info::version));
-  std::deque<Arguments> commands;  // actions refer to them
-  std::vector<std::function<int()>> actions;
-  for (const CommandRow& row : table) {
-    commands.push_back(program.command(row.name, row.help));
-    actions.push_back(row.set_up(commands.back()));
-  }
-  if (argc > 1 && argv[1][0] != '-') (void)find_row(table, "command", argv[1]);
-  std::vector<std::string> words(argv + 1, argv + argc);
-  // CLI11 would give the words after "--" to the program; no command needs that.
-  if (const auto mark = std::ranges::find(words, "--"); mark != words.end()) words.erase(mark);
-  if (const auto text = program.parse(std::move(words))) {
-    fmt::print("{}", *text);
-    return 0;
-  }
-  for (std::size_t i = 0; i < commands.size(); ++i)
-    if (commands[i].given()) return actions[i]();
-  return failed;
-}
-
-}  // namespace
-}  // namespace lockstep::sweep
+#include "sweep/commands/command_line.hpp"
 
 int main(int argc, char** argv) {
-  int status = lockstep::sweep::failed;
+  constexpr int failed = 1, bad_input = 2;
+  int status = failed;
   try {
-    return lockstep::sweep::parse_and_run(argc, argv);
+    return lockstep::sweep::parse_command_line({argv + 1, argv + argc})();
   } catch (const lockstep::ConfigError& error) {
-    status = lockstep::sweep::bad_input;
+    status = bad_input;
     fmt::print(stderr, "error: {}\n", error.what());
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", lockstep::visible(error.what()));

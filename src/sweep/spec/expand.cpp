@@ -165,7 +165,11 @@ class Expander {
     const train::ResolvedConfig& config = resolver_.resolve(combination.settings).config;
     const Json& values = config.values;
     const auto grow = [&](const char* key) {
-      combination.settings[key] = values[key].get<std::size_t>() * combination.ranks;
+      const auto of_a_rank = values[key].get<std::size_t>();
+      if (of_a_rank > std::numeric_limits<std::size_t>::max() / combination.ranks)
+        throw ConfigError({.what = fmt::format("weak scaling of {}: the product is too large", key),
+                           .got = fmt::format("{} x {} ranks", of_a_rank, combination.ranks)});
+      combination.settings[key] = of_a_rank * combination.ranks;
     };
     if (values["dataset"] == "synthetic")
       grow("synthetic_train");
