@@ -107,10 +107,11 @@ def test_a_limit_of_memory(doctor, tmp_path):
     expect_bad(doctor(DOCTOR_CGROUP=str(tmp_path)), "100 MB of memory", "--mem")
 
 
-@pytest.mark.parametrize("files, groups", [({"memory.max": "max", "user/memory.max": str(100 << 20)}, "0::/user/job"),
-                                           ({"unified/job/memory.max": str(100 << 20)}, "0::/job"),
-                                           ({"memory/memory.limit_in_bytes": str(1 << 62), "memory/slurm/memory.limit_in_bytes":
-                                             str(100 << 20)}, "5:cpu,memory:/slurm/job_1")])
+@pytest.mark.parametrize("files, groups", [
+    ({"memory.max": "max", "user/memory.max": str(100 << 20)}, "0::/user/job"),
+    pytest.param({"unified/job/memory.max": str(100 << 20)}, "0::/job", marks=pytest.mark.long),
+    pytest.param({"memory/memory.limit_in_bytes": str(1 << 62), "memory/slurm/memory.limit_in_bytes": str(100 << 20)},
+                 "5:cpu,memory:/slurm/job_1", marks=pytest.mark.long)])
 def test_a_limit_of_memory_in_any_group_above(doctor, tmp_path, files, groups):
     for name, text in files.items():
         (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)

@@ -118,6 +118,7 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(lockstep):
     assert result.status == 0 and "/proc/nowhere" not in result.err, result.err
 
 
+@pytest.mark.slow
 def test_decimal_commas_change_no_number(lockstep, tmp_path):
     (tmp_path / "locales").mkdir()
     subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", tmp_path / "locales/de_DE.UTF-8"], check=True, capture_output=True)
