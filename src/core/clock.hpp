@@ -47,8 +47,8 @@ class PhaseTimer {
   /// Starts an epoch, in Phase::data; `so_far` is what an interrupted epoch has in its phases already.
   void restart(const PhaseSeconds& so_far = {});
   void enter(Phase phase);
-  /// What follows waits for other ranks, although its time is charged to the running phase, as at the end of an
-  /// evaluation. Published as Phase::wait until the next change of phase.
+  /// What follows waits for other ranks, although its time is charged to the running phase, as at the end of
+  /// an evaluation. Published as Phase::wait until the next change of phase.
   void meet_others() { publish(Phase::wait); }
   /// From now on each change of phase is published there, too. nullptr: nowhere.
   void publish_to(PublishedProgress* place) { published_ = place; }

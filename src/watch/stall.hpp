@@ -27,8 +27,8 @@ struct RankView {
 [[nodiscard]] double idle_s(std::span<const RankView> ranks);
 
 /// The ranks that the others wait for: those whose processes are stopped, gone or silent; else those that are
-/// not in an exchange, and of these those that have begun the fewest; else those that are behind the others in the sequence of exchanges and phases. Empty:
-/// all are at the same place.
+/// not in an exchange, and of these those that have begun the fewest; else those that are behind the others
+/// in the sequence of exchanges and phases. Empty: all are at the same place.
 [[nodiscard]] std::vector<RankView> late_ranks(std::span<const RankView> ranks);
 
 /// One line a late rank and one for the ranks that wait, each indented by two blanks. `hosts` [rank].

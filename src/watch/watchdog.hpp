@@ -70,9 +70,9 @@ class Watchdog {
   std::vector<std::string> hosts_;  // [rank]
   std::unique_ptr<Board> board_;
   std::unique_ptr<Channel> channel_;
-  std::vector<std::size_t> members_;   // of the node: their ranks in the job
-  std::vector<Seen> seen_;              // [rank]
-  std::uint64_t root_looks_ = 0;        // of the node's rank 0, as seen last
+  std::vector<std::size_t> members_;  // of the node: their ranks in the job
+  std::vector<Seen> seen_;            // [rank]
+  std::uint64_t root_looks_ = 0;      // of the node's rank 0, as seen last
   Pulse node_root_, centre_;
   bool warned_ = false;
 
