@@ -110,6 +110,7 @@ void StepwiseAlgorithm::export_model(std::span<float> out) {
   const std::span<float> state = out.subspan(context_->parameters.size());
   std::ranges::copy(context_->layer_state, state.begin());
   if (state.empty() || context_->ranks.size() == 1) return;
+  context_->phases.meet_others();
   context_->allreduce.sum(state);
   for (float& value : state) value /= static_cast<float>(context_->ranks.size());
 }

@@ -61,8 +61,8 @@ void Checkpointer::restore(const record::CheckpointReader* reader) {
 
 std::string Checkpointer::save() {
   subject_.clock.pause(subject_.position.step > 0);
-  const Json description = about();
   subject_.clock.phases().meet_others();
+  const Json description = about();
   if (subject_.ranks.is_root()) subject_.clock.phases().enter(Phase::checkpoint);  // it writes
   std::string failure = save_checkpoint(subject_.ranks, state(), subject_.recorder.path(), description,
                                         subject_.recorder.bytes());

@@ -59,10 +59,12 @@ void PeriodicAveraging::average_into(std::span<float> parameters, std::span<floa
   weighted(context().parameters, 0);
   weighted(context().layer_state, parameters.size());
   exchanged_.back() = scale;
-  if (traffic != nullptr)
+  if (traffic != nullptr) {
     context().allreduce.sum(exchanged_, *traffic);
-  else
+  } else {
+    context().phases.meet_others();
     context().allreduce.sum(exchanged_);
+  }
   const float total = exchanged_.back();
   const auto mean = [&](std::size_t begin, std::span<float> out) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = exchanged_[begin + i] / total;
