@@ -60,6 +60,6 @@ def sentence(host: str, found: list[tuple[Run, SlowRank]], of: int) -> str:
     which = f"rank {ranks[0]}" if len(ranks) == 1 else "ranks " + ", ".join(map(str, ranks[:6])) + "…" * (len(ranks) > 6)
     runs = "its only run" if of == 1 else f"{len(found)} of its {counted(of, 'run')}"
     return (
-        f"{host}: in {runs} the other ranks waited for {which} of it, at most {worst.wait_share:.0%} of their training time"
+        f"{host}: in {runs} the other ranks waited for {which} there, at most {worst.wait_share:.0%} of their training time"
         f" ({worst.wait_s:.3g} s each, in {worst_run.run_id})."
     )

@@ -38,5 +38,5 @@ def test_none_is_named_where_all_wait_alike_or_little(run_that_waits, wait_s):
 def test_the_host_that_cost_most_comes_first(run_that_waits):
     runs = [run_that_waits(0.1, 1.0, name="a"), run_that_waits(2.5, 0.5, name="b"), run_that_waits(3.0, 0.5, name="c")]
     first, second = sentences(runs)
-    assert first.startswith("n02: in 2 of its 3 runs the other ranks waited for rank 1 of it, at most 30%") and "in c)" in first
+    assert first.startswith("n02: in 2 of its 3 runs the other ranks waited for rank 1 there, at most 30%") and "in c)" in first
     assert second.startswith("n01: in 1 of its 3 runs")
