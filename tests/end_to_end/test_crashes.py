@@ -254,7 +254,7 @@ def disk(tmp_path):
     subprocess.run(["umount", disk.folder], capture_output=True)
 
 
-@pytest.mark.parametrize("cuts", [2, pytest.param(12, marks=pytest.mark.long)])
+@pytest.mark.parametrize("cuts", [1, pytest.param(12, marks=pytest.mark.long)])
 def test_a_run_resumes_after_a_power_cut_to_the_same_end(crashes, disk, cuts):
     runs = crashes("serial")
     options = ["--epochs", 400, "--checkpoint-epochs", 3]

@@ -21,7 +21,9 @@ from run_file_checks import check_run_file
 from test_resume import INTERRUPTED, Job
 
 FILES = ROOT / "tests/files/0.1.0"
-RUNS = [("serial", 1), ("parallel_sgd_ring", 2), ("param_avg", 2)]  # interrupted ones, and on how many ranks
+# Interrupted ones, and on how many ranks.
+RUNS = [pytest.param("serial", 1, id="serial", marks=pytest.mark.long), pytest.param("parallel_sgd_ring", 2, id="parallel_sgd_ring"),
+        pytest.param("param_avg", 2, id="param_avg", marks=pytest.mark.long)]
 LOSS = {"rtol": 1e-3, "atol": 1e-4}
 ACCURACY = {"atol": 2.5 / 503}  # two of the test samples
 
@@ -66,7 +68,7 @@ def test_its_run_files_are_as_documented_today(path):
     check_run_file(path, status=status)
 
 
-@pytest.mark.parametrize("sample,ranks", RUNS, ids=[name for name, _ in RUNS])
+@pytest.mark.parametrize("sample,ranks", RUNS)
 def test_its_interrupted_runs_go_on_to_the_end_of_an_unbroken_one(lockstep, datasets, record_property, sample, ranks):  # noqa: ARG001
     unbroken = OldRun(lockstep.folder, sample, "unbroken", ranks)
     status, _, err = unbroken.run()
@@ -115,8 +117,8 @@ def test_a_run_does_not_go_on_with_other_data(lockstep, datasets, ranks):  # noq
     assert run.resume()[0] == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sample,ranks", RUNS, ids=[name for name, _ in RUNS])
+@pytest.mark.long
+@pytest.mark.parametrize("sample,ranks", RUNS)
 def test_they_can_be_interrupted_again(lockstep, datasets, sample, ranks):  # noqa: ARG001
     once = interrupted_run(lockstep.folder / "once", sample, ranks)
     twice = interrupted_run(lockstep.folder / "twice", sample, ranks)

@@ -70,7 +70,7 @@ def test_all_algorithms_save_what_they_evaluate(tmp_path):
             assert file["provenance/parameters_sha256"].asstr()[()] == run["parameters_sha256"]
 
 
-@pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_what_is_no_model_of_this_kind_is_refused(tmp_path, ranks):
     algorithm = ["--algorithm", "parallel_sgd", "--model", "mlp:784-8-10"]
     train(tmp_path, "a", *algorithm, "--save-model", tmp_path / "model.h5")

@@ -96,7 +96,7 @@ ALGORITHMS = [["--algorithm", "parallel_sgd"], ["--algorithm", "w_param_avg", "-
                                                "--learning-rate", "0.001"]]
 
 
-@pytest.mark.parametrize("algorithm", [pytest.param(ALGORITHMS[0], marks=pytest.mark.slow), ALGORITHMS[1]], ids=lambda words: words[1])
+@pytest.mark.parametrize("algorithm", [pytest.param(ALGORITHMS[0], marks=pytest.mark.long), ALGORITHMS[1]], ids=lambda words: words[1])
 def test_a_signal_to_one_rank_stops_all_and_the_run_goes_on_to_the_same_end(lockstep, algorithm):
     unbroken = Job(lockstep, "unbroken", *algorithm, "--epochs", EPOCHS)
     assert unbroken.run()[0] == 0
@@ -306,7 +306,7 @@ def kill_after(job, epochs):
     return job
 
 
-@pytest.mark.parametrize("damage", ["empty", "flipped", pytest.param("cut", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("damage", ["empty", *(pytest.param(damage, marks=pytest.mark.long) for damage in ("flipped", "cut"))])
 def test_a_good_checkpoint_survives_a_bad_run_file(lockstep, damage):
     """As after a power cut."""
     arguments = ["--algorithm", "param_avg", "--epochs", EPOCHS, "--checkpoint-epochs", 2]

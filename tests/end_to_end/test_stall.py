@@ -186,7 +186,7 @@ def test_there_is_a_warning_first_and_a_word_when_it_is_over(lockstep):
     assert "note: the ranks make progress again" in text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nobody_watches_with_0(lockstep):
     threads = {}
     for limit_s in (0, 600):

@@ -30,6 +30,7 @@ def test_a_sound_cluster_is_called_so(doctor):
     assert done.stdout.count("two ranks train together") == 2, "each node by itself"
 
 
+@pytest.mark.long
 def test_a_launcher_that_starts_no_ranks_is_named(doctor):
     done = doctor("srun", launcher_args=["--mpi=none"], arguments=["--nodes", "1"])
     assert done.returncode == 1, done.stdout
@@ -47,6 +48,7 @@ def test_a_node_that_differs_is_named(doctor, cluster):
     assert "BAD" not in done.stdout[first:second]
 
 
+@pytest.mark.long
 def test_results_that_the_nodes_do_not_share_are_named(doctor, cluster, tmp_path):
     """The nodes of the lab share this machine's files, so a folder is hidden from the job by its own name."""
     elsewhere = tmp_path / "elsewhere"
