@@ -2,9 +2,12 @@
 // SGD with momentum, Adam and AdamW.
 #include "nn/optimizer.hpp"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cmath>
+#include <cstdint>
 
 #include "core/aligned.hpp"
 #include "core/names.hpp"
@@ -20,17 +23,37 @@ float normal_or_zero(float value) {
   return std::abs(value) < smallest ? 0.0F : value;
 }
 
+// Calls step(i) for each parameter. Where there is room for it in `before`, keeps what w was, and returns
+// false if a gradient is not finite.
+template <class Step>
+bool for_each(std::span<const float> w, std::span<const float> g, std::span<float> before, Step step) {
+  if (before.empty()) {
+    for (std::size_t i = 0; i < w.size(); ++i) step(i);
+    return true;
+  }
+  assert(before.size() >= w.size());
+  constexpr std::uint32_t without_sign = 0x7FFFFFFF, infinity = 0x7F800000;
+  std::uint32_t largest = 0;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(g[i]) & without_sign);
+    before[i] = w[i];
+    step(i);
+  }
+  return largest < infinity;
+}
+
 /// g' = g + weight_decay w;  w -= rate g'
 class Sgd final : public Optimizer {
  public:
   explicit Sgd(const OptimizerOptions& options) : weight_decay_(static_cast<float>(options.weight_decay)) {}
 
-  void update(std::size_t /*place*/, std::span<float> parameters, std::span<const float> gradients,
-              float rate) override {
+  bool update_checked(std::size_t /*place*/, std::span<float> parameters, std::span<const float> gradients,
+                      float rate, std::span<float> before) override {
     float* __restrict w = parameters.data();
     const float* __restrict g = gradients.data();
     const float decay = weight_decay_;
-    for (std::size_t i = 0; i < parameters.size(); ++i) w[i] -= rate * (g[i] + decay * w[i]);
+    return for_each(parameters, gradients, before,
+                    [=](std::size_t i) { w[i] -= rate * (g[i] + decay * w[i]); });
   }
 
   [[nodiscard]] std::optional<PlainStep> plain_step(float rate) const override {
@@ -52,8 +75,8 @@ class MomentumSgd final : public Optimizer {
 
   void allocate(std::size_t count) override { velocity_.resize(count); }
 
-  void update(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
-              float rate) override {
+  bool update_checked(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
+                      float rate, std::span<float> before) override {
     assert(place + parameters.size() <= velocity_.size());
     float* __restrict w = parameters.data();
     float* __restrict v = velocity_.data() + place;
@@ -63,11 +86,11 @@ class MomentumSgd final : public Optimizer {
     // Heavy ball moves by v, Nesterov by g' + momentum v.
     const float of_gradient = nesterov_ ? 1.0F : 0.0F;
     const float of_velocity = nesterov_ ? momentum : 1.0F;
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
+    return for_each(parameters, gradients, before, [=](std::size_t i) {
       const float gradient = g[i] + decay * w[i];
       v[i] = normal_or_zero(momentum * v[i] + gradient);
       w[i] -= rate * (of_gradient * gradient + of_velocity * v[i]);
-    }
+    });
   }
 
   [[nodiscard]] OptimizerState state() override { return {.arrays = {{"velocity", velocity_}}}; }
@@ -91,8 +114,8 @@ class Adam final : public Optimizer {
   }
   void begin_step() override { ++step_; }
 
-  void update(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
-              float rate) override {
+  bool update_checked(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
+                      float rate, std::span<float> before) override {
     assert(step_ > 0 && place + parameters.size() <= first_.size());
     float* __restrict w = parameters.data();
     float* __restrict m = first_.data() + place;
@@ -107,12 +130,12 @@ class Adam final : public Optimizer {
     const auto decay = static_cast<float>(options_.weight_decay);
     const float coupled_decay = decoupled_ ? 0.0F : decay;
     const float shrink = decoupled_ ? 1.0F - rate * decay : 1.0F;
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
+    return for_each(parameters, gradients, before, [=](std::size_t i) {
       const float gradient = g[i] + coupled_decay * w[i];
       m[i] = normal_or_zero(beta1 * m[i] + (1.0F - beta1) * gradient);
       v[i] = normal_or_zero(beta2 * v[i] + (1.0F - beta2) * gradient * gradient);
       w[i] = shrink * w[i] - rate * (m[i] * scale1) / (std::sqrt(v[i] * scale2) + epsilon);
-    }
+    });
   }
 
   [[nodiscard]] OptimizerState state() override {

@@ -50,8 +50,15 @@ class Optimizer {
   /// Begins a step; then every parameter is updated once, in one call or slice by slice.
   virtual void begin_step() {}
   /// Updates parameters, whose state is that of [place, place + parameters.size()).
-  virtual void update(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
-                      float learning_rate) = 0;
+  void update(std::size_t place, std::span<float> parameters, std::span<const float> gradients,
+              float learning_rate) {
+    (void)update_checked(place, parameters, gradients, learning_rate, {});
+  }
+  /// The same; `before`, if it is not empty, becomes what the parameters were, and the result is false if a
+  /// gradient is not finite. Checking or copying by itself would read everything once more.
+  [[nodiscard]] virtual bool update_checked(std::size_t place, std::span<float> parameters,
+                                            std::span<const float> gradients, float learning_rate,
+                                            std::span<float> before) = 0;
   /// The step at this learning rate if it is a plain one; update() need then not be called.
   [[nodiscard]] virtual std::optional<PlainStep> plain_step(float /*learning_rate*/) const { return {}; }
   /// The places of its state: what a checkpoint must hold.

@@ -3,6 +3,7 @@
 #include "nn/model.hpp"
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <gmock/gmock.h>
@@ -174,6 +175,31 @@ TEST(Optimizers, UpdateSliceBySliceAsInOnePiece) {
     }
     EXPECT_EQ(whole, slices) << row.name;
   }
+}
+
+TEST(Optimizers, ReportAGradientThatIsNotFiniteAndKeepTheParametersOfBefore) {
+  using Limits = std::numeric_limits<float>;
+  constexpr std::size_t count = 67;  // whole vectors and a rest
+  std::vector<float> start(count);
+  std::iota(start.begin(), start.end(), -20.0F);
+  for (const OptimizerRow& row : optimizer_table())
+    for (const float value : {Limits::quiet_NaN(), Limits::infinity(), -Limits::infinity(), Limits::max(),
+                              Limits::lowest(), -Limits::denorm_min()})
+      for (std::size_t place = 0; place < count; ++place) {
+        const auto one = make_optimizer({.optimizer = std::string(row.name)});
+        const auto other = make_optimizer({.optimizer = std::string(row.name)});
+        std::vector<float> checked = start, unchecked = start, before(count), g(count, 0.5F);
+        g[place] = value;
+        for (Optimizer* const optimizer : {one.get(), other.get()}) {
+          optimizer->allocate(count);
+          optimizer->begin_step();
+        }
+        ASSERT_EQ(one->update_checked(0, checked, g, 0.01F, before), std::isfinite(value))
+            << row.name << ' ' << value << " at " << place;
+        ASSERT_EQ(before, start) << row.name;
+        other->update(0, unchecked, g, 0.01F);
+        ASSERT_THAT(checked, testing::Pointwise(testing::NanSensitiveFloatEq(), unchecked)) << row.name;
+      }
 }
 
 // Subnormal numbers would make every later step ten times as slow.

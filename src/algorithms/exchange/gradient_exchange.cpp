@@ -8,7 +8,6 @@
 
 #include "algorithms/trouble.hpp"
 #include "comm/same_bits.hpp"
-#include "math/finite.hpp"
 
 namespace lockstep::algorithms {
 
@@ -47,18 +46,21 @@ double GradientExchange::gradients_of(const Step& step, std::span<const std::uin
                               {.first = 0, .values = gradients}, on_ready);
 }
 
-// A block that was just checked is still in the first-level cache when it is used.
 void GradientExchange::update(const Step& step) {
-  constexpr std::size_t block = 4096;
   const TrainingContext& c = context_;
   const auto [begin, end] = updated();
   c.optimizer.begin_step();
-  for (std::size_t at = begin; at < end; at += block) {
-    const std::size_t count = std::min(block, end - at);
-    if (c.options.check_finite && !math::all_finite(c.gradients.subspan(at, count)))
+  for (std::size_t at = begin; at < end; at += block_before_.size()) {
+    const std::size_t count = std::min(block_before_.size(), end - at);
+    const auto parameters = c.parameters.subspan(at, count);
+    const auto gradients = c.gradients.subspan(at, count);
+    if (!c.options.check_finite) {
+      c.optimizer.update(at - begin, parameters, gradients, step.learning_rate);
+    } else if (!c.optimizer.update_checked(at - begin, parameters, gradients, step.learning_rate,
+                                           block_before_)) {
+      std::copy_n(block_before_.begin(), count, parameters.begin());
       return find_trouble(step);
-    c.optimizer.update(at - begin, c.parameters.subspan(at, count), c.gradients.subspan(at, count),
-                       step.learning_rate);
+    }
   }
 }
 

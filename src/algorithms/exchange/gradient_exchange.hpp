@@ -2,6 +2,8 @@
 // What exchanges of whole gradients have in common.
 #pragma once
 
+#include <array>
+
 #include "algorithms/exchange/batch_buffer.hpp"
 #include "algorithms/exchange/exchange.hpp"
 
@@ -47,6 +49,7 @@ class GradientExchange : public Exchange {
   const data::BatchPlan& plan_;
   BatchBuffer batch_;
   comm::Traffic traffic_;
+  alignas(64) std::array<float, 2048> block_before_{};  // parameters, before they were updated
 };
 
 }  // namespace lockstep::algorithms
