@@ -45,12 +45,13 @@ $(BUILD)/obj/%.o: %.cpp $(flags_file)
 	@mkdir -p $(@D)
 	$(call quiet,CXX  $<)$(CXX) $(ALL_CXXFLAGS) -MMD -MP -c $< -o $@
 
-# Eigen's product without AVX-512: the file says why. Private, so that the flags' file does not see it.
-$(call object,src/math/gemm_eigen_avx2.cpp): private ALL_CXXFLAGS += -mno-avx512f
-
+# Eigen's product without AVX-512: the file says why.
+own_flags.src/math/gemm_eigen_avx2.cpp := -mno-avx512f
 # It asks what the processor has, so it must run on all of them.
-$(call object,src/core/instruction_sets.cpp): private ALL_CXXFLAGS += $(if $(is_x86),-march=x86-64) \
-  '-DLOCKSTEP_INSTRUCTION_SETS=" $(instruction_sets) "'
+own_flags.src/core/instruction_sets.cpp := $(if $(is_x86),-march=x86-64) '-DLOCKSTEP_INSTRUCTION_SETS=" $(instruction_sets) "'
+with_own_flags := $(patsubst own_flags.%,%,$(filter own_flags.%,$(.VARIABLES)))
+# Private, so that the flags' file does not see them.
+$(foreach file,$(with_own_flags),$(eval $(call object,$(file)): private ALL_CXXFLAGS += $(own_flags.$(file))))
 
 # Nothing here is in a hurry at run time, and it is more than half of what there is to compile. What most of these
 # files include is compiled once for all of them, by GCC alone: Clang compiles them as they stand, and so finds the

@@ -15,7 +15,7 @@ check-format: ## Fail if a source is not formatted, or a script does not pass sh
 tidied := $(patsubst %.cpp,$(BUILD)/tidy/%.ok,$(sources) $(wildcard src/*/programs/*.cpp))
 $(BUILD)/tidy/%.ok: $(BUILD)/obj/%.o .clang-tidy
 	@mkdir -p $(@D)
-	$(call quiet,TIDY $*.cpp)clang-tidy --quiet $*.cpp -- -std=c++20 -march=$(ARCH) -DOMPI_SKIP_MPICXX -Isrc $(gemm_defines) \
+	$(call quiet,TIDY $*.cpp)clang-tidy --quiet $*.cpp -- -std=c++20 -march=$(ARCH) -DOMPI_SKIP_MPICXX -Isrc $(gemm_defines) $(own_flags.$*.cpp) \
 	  $(lib_cflags) $(shell $(CXX) --showme:compile 2>/dev/null) 2>$@.log || { cat $@.log; false; }
 	@touch $@
 tidy: ## Static analysis with clang-tidy (.clang-tidy)

@@ -38,7 +38,7 @@ constexpr std::array<std::pair<const char*, std::string Site::*>, 4> used_variab
 
 struct Shape {
   std::size_t ranks = 1, nodes = 1;
-  auto operator<=>(const Shape&) const = default;
+  auto operator<=>(const Shape&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 errs
 };
 
 std::size_t cores_a_node(const Shape& shape, const Site& site) {

@@ -38,7 +38,7 @@ std::string readable_time(double seconds) {
   if (seconds < 99.5) return fmt::format("{:.0f} s", seconds);
   const long long minutes = std::llround(seconds / 60.0);
   if (minutes < 60) return fmt::format("{} min", minutes);
-  if (minutes < 48 * 60) return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
+  if (minutes < 48LL * 60) return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
   const long long hours = std::llround(seconds / 3600.0);
   return fmt::format("{} d {} h", hours / 24, hours % 24);
 }
