@@ -37,7 +37,7 @@ extern "C" __attribute__((constructor(101))) void lockstep_check_processor() {
   char missing[400] = "";
   for (const auto& set : sets)
     if (set.here == 0 && std::strstr(LOCKSTEP_INSTRUCTION_SETS, set.name) != nullptr)
-      std::strcat(missing, set.name + 1);
+      std::strncat(missing, set.name + 1, sizeof missing - 1 - std::strlen(missing));
   if (missing[0] == '\0') return;
   const char* rank = std::getenv("OMPI_COMM_WORLD_LOCAL_RANK");
   if (rank == nullptr) rank = std::getenv("SLURM_LOCALID");
