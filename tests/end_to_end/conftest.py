@@ -72,6 +72,22 @@ def series(path, name):
         return file[name][()]
 
 
+def recorded_epochs(path):
+    if not path.exists():
+        return 0
+    with h5py.File(path) as file:
+        return len(file["epochs/train_loss"]) if "train_loss" in file["epochs"] else 0
+
+
+def wait_for_epochs(process, path, epochs):
+    """Until the run file has so many. What a run prints comes sooner: where writing takes long, not every epoch is written at once."""
+    give_up = time.monotonic() + PATIENCE_S
+    while recorded_epochs(path) < epochs:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < give_up, "the run does not come on"
+        time.sleep(0.02)
+
+
 def left_behind():
     """What runs must not leave: shared memory, and programs that go on."""
     programs = []

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from conftest import BIN, PATIENCE_S, ROOT, SMALL, series
+from conftest import BIN, PATIENCE_S, ROOT, SMALL, series, wait_for_epochs
 
 from run_file_checks import check_run_file
 
@@ -182,15 +182,13 @@ def test_plain_progress_is_one_line_an_epoch_and_off_is_silent(lockstep):
 
 
 def test_a_killed_run_leaves_what_it_did(lockstep):
-    command = [BIN / "train", *SMALL, "--epochs", "100000", "--results", lockstep.folder]
+    command = [BIN / "train", *SMALL, "--epochs", "100000", "--results", lockstep.folder, "--run-id", "killed"]
     environment = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
-    for _ in range(5):
-        run.stdout.readline()
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, **environment})
+    path = lockstep.folder / "runs/killed.h5"
+    wait_for_epochs(run, path, 2)
     run.kill()
     run.wait()
-    run.stdout.close()
-    [path] = lockstep.files()
     with h5py.File(path) as file:
         assert file.attrs["status"] == "running"
         assert len(file["epochs/train_loss"]) >= 2

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from conftest import BIN, PATIENCE_S, ROOT, series
+from conftest import BIN, PATIENCE_S, ROOT, recorded_epochs, series, wait_for_epochs
 from run_file_checks import check_run_file
 
 # Small batches: many steps, in epochs that take some tenths of a second.
@@ -47,17 +47,11 @@ class Job:
 
     def wait_for_epochs(self, epochs):
         """Until so many epochs are recorded."""
-        give_up = time.monotonic() + PATIENCE_S
-        while time.monotonic() < give_up:
-            assert self.process.poll() is None, self.process.communicate()
-            if self.run_file.exists() and self.recorded_epochs() >= epochs:
-                return self
-            time.sleep(0.02)
-        raise AssertionError("the run does not come on")
+        wait_for_epochs(self.process, self.run_file, epochs)
+        return self
 
     def recorded_epochs(self):
-        with h5py.File(self.run_file) as file:
-            return len(file["epochs/train_loss"]) if "train_loss" in file["epochs"] else 0
+        return recorded_epochs(self.run_file)
 
     def rank_pids(self):
         """The ranks' processes, in the order of their start."""
@@ -184,7 +178,7 @@ def test_a_broken_checkpoint_is_named_and_the_one_before_it_used(lockstep):
 
 
 def test_without_a_usable_checkpoint_the_run_starts_anew_in_its_file(lockstep):
-    arguments = ["--algorithm", "param_avg", "--epochs", 3]
+    arguments = ["--algorithm", "param_avg", "--epochs", EPOCHS]
     job = Job(lockstep, "a", *arguments).start().wait_for_epochs(2)
     os.kill(job.rank_pids()[0], signal.SIGKILL)
     job.end()

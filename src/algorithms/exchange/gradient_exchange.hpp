@@ -49,7 +49,7 @@ class GradientExchange : public Exchange {
   const data::BatchPlan& plan_;
   BatchBuffer batch_;
   comm::Traffic traffic_;
-  alignas(64) std::array<float, 2048> block_before_{};  // parameters, before they were updated
+  alignas(cache_line_bytes) std::array<float, 2048> block_before_{};  // parameters, before their update
 };
 
 }  // namespace lockstep::algorithms
