@@ -91,7 +91,11 @@ class TakenApart {
   }
 
   void add_gather() {
-    const data::Samples samples{source_, source_labels_, features, 1.0F / 255.0F};
+    const data::Samples samples{
+        .inputs = {data::ValueType::uint8, features, std::as_bytes(std::span(source_))},
+        .targets = {data::ValueType::uint8, 1, std::as_bytes(std::span(source_labels_))},
+        .scale = data::unit_scale(data::ValueType::uint8),
+        .count = source_labels_.size()};
     parts_.push_back({"gather",
                       [this, samples] {
                         data::gather(samples, ids_, {activations_[0].data(), batch_, features}, labels_);

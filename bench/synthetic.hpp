@@ -2,7 +2,7 @@
 // The data set that benchmarks of whole epochs train on: of the size and shape of MNIST, made from nothing.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <vector>
 
 #include "data/dataset.hpp"
@@ -16,7 +16,7 @@ inline const data::DatasetInfo& synthetic_info() {
 
 /// One for all benchmarks of a program.
 inline const data::Dataset& synthetic_dataset() {
-  static std::vector<std::uint8_t> block(synthetic_info().total_bytes());
+  static std::vector<std::byte> block(synthetic_info().total_bytes());
   static const data::Dataset dataset = [] {
     data::open_dataset({.dataset = "synthetic"})->load(block);
     return data::view_dataset(synthetic_info(), block);

@@ -13,7 +13,7 @@ namespace lockstep::algorithms {
 void StepwiseAlgorithm::start(const TrainingContext& context) {
   context_.emplace(context);
   plan_.emplace(
-      context.samples.count(), context.options.batch_size, division_, context.ranks.rank(),
+      context.samples.count, context.options.batch_size, division_, context.ranks.rank(),
       context.ranks.size(), context.options.seed,
       context.options.reproducible && division_ == data::Division::batches ? reproducible_shards : 0);
   exchange_ = prepare();

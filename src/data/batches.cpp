@@ -14,12 +14,13 @@ namespace {
 std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
 // Asks for a sample's columns to be brought near.
-void ask_for(const Samples& samples, std::uint32_t id, Range columns) {
+void ask_for(const Values& values, std::uint32_t id, Range columns) {
   constexpr int read = 0;
   constexpr int second_level = 2;  // the first is busy with the step at work
-  const std::uint8_t* const from = samples.pixels.data() + id * samples.features;
-  for (std::size_t j = columns.begin; j < columns.end; j += cache_line_bytes)
-    __builtin_prefetch(from + j, read, second_level);
+  const std::size_t bytes = bytes_of(values.type);
+  const std::byte* const row = values.bytes.data() + id * values.width * bytes;
+  for (std::size_t at = columns.begin * bytes; at < columns.end * bytes; at += cache_line_bytes)
+    __builtin_prefetch(row + at, read, second_level);
 }
 
 }  // namespace
@@ -82,33 +83,43 @@ std::size_t BatchPlan::largest_batch() const {
   return worker_range(0, 0).size();  // no worker has more than worker 0, and no step more than the first
 }
 
-void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
-            std::span<std::int32_t> labels) {
-  gather_columns(samples, ids, {0, samples.features}, pixels);
-  gather_labels(samples, ids, labels);
+void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix inputs,
+            std::span<std::int32_t> targets) {
+  gather_columns(samples, ids, {0, samples.inputs.width}, inputs);
+  gather_targets(samples, ids, targets);
 }
 
-void gather_labels(const Samples& samples, std::span<const std::uint32_t> ids,
-                   std::span<std::int32_t> labels) {
-  assert(labels.size() >= ids.size());
-  for (std::size_t i = 0; i < ids.size(); ++i) labels[i] = samples.labels[ids[i]];
+void gather_targets(const Samples& samples, std::span<const std::uint32_t> ids,
+                    std::span<std::int32_t> targets) {
+  const std::size_t width = samples.targets.width;
+  assert(targets.size() >= ids.size() * width);
+  with_type(samples.targets.type, [&]<class T>(T) {
+    const auto from = values_of<T>(samples.targets.bytes);
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      for (std::size_t j = 0; j < width; ++j)
+        targets[i * width + j] = static_cast<std::int32_t>(from[ids[i] * width + j]);
+  });
 }
 
 void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, Range columns,
-                    math::Matrix pixels) {
-  assert(pixels.rows == ids.size() && pixels.cols == samples.features && columns.end <= pixels.cols);
+                    math::Matrix inputs) {
+  const std::size_t width = samples.inputs.width;
+  assert(inputs.rows == ids.size() && inputs.cols == width && columns.end <= width);
   const float scale = samples.scale;
   constexpr std::size_t ahead = 4;  // of large batches prefetch() has asked too long ago
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (i + ahead < ids.size()) ask_for(samples, ids[i + ahead], columns);
-    const std::uint8_t* __restrict from = samples.pixels.data() + ids[i] * samples.features;
-    float* __restrict to = pixels.data + i * pixels.stride;
-    for (std::size_t j = columns.begin; j < columns.end; ++j) to[j] = scale * static_cast<float>(from[j]);
-  }
+  with_type(samples.inputs.type, [&]<class T>(T) {
+    const T* const all = values_of<T>(samples.inputs.bytes).data();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + ahead < ids.size()) ask_for(samples.inputs, ids[i + ahead], columns);
+      const T* __restrict from = all + ids[i] * width;
+      float* __restrict to = inputs.data + i * inputs.stride;
+      for (std::size_t j = columns.begin; j < columns.end; ++j) to[j] = scale * static_cast<float>(from[j]);
+    }
+  });
 }
 
 void prefetch(const Samples& samples, std::span<const std::uint32_t> ids, Range columns) {
-  for (const std::uint32_t id : ids) ask_for(samples, id, columns);
+  for (const std::uint32_t id : ids) ask_for(samples.inputs, id, columns);
 }
 
 }  // namespace lockstep::data

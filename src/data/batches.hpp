@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Who trains on which samples: the order of an epoch, its division among workers, and batches as floats.
+// Who trains on which samples: the order of an epoch, its division among workers, and batches as a model
+// takes them.
 #pragma once
 
 #include <cstdint>
@@ -70,15 +71,16 @@ class BatchPlan {
   std::vector<std::uint32_t> order_;
 };
 
-/// Row i of `pixels` becomes sample ids[i] times the set's scale; labels[i] its label.
-void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix pixels,
-            std::span<std::int32_t> labels);
+/// Row i of `inputs` becomes the inputs of sample ids[i] times the set's scale; row i of `targets`, [ids,
+/// targets of a sample], its targets.
+void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix inputs,
+            std::span<std::int32_t> targets);
 
-/// Each by itself. Of the pixels only `columns` are gathered; the others stay as they are.
-void gather_labels(const Samples& samples, std::span<const std::uint32_t> ids,
-                   std::span<std::int32_t> labels);
+/// Each by itself. Of the inputs only `columns` are gathered; the others stay as they are.
+void gather_targets(const Samples& samples, std::span<const std::uint32_t> ids,
+                    std::span<std::int32_t> targets);
 void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, Range columns,
-                    math::Matrix pixels);
+                    math::Matrix inputs);
 
 /// Prefetches samples that will be gathered soon: they are scattered over a set that fits no cache.
 void prefetch(const Samples& samples, std::span<const std::uint32_t> ids, Range columns);

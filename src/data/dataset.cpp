@@ -2,6 +2,7 @@
 // The table of data sets, and the layout of one in memory.
 #include "data/dataset.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cctype>
@@ -16,6 +17,37 @@ constexpr std::array table = {
     DatasetRow{"fashion_mnist", "articles of clothing, the same shape as mnist", open_idx_dataset},
     DatasetRow{"synthetic", "generated noisy class prototypes, any size, no files", open_synthetic_dataset},
 };
+
+// Bytes [begin, end) of a block.
+struct Extent {
+  std::size_t begin = 0, end = 0;
+};
+using Extents = std::array<Extent, 4>;  // train inputs, train targets, test inputs, test targets
+
+Extents extents(const DatasetInfo& info) {
+  const std::size_t input = bytes_of(info.input_type), target = bytes_of(info.target_type);
+  const std::size_t features = info.shape.size();
+  std::size_t at = 0;
+  const auto take = [&at](std::size_t values, std::size_t size) {
+    const std::size_t begin = (at + size - 1) / size * size;
+    at = begin + values * size;
+    return Extent{begin, at};
+  };
+  const Extent train_inputs = take(info.train_count * features, input);
+  const Extent train_targets = take(info.train_count * info.targets, target);
+  const Extent test_inputs = take(info.test_count * features, input);
+  return {train_inputs, train_targets, test_inputs, take(info.test_count * info.targets, target)};
+}
+
+template <class Byte>
+std::array<std::span<Byte>, 4> parts_of(const DatasetInfo& info, std::span<Byte> block) {
+  assert(block.size() >= info.total_bytes());
+  std::array<std::span<Byte>, 4> parts;
+  std::ranges::transform(extents(info), parts.begin(), [&](const Extent& part) {
+    return block.subspan(part.begin, part.end - part.begin);
+  });
+  return parts;
+}
 
 }  // namespace
 
@@ -52,23 +84,31 @@ std::string short_name(std::string_view dataset) {
   return name.empty() ? "idx" : name;
 }
 
-Dataset view_dataset(const DatasetInfo& info, std::span<const std::uint8_t> block) {
-  assert(block.size() >= info.total_bytes());
-  const std::size_t features = info.shape.size();
-  const auto take = [&block](std::size_t bytes) {
-    const auto part = block.first(bytes);
-    block = block.subspan(bytes);
-    return part;
+std::size_t DatasetInfo::total_bytes() const { return extents(*this).back().end; }
+
+Dataset view_dataset(const DatasetInfo& info, std::span<const std::byte> block) {
+  const auto [train_inputs, train_targets, test_inputs, test_targets] = parts_of(info, block);
+  const auto samples = [&](std::span<const std::byte> inputs, std::span<const std::byte> targets,
+                           std::size_t count) {
+    return Samples{.inputs = {info.input_type, info.shape.size(), inputs},
+                   .targets = {info.target_type, info.targets, targets},
+                   .scale = info.scale,
+                   .count = count};
   };
-  Dataset dataset{.info = info, .train = {}, .test = {}};
-  for (auto [samples, count] :
-       {std::pair{&dataset.train, info.train_count}, {&dataset.test, info.test_count}}) {
-    samples->pixels = take(count * features);
-    samples->labels = take(count);
-    samples->features = features;
-    samples->scale = info.scale;
+  return {.info = info,
+          .train = samples(train_inputs, train_targets, info.train_count),
+          .test = samples(test_inputs, test_targets, info.test_count)};
+}
+
+void DatasetSource::load(std::span<std::byte> block) const {
+  const DatasetInfo about = info();
+  std::size_t at = 0;
+  for (const Extent& part : extents(about)) {  // the block's checksum covers what lies between, too
+    std::ranges::fill(block.subspan(at, part.begin - at), std::byte{0});
+    at = part.end;
   }
-  return dataset;
+  const auto [train_inputs, train_targets, test_inputs, test_targets] = parts_of(about, block);
+  fill({train_inputs, train_targets}, {test_inputs, test_targets});
 }
 
 }  // namespace lockstep::data

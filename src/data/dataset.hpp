@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Named data sets: labelled images as bytes, in one block of memory that the caller provides.
+// Named data sets: samples with their targets, in one block of memory that the caller provides.
 #pragma once
 
 #include <cstdint>
@@ -10,29 +10,31 @@
 
 #include "core/options.hpp"
 #include "core/shape.hpp"
+#include "data/values.hpp"
 
 namespace lockstep::data {
 
-/// What a data set holds. Labels are 0 .. classes-1, one byte each.
+/// What a data set holds.
 struct DatasetInfo {
   SampleShape shape;
+  ValueType input_type = ValueType::uint8;
+  ValueType target_type = ValueType::uint8;  ///< an integer: targets are classes 0 .. classes-1
+  std::size_t targets = 1;                   ///< of a sample
   std::size_t classes = 0;
   std::size_t train_count = 0;
   std::size_t test_count = 0;
-  float scale = 1.0F / 255.0F;  ///< a model's input is a pixel times this: grey levels become [0, 1]
+  float scale = unit_scale(ValueType::uint8);  ///< what a model sees is a value times this
 
-  /// Bytes of the whole set: train pixels, train labels, test pixels, test labels, one after another.
-  [[nodiscard]] std::size_t total_bytes() const { return (train_count + test_count) * (shape.size() + 1); }
+  /// Bytes of the whole set: training inputs, their targets, test inputs, their targets, each aligned for its
+  /// type.
+  [[nodiscard]] std::size_t total_bytes() const;
 };
 
-/// Labelled samples in memory that the caller owns: sample i has pixels [i * features, (i + 1) * features).
+/// Samples in memory that the caller owns.
 struct Samples {
-  std::span<const std::uint8_t> pixels;
-  std::span<const std::uint8_t> labels;
-  std::size_t features = 0;
-  float scale = DatasetInfo{}.scale;  ///< see there
-
-  [[nodiscard]] std::size_t count() const { return labels.size(); }
+  Values inputs, targets;
+  float scale = 1.0F;  ///< of the inputs: see DatasetInfo
+  std::size_t count = 0;
 };
 
 /// A data set in memory.
@@ -41,8 +43,8 @@ struct Dataset {
   Samples train, test;
 };
 
-/// Lays `info` out over a block of info.total_bytes() bytes.
-[[nodiscard]] Dataset view_dataset(const DatasetInfo& info, std::span<const std::uint8_t> block);
+/// Lays `info` out over a block of info.total_bytes() bytes, aligned for any type.
+[[nodiscard]] Dataset view_dataset(const DatasetInfo& info, std::span<const std::byte> block);
 
 /// Which data set, from where, and how much of it.
 struct DataOptions {
@@ -57,6 +59,11 @@ struct DataOptions {
   void describe(Options& options);
 };
 
+/// The memory of some samples, to be filled.
+struct SampleBlock {
+  std::span<std::byte> inputs, targets;
+};
+
 /// Where a data set comes from: knows its size without reading it, then fills a block with it.
 class DatasetSource {
  public:
@@ -64,8 +71,11 @@ class DatasetSource {
   [[nodiscard]] virtual DatasetInfo info() const = 0;
   /// How the files differ from the published ones of the set's name; "": they are those, or nobody knows.
   [[nodiscard]] virtual std::string note() const { return ""; }
-  /// Fills `block` (info().total_bytes() bytes) in the order that DatasetInfo gives.
-  virtual void load(std::span<std::uint8_t> block) const = 0;
+  /// Fills `block`, info().total_bytes() bytes, aligned for any type, as DatasetInfo says.
+  void load(std::span<std::byte> block) const;
+
+ private:
+  virtual void fill(const SampleBlock& train, const SampleBlock& test) const = 0;
 };
 
 struct DatasetRow {

@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <fstream>
+#include <functional>
 #include <memory>
+#include <numeric>
+#include <type_traits>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,8 +22,16 @@ namespace lockstep::data {
 namespace {
 
 // Types of values, as the third byte of a file has them.
-constexpr std::uint8_t unsigned_byte_type = 0x08;
-constexpr std::uint8_t int_type = 0x0c;  // 32 bits, big-endian
+struct TypeCode {
+  std::uint8_t code;
+  ValueType type;
+};
+constexpr std::array<TypeCode, 6> type_codes = {{{0x08, ValueType::uint8},
+                                                 {0x09, ValueType::int8},
+                                                 {0x0b, ValueType::int16},
+                                                 {0x0c, ValueType::int32},
+                                                 {0x0d, ValueType::float32},
+                                                 {0x0e, ValueType::float64}}};
 constexpr unsigned read_buffer_bytes = 1U << 18;
 
 struct GzClose {
@@ -36,7 +48,7 @@ GzFile open(const std::filesystem::path& path) {
 }
 
 // Reads up to out.size() bytes; the number read. zlib takes at most an int's worth at a time.
-std::size_t read_some(gzFile_s* file, std::span<std::uint8_t> out, const std::filesystem::path& path) {
+std::size_t read_some(gzFile_s* file, std::span<std::byte> out, const std::filesystem::path& path) {
   std::size_t done = 0;
   while (done < out.size()) {
     const auto chunk = static_cast<unsigned>(std::min<std::size_t>(out.size() - done, 1U << 30));
@@ -51,18 +63,9 @@ std::size_t read_some(gzFile_s* file, std::span<std::uint8_t> out, const std::fi
   return done;
 }
 
-struct Header {
-  std::size_t value_bytes = 1;
-  std::vector<std::size_t> dimensions;
-  std::size_t bytes = 0;  // of the header itself
-
-  [[nodiscard]] std::size_t values() const {
-    std::size_t product = 1;
-    for (const std::size_t dimension : dimensions) product *= dimension;
-    return product;
-  }
-  [[nodiscard]] std::string text() const { return fmt::format("{}", fmt::join(dimensions, " x ")); }
-};
+std::string text_of(const IdxHeader& header) {
+  return fmt::format("{}", fmt::join(header.dimensions, " x "));
+}
 
 Error other_size(const std::filesystem::path& path, const std::string& declared, const std::string& got) {
   return Error({path.string() + " does not hold what its header declares", declared, got,
@@ -81,26 +84,25 @@ std::size_t size_hint(const std::filesystem::path& path, bool zipped) {
   return last[0] | (std::size_t{last[1]} << 8) | (std::size_t{last[2]} << 16) | (std::size_t{last[3]} << 24);
 }
 
-Header read_header(gzFile_s* file, const std::filesystem::path& path) {
+IdxHeader read_header(gzFile_s* file, const std::filesystem::path& path) {
   std::array<std::uint8_t, 4> magic{};
-  const bool whole = read_some(file, magic, path) == magic.size();
-  const bool known = magic[2] == unsigned_byte_type || magic[2] == int_type;
-  if (!whole || magic[0] != 0 || magic[1] != 0 || !known || magic[3] == 0 || magic[3] > 4)
-    throw Error({path.string() + " is not an IDX file of bytes or 32-bit numbers",
-                 "first four bytes 00 00 08 (or 0c) and a dimension count",
+  const bool whole = read_some(file, std::as_writable_bytes(std::span(magic)), path) == magic.size();
+  const auto* const known = std::ranges::find(type_codes, magic[2], &TypeCode::code);
+  if (!whole || magic[0] != 0 || magic[1] != 0 || known == type_codes.end() || magic[3] == 0 || magic[3] > 4)
+    throw Error({path.string() + " is not an IDX file",
+                 "first four bytes 00 00, a type (08, 09, 0b, 0c, 0d or 0e) and a dimension count of 1 to 4",
                  fmt::format("{:02x} {:02x} {:02x} {:02x}", magic[0], magic[1], magic[2], magic[3])});
-  Header header{.value_bytes = magic[2] == int_type ? 4U : 1U, .dimensions = {}, .bytes = 4U + 4U * magic[3]};
-  double bytes = static_cast<double>(header.bytes);
+  IdxHeader header{.type = known->type, .dimensions = {}};
   double values = 1;
   for (int i = 0; i < magic[3]; ++i) {
     std::array<std::uint8_t, 4> size{};
-    if (read_some(file, size, path) != size.size())
+    if (read_some(file, std::as_writable_bytes(std::span(size)), path) != size.size())
       throw Error({.what = path.string() + " ends within its header"});
     header.dimensions.push_back((std::size_t{size[0]} << 24) | (std::size_t{size[1]} << 16) |
                                 (std::size_t{size[2]} << 8) | size[3]);
     values *= static_cast<double>(header.dimensions.back());
   }
-  bytes += values * static_cast<double>(header.value_bytes);
+  const double bytes = 4.0 + 4.0 * magic[3] + values * static_cast<double>(bytes_of(header.type));
   constexpr double most_bytes = 1e15;  // beyond any disk; and all sizes below are exact as doubles
   const bool zipped = gzdirect(file) == 0;
   const std::size_t hint = size_hint(path, zipped);
@@ -112,63 +114,69 @@ Header read_header(gzFile_s* file, const std::filesystem::path& path) {
   else if (fits)
     fits = static_cast<std::size_t>(bytes) == hint;
   if (!fits)
-    throw other_size(path, fmt::format("{} values, {:.0f} bytes with the header", header.text(), bytes),
+    throw other_size(path, fmt::format("{} values, {:.0f} bytes with the header", text_of(header), bytes),
                      fmt::format("{} bytes{}", hint, zipped ? " unzipped" : ""));
   return header;
 }
 
-// All values as they are in the file.
-void read_values(gzFile_s* file, std::span<std::uint8_t> out, const std::filesystem::path& path) {
+// All values, in the processor's byte order.
+void read_values(gzFile_s* file, ValueType type, std::span<std::byte> out,
+                 const std::filesystem::path& path) {
   const std::size_t got = read_some(file, out, path);
-  std::array<std::uint8_t, 1> beyond{};
+  std::array<std::byte, 1> beyond{};
   const bool longer = read_some(file, beyond, path) != 0;
   if (got != out.size() || longer)
     throw other_size(path, fmt::format("{} bytes of values", out.size()),
                      longer ? "more" : fmt::format("{} bytes", got));
+  if constexpr (std::endian::native == std::endian::little)
+    with_type(type, [&]<class T>(T) {
+      if constexpr (sizeof(T) > 1)
+        for (std::size_t at = 0; at < out.size(); at += sizeof(T))
+          std::ranges::reverse(out.subspan(at).template first<sizeof(T)>());
+    });
 }
 
 }  // namespace
 
-std::vector<std::size_t> read_idx_dimensions(const std::filesystem::path& path) {
-  const GzFile file = open(path);
-  const Header header = read_header(file.get(), path);
-  if (header.value_bytes != 1)
-    throw Error({path.string() + " holds 32-bit numbers", "bytes (type 08)", "type 0c"});
-  return header.dimensions;
+std::size_t IdxHeader::values() const {
+  return std::accumulate(dimensions.begin(), dimensions.end(), std::size_t{1}, std::multiplies<>());
 }
 
-void read_idx_values(const std::filesystem::path& path, std::span<std::uint8_t> out) {
+IdxHeader read_idx_header(const std::filesystem::path& path) { return read_header(open(path).get(), path); }
+
+void read_idx_values(const std::filesystem::path& path, std::span<std::byte> out) {
   const GzFile file = open(path);
-  const Header header = read_header(file.get(), path);
-  if (header.values() * header.value_bytes != out.size())
+  const IdxHeader header = read_header(file.get(), path);
+  if (const std::size_t bytes = header.values() * bytes_of(header.type); bytes != out.size())
     throw Error({path.string() + " has another size than expected", fmt::format("{} bytes", out.size()),
-                 fmt::format("{} bytes", header.values() * header.value_bytes)});
-  read_values(file.get(), out, path);
+                 fmt::format("{} bytes", bytes)});
+  read_values(file.get(), header.type, out, path);
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
   const GzFile file = open(path);
   Sha256 checksum;
-  std::vector<std::uint8_t> bytes(read_buffer_bytes);
+  std::vector<std::byte> bytes(read_buffer_bytes);
   while (const std::size_t got = read_some(file.get(), bytes, path))
-    checksum.add(std::as_bytes(std::span(bytes).first(got)));
+    checksum.add(std::span(bytes).first(got));
   return checksum.hex();
 }
 
-std::vector<std::uint32_t> read_idx_labels(const std::filesystem::path& path) {
+std::vector<std::int32_t> read_idx_labels(const std::filesystem::path& path) {
   const GzFile file = open(path);
-  const Header header = read_header(file.get(), path);
+  const IdxHeader header = read_header(file.get(), path);
   if (header.dimensions.size() > 2 || (header.dimensions.size() == 2 && header.dimensions[1] == 0))
     throw Error({path.string() + " holds no labels", "as many numbers as there are images, or a row for each",
-                 header.text() + " values"});
-  std::vector<std::uint8_t> bytes(header.values() * header.value_bytes);
-  read_values(file.get(), bytes, path);
-  const std::size_t row_bytes =
-      header.value_bytes * (header.dimensions.size() == 2 ? header.dimensions[1] : 1);
-  std::vector<std::uint32_t> labels(header.dimensions[0]);
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    for (std::size_t byte = 0; byte < header.value_bytes; ++byte)
-      labels[i] = (labels[i] << 8) | bytes[i * row_bytes + byte];
+                 text_of(header) + " values"});
+  const std::size_t width = header.dimensions.size() == 2 ? header.dimensions[1] : 1;
+  std::vector<std::int32_t> labels(header.dimensions[0]);
+  with_type(header.type, [&]<class T>(T) {
+    if constexpr (std::is_floating_point_v<T>)
+      throw Error({path.string() + " holds no labels", "integers", "floating-point numbers"});
+    std::vector<T> values(header.values());
+    read_values(file.get(), header.type, std::as_writable_bytes(std::span(values)), path);
+    for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int32_t>(values[i * width]);
+  });
   return labels;
 }
 

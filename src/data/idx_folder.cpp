@@ -18,6 +18,8 @@ enum class Role { train_images, train_labels, test_images, test_labels };
 constexpr const char* usual_names[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
                                        "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
 
+constexpr std::string_view value_names[] = {"-ubyte", "-byte", "-short", "-int", "-float", "-double"};
+
 struct NamedFile {
   std::string prefix;
   Role role = Role::train_images;
@@ -35,7 +37,9 @@ std::optional<NamedFile> parse(const std::string& name) {
       const std::size_t at = plain.rfind(middle);
       if (at == std::string::npos) continue;
       const std::string_view rest = std::string_view(plain).substr(at + middle.size());
-      if (rest.empty() || (rest.substr(1) != "-ubyte" && rest.substr(1) != "-int")) continue;
+      const bool is_idx =
+          !rest.empty() && std::ranges::find(value_names, rest.substr(1)) != std::end(value_names);
+      if (!is_idx) continue;
       const Role images = split == "train" ? Role::train_images : Role::test_images;
       const Role labels = split == "train" ? Role::train_labels : Role::test_labels;
       return NamedFile{.prefix = name.substr(0, at), .role = kind == "images" ? images : labels};

@@ -45,20 +45,19 @@ class SyntheticDataset final : public DatasetSource {
 
   [[nodiscard]] DatasetInfo info() const override { return info_; }
 
-  void load(std::span<std::uint8_t> block) const override {
+ private:
+  void fill(const SampleBlock& train, const SampleBlock& test) const override {
     const std::size_t features = image.size();
     std::vector<std::uint32_t> prototypes(class_count * features);
     for (std::uint32_t c = 0; c < class_count; ++c)
       random_.bits(prototype_row, c, 0, std::span(prototypes).subspan(c * features, features));
-    for (auto [kind, count] : {std::pair{train_row, info_.train_count}, {test_row, info_.test_count}}) {
-      generate(kind, prototypes, block.first(count * features), block.subspan(count * features, count));
-      block = block.subspan(count * (features + 1));
-    }
+    generate(train_row, prototypes, train);
+    generate(test_row, prototypes, test);
   }
 
- private:
-  void generate(RowKind kind, const std::vector<std::uint32_t>& prototypes, std::span<std::uint8_t> pixels,
-                std::span<std::uint8_t> labels) const {
+  void generate(RowKind kind, const std::vector<std::uint32_t>& prototypes, const SampleBlock& block) const {
+    const auto pixels = values_of<std::uint8_t>(block.inputs);
+    const auto labels = values_of<std::uint8_t>(block.targets);
     const std::size_t features = image.size();
     std::vector<std::uint32_t> words(features);
     for (std::size_t i = 0; i < labels.size(); ++i) {

@@ -17,8 +17,8 @@ Evaluator::Evaluator(const comm::Communicator& ranks, const data::Samples& test,
       model_(model),
       phases_(phases),
       ids_(max_batch),
-      pixels_(max_batch * test.features),
-      labels_(max_batch),
+      inputs_(max_batch * test.inputs.width),
+      targets_(max_batch * test.targets.width),
       exported_(model.parameter_count() + model.state_count()) {}
 
 std::span<const float> Evaluator::exported(algorithms::Algorithm& algorithm) {
@@ -44,23 +44,23 @@ void Evaluator::evaluate_own() {
 }
 
 TestResult Evaluator::evaluate(const comm::Communicator& ranks) {
-  const data::Range mine = data::share(test_.count(), ranks.rank(), ranks.size());
+  const data::Range mine = data::share(test_.count, ranks.rank(), ranks.size());
   std::array<double, 2> loss_and_correct{};
   for (std::size_t at = mine.begin; at < mine.end; at += ids_.size()) {
     phases_.enter(Phase::evaluate);  // each batch is a sign of progress
     const std::size_t count = std::min(ids_.size(), mine.end - at);
     const auto ids = std::span(ids_).first(count);
     std::iota(ids.begin(), ids.end(), static_cast<std::uint32_t>(at));
-    const math::Matrix pixels(pixels_.data(), count, test_.features);
-    const auto labels = std::span(labels_).first(count);
-    data::gather(test_, ids, pixels, labels);
-    const nn::Evaluation found = model_.evaluate({pixels, labels});
+    const math::Matrix inputs(inputs_.data(), count, test_.inputs.width);
+    const auto targets = std::span(targets_).first(count * test_.targets.width);
+    data::gather(test_, ids, inputs, targets);
+    const nn::Evaluation found = model_.evaluate({inputs, targets});
     loss_and_correct[0] += found.loss_sum;
     loss_and_correct[1] += static_cast<double>(found.correct);
   }
   if (ranks.size() > 1) phases_.meet_others();
   ranks.sum(loss_and_correct);
-  const auto total = static_cast<double>(test_.count());
+  const auto total = static_cast<double>(test_.count);
   return {.loss = loss_and_correct[0] / total, .accuracy = loss_and_correct[1] / total};
 }
 

@@ -45,9 +45,9 @@ class Evaluator {
   const data::Samples& test_;
   nn::Model& model_;
   PhaseTimer& phases_;
-  std::vector<std::uint32_t> ids_;    // [max_batch]
-  AlignedVector<float> pixels_;       // [max_batch, features]
-  std::vector<std::int32_t> labels_;  // [max_batch]
+  std::vector<std::uint32_t> ids_;     // [max_batch]
+  AlignedVector<float> inputs_;        // [max_batch, width]
+  std::vector<std::int32_t> targets_;  // [max_batch, targets of a sample]
   AlignedVector<float> exported_;
   std::optional<comm::Communicator> alone_;
   std::optional<double> own_accuracy_;

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
-#include <numeric>
 
 #include <zlib.h>
 
@@ -55,9 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<std::uint8_t> bytes = file_of({data, size});
   file.fill(std::as_bytes(std::span(bytes)));
   fuzz::expect_errors_only([&] {
-    const auto shape = data::read_idx_dimensions(file.path());
-    std::vector<std::uint8_t> values(
-        std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>()));
+    const data::IdxHeader header = data::read_idx_header(file.path());
+    std::vector<std::byte> values(header.values() * data::bytes_of(header.type));
     data::read_idx_values(file.path(), values);
   });
   fuzz::expect_errors_only([&] { (void)data::read_idx_labels(file.path()); });

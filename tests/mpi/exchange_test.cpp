@@ -200,7 +200,7 @@ TEST(NodeShardedStep, SumsOverNodesToo) {
           shared.gather_others(step);
           const auto own_labels = std::span(labels).first(rows.own);
           data::gather(context.samples, batch.sample_ids,
-                       {shared.pixels(rows), rows.own, context.samples.features}, own_labels);
+                       {shared.inputs(rows), rows.own, context.samples.inputs.width}, own_labels);
           shared.train({.training = true, .epoch = epoch, .sample_ids = batch.sample_ids}, rows, own_labels,
                        context.options.gradient_scale(batch.gradient_samples), 0.05F);
         }

@@ -169,14 +169,14 @@ class Rig {
     return data::open_dataset(
         {.dataset = "synthetic", .synthetic_train = settings.samples, .synthetic_test = 1});
   }
-  static std::vector<std::uint8_t> load(const Settings& settings) {
-    std::vector<std::uint8_t> block(source(settings)->info().total_bytes());
+  static std::vector<std::byte> load(const Settings& settings) {
+    std::vector<std::byte> block(source(settings)->info().total_bytes());
     source(settings)->load(block);
     return block;
   }
 
   const Settings settings_;
-  std::vector<std::uint8_t> block_;
+  std::vector<std::byte> block_;
   data::Dataset dataset_;
   const nn::OptimizerOptions optimizer_;
   const TrainingOptions options_;

@@ -2,12 +2,15 @@
 // IDX files, data sets, and the division of an epoch.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <map>
 #include <numeric>
+#include <type_traits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,6 +34,10 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+std::span<const std::uint8_t> bytes_in(std::span<const std::byte> values) {
+  return values_of<std::uint8_t>(values);
+}
 
 class Folder : public testing::Test {
  protected:
@@ -68,21 +75,21 @@ TEST_F(Folder, PlainAndGzippedIdxFilesReadTheSame) {
   gzclose(zipped);
   for (const char* name : {"plain", "zipped.gz"}) {
     const auto path = file(name);
-    EXPECT_THAT(read_idx_dimensions(path), ElementsAre(2, 2));
-    std::vector<std::uint8_t> values(4);
+    EXPECT_THAT(read_idx_header(path).dimensions, ElementsAre(2, 2));
+    std::vector<std::byte> values(4);
     read_idx_values(path, values);
-    EXPECT_THAT(values, ElementsAre('a', 'b', 'c', 'd'));
+    EXPECT_THAT(bytes_in(values), ElementsAre('a', 'b', 'c', 'd'));
   }
 }
 
 TEST_F(Folder, DamagedIdxFilesAreRefusedByName) {
-  std::vector<std::uint8_t> values(4);
+  std::vector<std::byte> values(4);
   EXPECT_THAT(message_of([&] { (void)open_dataset(options()); }), HasSubstr("make data"));
-  EXPECT_THAT(message_of([&] { (void)read_idx_dimensions(file("missing")); }), HasSubstr("make data"));
+  EXPECT_THAT(message_of([&] { (void)read_idx_header(file("missing")); }), HasSubstr("make data"));
   write("foreign", "<html>");
-  EXPECT_THAT(message_of([&] { (void)read_idx_dimensions(file("foreign")); }), HasSubstr("not an IDX file"));
+  EXPECT_THAT(message_of([&] { (void)read_idx_header(file("foreign")); }), HasSubstr("not an IDX file"));
   write("empty", "");
-  EXPECT_THAT(message_of([&] { (void)read_idx_dimensions(file("empty")); }), HasSubstr("not an IDX file"));
+  EXPECT_THAT(message_of([&] { (void)read_idx_header(file("empty")); }), HasSubstr("not an IDX file"));
   write("short", idx({2, 2}, "abc"));
   EXPECT_THAT(message_of([&] { read_idx_values(file("short"), values); }), HasSubstr("does not hold"));
   write("long", idx({2, 2}, "abcde"));
@@ -96,12 +103,12 @@ TEST_F(Folder, AnIdxDataSetIsLaidOutInOneBlock) {
   EXPECT_EQ(info.train_count, 3U);
   EXPECT_EQ(info.test_count, 1U);
   EXPECT_EQ(info.shape, (SampleShape{1, 2, 2}));
-  std::vector<std::uint8_t> block(info.total_bytes());
+  std::vector<std::byte> block(info.total_bytes());
   source->load(block);
   const Dataset dataset = view_dataset(info, block);
-  EXPECT_THAT(dataset.train.labels, ElementsAre(7, 8, 9));
-  EXPECT_EQ(dataset.train.pixels[11], 255);
-  EXPECT_THAT(dataset.test.pixels, ElementsAre(9, 9, 9, 9));
+  EXPECT_THAT(bytes_in(dataset.train.targets.bytes), ElementsAre(7, 8, 9));
+  EXPECT_EQ(bytes_in(dataset.train.inputs.bytes)[11], 255);
+  EXPECT_THAT(bytes_in(dataset.test.inputs.bytes), ElementsAre(9, 9, 9, 9));
   std::vector<float> pixels(8);
   std::vector<std::int32_t> labels(2);
   const std::vector<std::uint32_t> ids = {2, 0};
@@ -155,9 +162,9 @@ TEST_F(Folder, FewerSamplesCanBeAskedForButNotMore) {
   DataOptions some = options();
   some.train_samples = 2;
   const auto source = open_dataset(some);
-  std::vector<std::uint8_t> block(source->info().total_bytes());
+  std::vector<std::byte> block(source->info().total_bytes());
   source->load(block);
-  EXPECT_THAT(view_dataset(source->info(), block).train.labels, ElementsAre(7, 8));
+  EXPECT_THAT(bytes_in(view_dataset(source->info(), block).train.targets.bytes), ElementsAre(7, 8));
   some.train_samples = 4;
   EXPECT_THAT(message_of([&] { (void)open_dataset(some); }), HasSubstr("train_samples"));
 }
@@ -197,7 +204,7 @@ TEST_F(Folder, AZippedFileThatEndsTooEarlyIsRefusedWhenItIsRead) {
   gzwrite(zipped, bytes.data(), static_cast<unsigned>(bytes.size()));
   gzclose(zipped);
   std::filesystem::resize_file(file("whole.gz"), std::filesystem::file_size(file("whole.gz")) / 2);
-  std::vector<std::uint8_t> out(4000);
+  std::vector<std::byte> out(4000);
   EXPECT_NE(message_of([&] { read_idx_values(file("whole.gz"), out); }), "");
 }
 
@@ -215,7 +222,7 @@ class AnyFolder : public Folder {
   [[nodiscard]] std::string name(const std::string& rest = "") const {
     return "idx:" + (path_ / "mnist").string() + rest;
   }
-  [[nodiscard]] static Dataset read(const std::string& name, std::vector<std::uint8_t>& block) {
+  [[nodiscard]] static Dataset read(const std::string& name, std::vector<std::byte>& block) {
     const auto source = open_dataset({.dataset = name});
     block.resize(source->info().total_bytes());
     source->load(block);
@@ -232,12 +239,12 @@ TEST_F(AnyFolder, IsADataSetInWhateverSpellingItsFilesAre) {
     std::filesystem::remove_all(path_ / "mnist");
     std::filesystem::create_directories(path_ / "mnist");
     write_any(train, test, images, labels, 0);
-    std::vector<std::uint8_t> block;
+    std::vector<std::byte> block;
     const Dataset set = read(name(), block);
     EXPECT_EQ(set.info.classes, 3U) << train;
     EXPECT_EQ(set.info.shape, (SampleShape{1, 1, 3}));
-    EXPECT_THAT(set.train.labels, ElementsAre(0, 1, 2));
-    EXPECT_THAT(set.test.pixels, ElementsAre('x', 'y', 'z'));
+    EXPECT_THAT(bytes_in(set.train.targets.bytes), ElementsAre(0, 1, 2));
+    EXPECT_THAT(bytes_in(set.test.inputs.bytes), ElementsAre('x', 'y', 'z'));
   }
 }
 
@@ -246,10 +253,10 @@ TEST_F(AnyFolder, LabelsThatBeginElsewhereAreRefusedWithWhatToTypeAndMappedThen)
   EXPECT_THAT(
       message_of([&] { (void)open_dataset({.dataset = name()}); }),
       testing::AllOf(HasSubstr("do not begin at 0"), HasSubstr("1 to 3"), HasSubstr(name(",first_label=1"))));
-  std::vector<std::uint8_t> block;
+  std::vector<std::byte> block;
   const Dataset set = read(name(",first_label=1"), block);
   EXPECT_EQ(set.info.classes, 3U);
-  EXPECT_THAT(set.train.labels, ElementsAre(0, 1, 2));
+  EXPECT_THAT(bytes_in(set.train.targets.bytes), ElementsAre(0, 1, 2));
   EXPECT_THAT(message_of([&] { (void)open_dataset({.dataset = name(",first_label=2")}); }),
               HasSubstr("1 to 3"));
   EXPECT_THAT(message_of([&] { (void)open_dataset({.dataset = name(",first_label=one")}); }),
@@ -271,8 +278,136 @@ TEST_F(AnyFolder, LabelsMayBeTheFirstColumnOfRowsOfNumbers) {
   std::string rows{'\0', '\0', '\x0c', '\x02'};
   rows += number(3) + number(2) + number(2) + number(9) + number(0) + number(9) + number(1) + number(9);
   write("qmnist-train-labels-idx2-int", rows);
-  std::vector<std::uint8_t> block;
-  EXPECT_THAT(read(name(), block).train.labels, ElementsAre(2, 0, 1));
+  std::vector<std::byte> block;
+  EXPECT_THAT(bytes_in(read(name(), block).train.targets.bytes), ElementsAre(2, 0, 1));
+}
+
+// The same numbers in every type that a file may have, big-endian.
+template <class T>
+std::string file_values(std::initializer_list<int> values) {
+  std::string bytes;
+  for (const int value : values) {
+    auto number = std::bit_cast<std::array<char, sizeof(T)>>(static_cast<T>(value));
+    std::ranges::reverse(number);
+    bytes.append(number.begin(), number.end());
+  }
+  return bytes;
+}
+
+template <class T>
+class AnyType : public AnyFolder {
+ protected:
+  static constexpr std::uint8_t code = std::is_same_v<T, std::uint8_t>   ? 0x08
+                                       : std::is_same_v<T, std::int8_t>  ? 0x09
+                                       : std::is_same_v<T, std::int16_t> ? 0x0b
+                                       : std::is_same_v<T, std::int32_t> ? 0x0c
+                                       : std::is_same_v<T, float>        ? 0x0d
+                                                                         : 0x0e;
+  static std::string typed(std::vector<std::uint8_t> sizes, std::initializer_list<int> values) {
+    std::string text = idx(std::move(sizes), file_values<T>(values));
+    text[2] = static_cast<char>(code);
+    return text;
+  }
+};
+using FileTypes = testing::Types<std::uint8_t, std::int8_t, std::int16_t, std::int32_t, float, double>;
+TYPED_TEST_SUITE(AnyType, FileTypes);
+
+// Odd counts of single bytes stand between values that must be aligned.
+TYPED_TEST(AnyType, IsReadAndGatheredAsFloats) {
+  this->write("train-images-idx2-double", this->typed({3, 3}, {0, 1, 2, 3, 4, 5, 6, 7, 127}));
+  this->write("train-labels-idx1-ubyte", this->idx({3}, {0, 1, 2}));
+  this->write("t10k-images-idx2-double", this->typed({1, 3}, {20, 21, 22}));
+  this->write("t10k-labels-idx1-ubyte", this->idx({1}, {1}));
+  std::vector<std::byte> block;
+  const Dataset set = this->read(this->name(), block);
+  EXPECT_EQ(set.info.shape, (SampleShape{3, 1, 1}));
+  const float scale =
+      std::is_integral_v<TypeParam> ? 1.0F / static_cast<float>(std::numeric_limits<TypeParam>::max()) : 1.0F;
+  std::vector<float> inputs(6);
+  std::vector<std::int32_t> targets(2);
+  gather(set.train, std::vector<std::uint32_t>{2, 0}, {inputs.data(), 2, 3}, targets);
+  EXPECT_THAT(inputs, ElementsAre(6 * scale, 7 * scale, 127 * scale, 0, 1 * scale, 2 * scale));
+  EXPECT_THAT(targets, ElementsAre(2, 0));
+  gather(set.test, std::vector<std::uint32_t>{0}, {inputs.data(), 1, 3}, targets);
+  EXPECT_EQ(inputs[1], 21 * scale);
+  EXPECT_EQ(targets[0], 1);
+}
+
+TYPED_TEST(AnyType, OfIntegersMayBeThatOfLabelsToo) {
+  this->write_any("train-", "t10k-", "images-idx3-ubyte", "labels-idx1-ubyte", 0);
+  this->write("train-labels-idx1-ubyte", this->typed({3}, {-1, 1, 0}));
+  std::vector<std::byte> block;
+  if (std::is_floating_point_v<TypeParam>)
+    EXPECT_THAT(message_of([&] { (void)this->read(this->name(), block); }), HasSubstr("integers"));
+  else if (std::is_signed_v<TypeParam>)
+    EXPECT_THAT(bytes_in(this->read(this->name(",first_label=-1"), block).train.targets.bytes),
+                ElementsAre(0, 2, 1));
+  else
+    EXPECT_THAT(message_of([&] { (void)this->read(this->name(",first_label=1"), block); }),
+                HasSubstr("0 to 255"));
+}
+
+TEST_F(AnyFolder, MayHaveMoreClassesThanAByteCounts) {
+  write_any("train-", "t10k-", "images-idx3-ubyte", "labels-idx1-ubyte", 0);
+  std::string labels = idx({3}, file_values<std::int32_t>({70000, 0, 256}));
+  labels[2] = '\x0c';
+  write("train-labels-idx1-ubyte", labels);
+  std::vector<std::byte> block;
+  const Dataset set = read(name(), block);
+  EXPECT_EQ(set.info.classes, 70001U);
+  std::vector<std::int32_t> targets(3);
+  gather_targets(set.train, std::vector<std::uint32_t>{2, 1, 0}, targets);
+  EXPECT_THAT(targets, ElementsAre(256, 0, 70000));
+  labels = idx({3}, file_values<std::int32_t>({1 << 30, 0, 256}));
+  labels[2] = '\x0c';
+  write("train-labels-idx1-ubyte", labels);
+  EXPECT_THAT(message_of([&] { (void)read(name(), block); }), HasSubstr("no class"));
+}
+
+TEST_F(AnyFolder, MayHaveColours) {
+  write_any("train-", "t10k-", "images-idx3-ubyte", "labels-idx1-ubyte", 0);
+  write("train-images-idx3-ubyte", idx({3, 3, 1, 1}, "abcdefghi"));
+  write("t10k-images-idx3-ubyte", idx({1, 3, 1, 1}, "xyz"));
+  EXPECT_EQ(open_dataset({.dataset = name()})->info().shape, (SampleShape{3, 1, 1}));
+}
+
+TEST_F(AnyFolder, ValuesThatNoModelCanTakeAreRefusedWithTheirImage) {
+  write_any("train-", "t10k-", "images-idx3-ubyte", "labels-idx1-ubyte", 0);
+  const auto images = [&](double bad) {
+    std::string values = idx({3, 1, 3}, file_values<double>({1, 2, 3, 4, 5, 6, 7, 8, 9}));
+    auto number = std::bit_cast<std::array<char, 8>>(bad);
+    std::ranges::reverse(number);
+    values.replace(values.size() - 24, 8, number.data(), 8);  // the last image's first
+    values[2] = '\x0e';
+    return values;
+  };
+  write("t10k-images-idx3-ubyte",
+        images(0.0).substr(0, 4) + idx({1, 1, 3}, "").substr(4) + file_values<double>({1, 2, 3}));
+  std::vector<std::byte> block;
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), 1e39}) {
+    write("train-images-idx3-ubyte", images(bad));
+    EXPECT_THAT(message_of([&] { (void)read(name(), block); }),
+                AllOf(HasSubstr("no model can take"), HasSubstr("image 2"), HasSubstr("train-images")));
+  }
+  write("train-images-idx3-ubyte", images(1e38));
+  EXPECT_EQ(message_of([&] { (void)read(name(), block); }), "");
+  write("train-images-idx3-ubyte", idx({3, 1, 3}, "abcdefghi"));
+  EXPECT_THAT(message_of([&] { (void)read(name(), block); }), HasSubstr("different types"));
+}
+
+// Such as the next characters of a text.
+TEST(Samples, MayHaveSeveralTargets) {
+  const std::vector<std::int16_t> tokens = {10, 11, 20, 21, 30, 31};
+  const std::vector<std::int16_t> next = {11, 12, 21, 22, 31, 32};
+  const Samples samples{.inputs = {ValueType::int16, 2, std::as_bytes(std::span(tokens))},
+                        .targets = {ValueType::int16, 2, std::as_bytes(std::span(next))},
+                        .scale = 1.0F,
+                        .count = 3};
+  std::vector<float> inputs(4);
+  std::vector<std::int32_t> targets(4);
+  gather(samples, std::vector<std::uint32_t>{2, 0}, {inputs.data(), 2, 2}, targets);
+  EXPECT_THAT(inputs, ElementsAre(30, 31, 10, 11));
+  EXPECT_THAT(targets, ElementsAre(31, 32, 11, 12));
 }
 
 TEST(ShortName, IsAPartOfAFileName) {
@@ -286,7 +421,7 @@ TEST(Synthetic, DependsOnTheSeedAlone) {
   const auto generate = [](std::uint32_t seed) {
     const auto source =
         open_dataset({.dataset = "synthetic", .synthetic_train = 50, .synthetic_test = 20, .seed = seed});
-    std::vector<std::uint8_t> block(source->info().total_bytes());
+    std::vector<std::byte> block(source->info().total_bytes());
     source->load(block);
     return block;
   };
@@ -298,23 +433,23 @@ TEST(Synthetic, DependsOnTheSeedAlone) {
 TEST(Synthetic, IsTheSameOnEveryProcessor) {
   const auto source =
       open_dataset({.dataset = "synthetic", .synthetic_train = 500, .synthetic_test = 100, .seed = 1});
-  std::vector<std::uint8_t> block(source->info().total_bytes());
+  std::vector<std::byte> block(source->info().total_bytes());
   source->load(block);
-  EXPECT_EQ(sha256(std::as_bytes(std::span(block))),
-            "2de6025ab6eb038e6a914fd10e75546b5c1328d7bea8ffd428ec8663ef2844de");
+  EXPECT_EQ(sha256(block), "2de6025ab6eb038e6a914fd10e75546b5c1328d7bea8ffd428ec8663ef2844de");
 }
 
 TEST(Synthetic, HasNoiseOfTheStandardDeviationThatItPromises) {
   constexpr std::size_t features = 784, samples = 4000;
   const auto source =
       open_dataset({.dataset = "synthetic", .synthetic_train = samples, .synthetic_test = 1, .seed = 3});
-  std::vector<std::uint8_t> block(source->info().total_bytes());
+  std::vector<std::byte> block(source->info().total_bytes());
   source->load(block);
   // Of pixels that lie between the ends of the scale in the mean; the ends cut the noise off for others.
   double squares = 0.0, counted = 0.0;
   for (std::size_t pixel = 0; pixel < features; ++pixel) {
     std::vector<double> values;
-    for (std::size_t i = 0; i < samples; i += 10) values.push_back(block[i * features + pixel]);
+    for (std::size_t i = 0; i < samples; i += 10)
+      values.push_back(std::to_integer<int>(block[i * features + pixel]));
     std::ranges::sort(values);
     const double median = values[values.size() / 2];
     if (std::abs(median - 127.5) > 10) continue;

@@ -21,27 +21,27 @@ struct GatheredBatch {
 /// Gathers the samples of a step, and prefetches those of the next one.
 class BatchBuffer {
  public:
-  enum class Pixels { here, elsewhere };
+  enum class Inputs { here, elsewhere };
 
-  /// `pixels`: whether it has room for them. Context and plan outlive it.
-  BatchBuffer(const TrainingContext& context, const data::BatchPlan& plan, Pixels pixels = Pixels::here);
+  /// `inputs`: whether it has room for them. Context and plan outlive it.
+  BatchBuffer(const TrainingContext& context, const data::BatchPlan& plan, Inputs inputs = Inputs::here);
 
   /// This rank's samples of a step, here.
   [[nodiscard]] GatheredBatch gather(const Step& step);
   /// Some of them.
   [[nodiscard]] GatheredBatch gather(const Step& step, std::span<const std::uint32_t> sample_ids);
-  /// The same, with `columns` of the images alone gathered into `pixels` [batch, features].
-  [[nodiscard]] GatheredBatch gather(const Step& step, float* pixels, data::Range columns);
+  /// The same, with `columns` of the inputs alone gathered into `inputs` [batch, width].
+  [[nodiscard]] GatheredBatch gather(const Step& step, float* inputs, data::Range columns);
 
  private:
-  /// Of `sample_ids`, `columns` of the images into `pixels`.
+  /// Of `sample_ids`, `columns` of the inputs into `inputs`.
   [[nodiscard]] GatheredBatch gather(const Step& step, std::span<const std::uint32_t> sample_ids,
-                                     float* pixels, data::Range columns);
+                                     float* inputs, data::Range columns);
 
   const TrainingContext& context_;
   const data::BatchPlan& plan_;
-  AlignedVector<float> pixels_;       // [largest batch, features], or empty
-  std::vector<std::int32_t> labels_;  // [largest batch]
+  AlignedVector<float> inputs_;        // [largest batch, width], or empty
+  std::vector<std::int32_t> targets_;  // [largest batch, targets of a sample]
 };
 
 }  // namespace lockstep::algorithms

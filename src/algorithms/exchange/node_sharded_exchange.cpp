@@ -14,7 +14,7 @@ class NodeShardedExchange final : public Exchange {
   explicit NodeShardedExchange(const ExchangeSetup& setup)
       : context_(setup.context),
         step_(setup.context, setup.plan, setup.context.ranks.node()),
-        batch_(setup.context, setup.plan, BatchBuffer::Pixels::elsewhere),
+        batch_(setup.context, setup.plan, BatchBuffer::Inputs::elsewhere),
         traffic_(setup.context.ranks, setup.context.phases) {
     setup.context.parameters = step_.parameters();
     setup.context.model.bind(step_.parameters(), setup.context.model.layer_state());
@@ -22,7 +22,7 @@ class NodeShardedExchange final : public Exchange {
 
   double train(const Step& step) override {
     const Rows rows = step_.rows(step.index);
-    const GatheredBatch batch = batch_.gather(step, step_.pixels(rows), step_.own_columns());
+    const GatheredBatch batch = batch_.gather(step, step_.inputs(rows), step_.own_columns());
     step_.gather_others(step.index);
     traffic_.add_sent(step_.sent_bytes(rows));
     return step_.train(batch.context, rows, batch.examples.targets,

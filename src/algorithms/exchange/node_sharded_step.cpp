@@ -57,7 +57,7 @@ std::string NodeShardedStep::layer_at(std::size_t parameter) const {
 }
 
 data::Range NodeShardedStep::own_columns() const {
-  return forward_ ? own_.columns() : data::Range{0, context_.samples.features};
+  return forward_ ? own_.columns() : data::Range{0, context_.samples.inputs.width};
 }
 
 void NodeShardedStep::wait() {

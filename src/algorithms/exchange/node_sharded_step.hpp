@@ -51,8 +51,8 @@ class NodeShardedStep {
   void describe_state(State& state) { streams_.describe_state(state, "streams_trial"); }
 
   [[nodiscard]] Rows rows(std::size_t step) const { return samples_.rows(step); }
-  /// [rows.own, features]: where this rank gathers its samples, and which columns of them it needs.
-  [[nodiscard]] float* pixels(const Rows& rows) { return samples_.own(rows); }
+  /// [rows.own, width]: where this rank gathers its samples, and which columns of them it needs.
+  [[nodiscard]] float* inputs(const Rows& rows) { return samples_.own(rows); }
   [[nodiscard]] data::Range own_columns() const;
   /// Gathers what the rank's parts need of the other ranks' samples.
   void gather_others(std::size_t step) { samples_.gather_others(step, own_.columns()); }

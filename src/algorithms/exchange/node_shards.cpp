@@ -61,7 +61,7 @@ NodeSamples::NodeSamples(const data::Samples& samples, const data::BatchPlan& pl
       members_(ranks.ranks_of(node)),
       rank_(node.rank()),
       most_rows_(rows(0).all),
-      pixels_(most_rows_ * samples.features) {}
+      inputs_(most_rows_ * samples.inputs.width) {}
 
 Rows NodeSamples::rows(std::size_t step) const {
   Rows rows;
@@ -81,7 +81,7 @@ void NodeSamples::gather_others(std::size_t step, data::Range columns) {
     const auto ids = plan_.samples_of(step, members_[i]);
     if (i != rank_) {
       data::gather_columns(samples_, ids, columns,
-                           {pixels_.data() + row * samples_.features, ids.size(), samples_.features});
+                           {inputs_.data() + row * samples_.inputs.width, ids.size(), samples_.inputs.width});
       if (step + 1 < plan_.steps())
         data::prefetch(samples_, plan_.samples_of(step + 1, members_[i]), columns);
     }

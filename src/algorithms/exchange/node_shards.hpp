@@ -69,14 +69,14 @@ class NodeSamples {
   /// Of the node in any step.
   [[nodiscard]] std::size_t most_rows() const { return most_rows_; }
   [[nodiscard]] Rows rows(std::size_t step) const;
-  /// [rows.own, features]: where this rank gathers its samples.
-  [[nodiscard]] float* own(const Rows& rows) { return pixels_.data() + rows.first * samples_.features; }
+  /// [rows.own, width]: where this rank gathers its samples.
+  [[nodiscard]] float* own(const Rows& rows) { return inputs_.data() + rows.first * samples_.inputs.width; }
   [[nodiscard]] math::ConstMatrix own(const Rows& rows) const {
-    return {pixels_.data() + rows.first * samples_.features, rows.own, samples_.features};
+    return {inputs_.data() + rows.first * samples_.inputs.width, rows.own, samples_.inputs.width};
   }
-  /// [rows.all, features]
+  /// [rows.all, width]
   [[nodiscard]] math::ConstMatrix all(const Rows& rows) const {
-    return {pixels_.data(), rows.all, samples_.features};
+    return {inputs_.data(), rows.all, samples_.inputs.width};
   }
   /// Gathers `columns` of the other ranks' samples.
   void gather_others(std::size_t step, data::Range columns);
@@ -87,7 +87,7 @@ class NodeSamples {
   std::vector<std::size_t> members_;  // of the node: their ranks in the job
   std::size_t rank_;                  // of the node
   std::size_t most_rows_;
-  AlignedVector<float> pixels_;  // [most_rows_, features]
+  AlignedVector<float> inputs_;  // [most_rows_, width]
 };
 
 /// Memory that the ranks of a node share: parameters, activations, and each rank's own gradients.

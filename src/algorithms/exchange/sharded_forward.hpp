@@ -24,7 +24,7 @@ class ShardedForward {
   ShardedForward(const nn::ShardedModel& model, const comm::Communicator& node,
                  const std::vector<Part>& parts, std::size_t largest_rows);
 
-  /// Computes this rank's contribution for the node's samples, `in` [rows.all, features], and writes it where
+  /// Computes this rank's contribution for the node's samples, `in` [rows.all, width], and writes it where
   /// the others read it after a wait; after streamed stores, simd::fence_streams() must come before that
   /// wait.
   void contribute(const TrainingContext& context, const nn::ShardedModel& model, math::ConstMatrix in,
