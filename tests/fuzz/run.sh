@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 mkdir -p "$build/crashes" "$build/logs"
 if [ -d /dev/shm ]; then scratch=$(mktemp -d -p /dev/shm); else scratch=$(mktemp -d); fi  # relative paths in inputs lead here
-export TMPDIR=$scratch ASAN_OPTIONS=quarantine_size_mb=16${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+export TMPDIR=$scratch ASAN_OPTIONS=quarantine_size_mb=16:allocator_release_to_os_interval_ms=-1${ASAN_OPTIONS:+:$ASAN_OPTIONS}
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 

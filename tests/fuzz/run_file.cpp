@@ -48,10 +48,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::expect_errors_only_if_edited(size, [&] {
     record::RunRecord record = record::read_run_file_bytes(bytes, "edited");
     fuzz::expect_errors_only([&] { (void)train::resolve_config(record.config); });
-    // As a resumed run begins: with the epochs before the checkpoint, written again.
+    // As a resumed run begins: with the epochs before the checkpoint, written again. That takes longest, so
+    // not of every input.
     record.truncate(1);
     (void)record.train_clock_s();
-    (void)record::run_file_bytes(record);
+    constexpr std::size_t written_of = 8;
+    if (size % written_of == 0) (void)record::run_file_bytes(record);
   });
   return 0;
 }
