@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/json_text.hpp"
 #include "core/sha256.hpp"
 
 namespace lockstep::record {
@@ -25,7 +26,7 @@ std::vector<std::string> RunRecord::epoch_checksums() const {
   constexpr std::size_t kept_length = 16;  // enough against accidents
   std::string run =
       run_id + '\n' + nlohmann::json(config).dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (provenance.contains("ranks")) run += '\n' + provenance.at("ranks").dump();
+  if (provenance.contains("ranks")) run += '\n' + to_text(provenance.at("ranks"));
   for (const Series& one : series) run += fmt::format("\n{}/{} {}", one.group, one.name, one.ranks);
   std::vector<std::string> checksums;
   for (std::size_t epoch = 0; epoch < epochs(); ++epoch) {

@@ -30,7 +30,7 @@ bool is_there(const fs::path& path) {
 }
 
 std::string text_of(const Json& object, const std::string& key) {
-  return object.contains(key) ? object.at(key).dump() : "nothing";
+  return object.contains(key) ? to_text(object.at(key)) : "nothing";
 }
 
 void check_same_run(const record::RunRecord& record, const Json& values, std::size_t ranks,
@@ -41,11 +41,11 @@ void check_same_run(const record::RunRecord& record, const Json& values, std::si
     before.push_back(key + " " + old_text);
     now.push_back(key + " " + new_text);
   };
-  for (const auto& [key, value] : record.config.items()) compare(key, value.dump(), text_of(values, key));
+  for (const auto& [key, value] : record.config.items()) compare(key, to_text(value), text_of(values, key));
   // An option that is newer than the run file then had the value that is its default now.
   const Json defaults = resolve_config({{"algorithm", values.at("algorithm")}}).values;
   for (const auto& [key, value] : values.items())
-    if (!record.config.contains(key)) compare(key, text_of(defaults, key), value.dump());
+    if (!record.config.contains(key)) compare(key, text_of(defaults, key), to_text(value));
   compare("ranks", text_of(record.provenance, "ranks"), std::to_string(ranks));
   if (!before.empty())
     throw ConfigError({"the run " + path.string() + " has other settings: it cannot be resumed with these",
@@ -60,8 +60,8 @@ void check_belongs(const record::CheckpointReader& checkpoint, const record::Run
   const auto compare = [&](const std::string& key, const Json& expected) {
     if (about.at(key) != expected)
       throw Error({.what = path + " belongs to another run",
-                   .expected = key + " " + expected.dump(),
-                   .got = about.at(key).dump()});
+                   .expected = key + " " + to_text(expected),
+                   .got = to_text(about.at(key))});
   };
   compare("run_id", record.run_id);
   compare("run_started", record.started);
@@ -73,7 +73,7 @@ void check_belongs(const record::CheckpointReader& checkpoint, const record::Run
   if (!may_be_newer && count_of(about.at("epochs_done")) > record.epochs())
     throw Error({.what = path + " is newer than the run file",
                  .expected = fmt::format("at most the {} epochs that the run file has", record.epochs()),
-                 .got = about.at("epochs_done").dump()});
+                 .got = to_text(about.at("epochs_done"))});
 }
 
 std::array<fs::path, 2> checkpoints_of(const fs::path& run_file) {
@@ -145,7 +145,7 @@ fs::path run_file_path(const LaunchOptions& launch, const RunConfig& config, con
 }
 
 std::string config_sha256(const Json& values) {
-  const std::string sorted = nlohmann::json(values).dump();
+  const std::string sorted = nlohmann::json(values).dump(-1, ' ', false, Json::error_handler_t::replace);
   return sha256(std::as_bytes(std::span(sorted)));
 }
 

@@ -108,6 +108,17 @@ TEST_F(RunFile, ReplacesBytesThatAreNoText) {
   EXPECT_EQ(read_run_file(path_).provenance["environment"]["OMP_X"], "\uFFFD");
 }
 
+// A file of another program, or of a damaged disk whose checksum was made again.
+TEST(RunRecord, OfTextsThatAreNoTextHasChecksumsAndAFile) {
+  RunRecord record = record_of(2, 3);
+  const std::vector<std::string> before = record.epoch_checksums();
+  record.provenance["ranks"] =
+      "a\xb2"
+      "c";
+  EXPECT_NE(record.epoch_checksums(), before);
+  EXPECT_FALSE(run_file_bytes(record).empty());
+}
+
 TEST_F(RunFile, HoldsSeriesThatCanGrow) {
   write_run_file(record_of(2, 3), path_, Durability::survives_kill);
   const auto file = hdf5::open_file(path_);
