@@ -5,20 +5,21 @@ quiet = $(if $(V),,@echo "  $(1)"; )
 # For targets that build on the way to something else, unless the user has said -j.
 all_cores = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 folders := core math comm data nn nn/layers algorithms algorithms/averaging algorithms/exchange record watch train \
-  sweep $(addprefix sweep/,spec local slurm commands)
+  simulate sweep $(addprefix sweep/,spec local slurm commands)
 sources := $(filter-out $(absent_sources),$(foreach folder,$(folders),$(wildcard src/$(folder)/*.cpp)))
 object = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 library := $(BUILD)/liblockstep.a
-programs := $(notdir $(basename $(wildcard src/*/programs/*.cpp)))
+# With SimGrid for an MPI library one program runs all others.
+programs := $(if $(is_sim),simulate,$(filter-out simulate,$(notdir $(basename $(wildcard src/*/programs/*.cpp)))))
 binaries := $(programs:%=$(BUILD)/bin/%)
 
 all: $(binaries) ## Build every program
-	@ln -sfn $(notdir $(BUILD))/bin build/bin
+	$(if $(is_sim),,@ln -sfn $(notdir $(BUILD))/bin build/bin)
 
 # Every rule that compiles waits for this: missing parts are named before a compiler error is seen.
 .PHONY: check-deps
 check-deps:
-	@BLAS=$(BLAS) mk/deps.sh --check build
+	@BLAS=$(BLAS) mk/deps.sh --check build $(if $(is_sim),simulate)
 
 # Two files that are rewritten only when their text changes, so that a change of flags compiles everything anew,
 # a source file that came or went makes the library anew, and nothing else does.
@@ -58,7 +59,7 @@ $(foreach file,$(with_own_flags),$(eval $(call object,$(file)): private ALL_CXXF
 # file that forgets an include.
 unhurried_programs := src/core/arguments.cpp src/core/options.cpp src/math/gemm_cache.cpp src/nn/named_models.cpp \
   src/nn/graph_builder.cpp src/algorithms/algorithm.cpp $(wildcard src/data/idx*.cpp) \
-  $(foreach folder,$(addprefix src/,record watch train $(filter sweep%,$(folders)) */programs),$(wildcard $(folder)/*.cpp)) \
+  $(foreach folder,$(addprefix src/,record watch train simulate $(filter sweep%,$(folders)) */programs),$(wildcard $(folder)/*.cpp)) \
   $(wildcard tests/fuzz/*.cpp tests/fuzz/support/*.cpp)
 unhurried_tests := $(wildcard tests/unit/*.cpp tests/mpi/*.cpp)
 $(call object,$(unhurried_programs) $(unhurried_tests)): private ALL_CXXFLAGS += -Og
@@ -91,6 +92,12 @@ $(BUILD)/bin/%: $(BUILD)/obj/src/record/programs/%.o $(library)
 	$(link_program)
 $(BUILD)/bin/%: $(BUILD)/obj/src/sweep/programs/%.o $(library)
 	$(link_program)
+$(BUILD)/bin/%: $(BUILD)/obj/src/simulate/programs/%.o $(library)
+	$(link_program)
+
+simulate: ## Build what jobs/simulate.sh runs on simulated clusters (needs SimGrid: make deps DEPS=simulate)
+	@$(MAKE) --no-print-directory $(all_cores) CONFIG=sim all
+.PHONY: simulate
 
 -include $(shell find $(BUILD)/obj $(precompiled) -name '*.d' 2>/dev/null)
 .SECONDARY:

@@ -19,6 +19,7 @@ ALLOWED = {
     "record": ["core"],
     "watch": ["core", "comm"],
     "train": ["core", "math", "comm", "data", "nn", "algorithms", "record", "watch"],
+    "simulate": ["core", "train"],
     "sweep": ["core", "math", "data", "algorithms", "record", "train"],  # train: what a configuration is
 }
 # The folders of a layer that has several, and what each may use of the others: from the lowest to the highest, too.
@@ -31,7 +32,7 @@ PARTS = {
     "sweep/programs": ["sweep/commands"],
 }
 # Libraries that only certain folders may know: name of the header, folders.
-OWNERS = {r"mpi\.h": ["comm"], r"(hdf5(_hl)?|H5\w+)\.h": ["record"]}
+OWNERS = {r"mpi\.h": ["comm", "simulate"], r"s4u\.hpp": ["simulate"], r"(hdf5(_hl)?|H5\w+)\.h": ["record"]}
 DESIGN = "docs/design.md"
 
 HEADERS = {".hpp", ".h", ".hh"}
@@ -148,8 +149,9 @@ def self_test():
         assert tuple(pair.split()) in upwards, pair
     bad = [(f"src/{a}/a.cpp", f'\n#include "{b}/x.hpp"\n', f"{a} may use") for a, b in upwards]
     bad += [(f"src/{a}/a.cpp", f"\nint x = {b}::y;\n", f"{a} may use") for a, b in upwards]
-    bad += [(f"src/{layer}/a.cpp", "\n#include <mpi.h>\n", "only comm") for layer in ALLOWED if layer != "comm"]
-    bad += [(f"src/{layer}/a.cpp", "\n#include <hdf5.h>\n", "only record") for layer in ALLOWED if layer != "record"]
+    for header, pattern in (("mpi.h", r"mpi\.h"), ("hdf5.h", r"(hdf5(_hl)?|H5\w+)\.h"), ("simgrid/s4u.hpp", r"s4u\.hpp")):
+        owners = OWNERS[pattern]
+        bad += [(f"src/{a}/a.cpp", f"\n#include <{header}>\n", f"only {owners[0]}") for a in ALLOWED if a not in owners]
     bad += [
         ("src/nn/layers/a.def", '\n#  include "comm/x.hpp"\n', "nn may use"),
         ("src/nn/a.cpp", "\n#include <comm/x.hpp>\n", "nn may use"),

@@ -7,7 +7,7 @@
 # Groups: build run test bench analysis, which are always meant; data and optional, installed if they can be; and those that
 # are only for who asks: compare, browser (the test of the report's page; 110 MB), slurm (a private Slurm for the tests), peers,
 # lint and tidy (checks of the sources), memcheck (Valgrind), clang (`make test-clang`), fuzz (`make test-fuzz`), bare
-# (`make test-bare`)
+# (`make test-bare`), simulate (SimGrid, for simulated clusters)
 # BLAS (openblas, blis, mkl), CXX and PYTHON in the environment mean what they mean to make.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -77,6 +77,7 @@ fuzz|libFuzzer|rt:fuzzer|libclang-rt-dev|llvm|compiler-rt
 tidy|clang-tidy|cmd:clang-tidy|clang-tidy|llvm|clang-tools
 tidy|cppcheck|cmd:cppcheck|cppcheck|cppcheck|cppcheck
 memcheck|Valgrind|cmd:valgrind|valgrind|valgrind|valgrind
+simulate|SimGrid|pc:simgrid|libsimgrid-dev|simgrid|simgrid
 bare|debootstrap|cmd:debootstrap path:/usr/sbin/debootstrap|debootstrap||
 bare|Debian's keys|path:/usr/share/keyrings/debian-archive-keyring.gpg|debian-archive-keyring||
 data|curl|cmd:curl path:data/mnist/train-images-idx3-ubyte|curl|curl|curl

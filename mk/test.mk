@@ -63,6 +63,8 @@ test: ## Everything from nothing: parts, build, data, and all tests
 	@$(MAKE) --no-print-directory check-layers test-unit test-vectors test-mpi test-end-to-end test-analysis
 	@if why=$$(tests/slurm/lab impossible); then echo "$$why" >$(test_results)/slurm.left_out; else \
 	  $(MAKE) --no-print-directory deps DEPS='$(DEPS) slurm' && $(MAKE) --no-print-directory test-slurm; fi
+	@if why=$$(mk/deps.sh --check simulate 2>&1); then $(MAKE) --no-print-directory test-simulate; else \
+	  echo "$$why" | head -n 1 >$(test_results)/simulate.left_out; fi
 	@$(MAKE) --no-print-directory test-summary
 
 check: ## Between commits: layers, and the quick ones of all tests but Slurm's (3 minutes)
@@ -86,10 +88,13 @@ test-slurm: all $(mpi_tests) | check-test-deps ## Tests under a private Slurm of
 	@echo '== Slurm tests'
 	@tests/slurm/lab check
 	@$(call pytest,slurm)
+test-simulate: all simulate | check-test-deps ## Tests of simulated clusters (needs SimGrid)
+	@echo '== tests of simulated clusters'
+	@$(call pytest,simulate)
 test-summary: ## What the last make test has left out, and why; COMPLETE=1: fails if there is anything
-	@tests/summary.py $(if $(COMPLETE),--complete) $(test_results) unit mpi end_to_end analysis slurm
+	@tests/summary.py $(if $(COMPLETE),--complete) $(test_results) unit mpi end_to_end analysis slurm simulate
 test-bare: ## The README's commands on a bare Debian made for it (as root, an hour); SUITE=bookworm KEEP=1 MIRROR=http://...
 	@mk/deps.sh --check bare
 	@KEEP=$(call quoted,KEEP) MIRROR=$(call quoted,MIRROR) tests/bare/run.sh $(SUITE)
 .PHONY: build-tests test-kernels test-vectors test-clang
-.PHONY: check test test-long test-unit test-mpi test-end-to-end test-slurm test-summary test-bare
+.PHONY: check test test-long test-unit test-mpi test-end-to-end test-slurm test-simulate test-summary test-bare

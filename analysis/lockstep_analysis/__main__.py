@@ -91,7 +91,7 @@ def drawing_options(sub: argparse.ArgumentParser) -> None:
         help="folder of `make bench`, for the performance model (results/bench)",
     )
     sub.add_argument(
-        "--cluster", type=Path, help="description of a cluster to predict for: a JSON file, or a name in analysis/clusters"
+        "--cluster", type=Path, help="description of a cluster to predict for: a JSON file, or a name in jobs/clusters"
     )
     sub.add_argument(
         "--incomplete", action="store_true", help="also runs that go on, were stopped or failed, as far as they came"

@@ -129,13 +129,16 @@ class Point:
 
 
 def problem_of(run: Run) -> str:
-    """What is trained: data set, model, and whether a step takes the mean of its batch or the sum."""
+    """What is trained: data set, model, whether a step takes the mean of its batch or the sum; and where time is simulated, which
+    no figure may mix with time that was measured, on which cluster."""
     parts = [as_text(run.config.get("dataset"))]
     model = run.config.get("model")
     parts.append(
         model if isinstance(model, str) else f"a described model ({run.provenance.get('parameter_count', '?')} parameters)"
     )
     parts.append(f"{run.config.get('gradient', 'mean')} gradient")
+    if run.simulated:
+        parts.append(f"simulated on {run.simulated}")
     return ", ".join(parts)
 
 
@@ -169,8 +172,10 @@ def one_problem(points: list[Point]) -> list[Point]:
     problems = by_problem(points)
     if len(problems) > 1:
         names = "".join(f"\n    {name}: {len(members)} points" for name, members in problems.items())
-        key = next(key for key in PROBLEM_KEYS if len({as_text(p.config.get(key)) for p in points}) > 1)
-        example = as_text(points[0].config.get(key))
+        values = {key: {as_text(p.config.get(key)) for p in points} for key in PROBLEM_KEYS}
+        values["simulated"] = {p.first.simulated or "no" for p in points}
+        key = next(key for key, several in values.items() if len(several) > 1)
+        example = sorted(values[key])[0]
         raise NotComparable(
             f"these runs solve {len(problems)} different problems and cannot share a figure:{names}",
             f"choose one of them, e.g. --where {key}={example}",

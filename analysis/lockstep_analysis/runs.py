@@ -56,6 +56,7 @@ PROVENANCE = (
     "parameter_count",
     "startup_s",
     "capabilities",
+    "simulation",
     "exchange_choice",
     "allreduce_choice",
     "gemm_choices",
@@ -103,6 +104,11 @@ class Run:
         """What its algorithm declares, e.g. "equals_serial"."""
         return capabilities(self.config, self.provenance)
 
+    @cached_property
+    def simulated(self) -> str:
+        """The simulated cluster whose seconds its times are; "" if they are real."""
+        return json.loads(self.provenance.get("simulation", "{}")).get("cluster", "")
+
     @property
     def epochs(self) -> int:
         return len(self.series["epochs/epoch_s"])
@@ -131,14 +137,15 @@ class Run:
         return float(np.nansum(self.segments.get("lost_s", [0.0])))
 
     def settings(self) -> str:
-        """All that makes runs repetitions of each other: the configuration but for the seed, and the ranks."""
+        """All that makes runs repetitions of each other: the configuration but for the seed, the ranks, and what was simulated."""
         unused = () if self.config.get("dataset") == "synthetic" else ("synthetic_train", "synthetic_test")
         kept = {
             key: value
             for key, value in without_later_options(self.config).items()
             if key not in (*NOT_SETTINGS, *unused)
         }
-        return json.dumps({**kept, "ranks": self.ranks}, sort_keys=True)
+        simulation = {"simulation": self.provenance["simulation"]} if self.simulated else {}
+        return json.dumps({**kept, "ranks": self.ranks, **simulation}, sort_keys=True)
 
 
 def text(value: Any) -> str:
@@ -292,7 +299,8 @@ def load_runs(
 def refusal(run: Run, where: dict[str, str], incomplete: bool) -> str:
     """Why a run is left out; empty when it is not."""
     for key, wanted in where.items():
-        given = str(run.ranks) if key == "ranks" else as_text(run.config.get(key))
+        others = {"ranks": str(run.ranks), "simulated": run.simulated or "no"}
+        given = others.get(key) or as_text(run.config.get(key))
         if given not in wanted.split(","):
             return f"other configuration: {key} is {given}, not {wanted}"
     if run.epochs == 0:

@@ -16,7 +16,8 @@ namespace lockstep::comm {
 /// A barrier of a node's ranks that costs no message: what a rank wrote before wait() is visible to all after
 /// it. Every rank counts its waits on a cache line of its own and watches the others' counts; counts only
 /// grow, so nothing is ever reset. Reads P lines, writes one. Waiting ranks spin for a while, then yield
-/// their core; at once where the ranks outnumber the cores that they may run on.
+/// their core; at once where the ranks outnumber the cores that they may run on. On a simulated cluster they
+/// wait in MPI_Barrier.
 class NodeBarrier {
  public:
   /// Collective over `node`, whose ranks must share memory and which must outlive the barrier.
@@ -34,6 +35,7 @@ class NodeBarrier {
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free,
                 "processes can share only lock-free atomics");
 
+  const Communicator& node_;
   SharedWindow window_;
   std::span<Arrival> arrivals_;  // [rank], in the window
   std::size_t rank_;

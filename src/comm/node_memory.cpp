@@ -12,6 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/host.hpp"
+#include "core/platform.hpp"
 
 namespace lockstep::comm {
 namespace {
@@ -32,7 +33,7 @@ std::string shared_memory_hint() {
 }
 
 void check_shared_memory(const Communicator& node, std::size_t bytes) {
-  if (node.size() == 1 || !node.is_root()) return;
+  if (node.size() == 1 || !node.is_root() || platform().is_simulated) return;
   const std::string folder = window_folder();
   struct statvfs found {};
   if (::statvfs(folder.c_str(), &found) != 0) return;  // MPI may know another place

@@ -4,8 +4,11 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 
 #include "comm/communicator.hpp"
+#include "comm/shared_window.hpp"
 #include "core/clock.hpp"
 
 namespace lockstep::comm {
@@ -50,12 +53,22 @@ class StopAgreement {
   // check-ins, a rank that is ahead would wait for one that has not reached its check-in.
   static constexpr std::size_t tests_between = 16;
 
+  using Numbers = std::array<double, 4>;  // stop, checkpoint, diverged, seconds per step
+  /// SimGrid's non-blocking allreduce sends P^2 messages. There all ranks share memory: the largest numbers
+  /// of a check-in, and a non-blocking barrier that says when they are complete.
+  struct Board {
+    std::uint64_t check_in = 0;
+    Numbers largest{};
+  };
+
   void start(const Request& mine);
+  [[nodiscard]] Board& board() const;
 
   Communicator ranks_;
+  std::optional<SharedWindow> boards_;  // two that take turns; on a simulated cluster
+  std::uint64_t check_ins_ = 0;
   MPI_Request pending_ = MPI_REQUEST_NULL;
-  std::array<double, 4>
-      exchanged_{};  // stop, checkpoint, diverged, seconds per step; MPI's while it is pending
+  Numbers exchanged_{};  // MPI's while it is pending
   bool started_ = false;
   std::size_t interval_ = 1;
   std::size_t steps_ = 0;  // since the last check-in

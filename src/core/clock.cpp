@@ -2,15 +2,11 @@
 // Monotonic time and the phase timer.
 #include "core/clock.hpp"
 
-#include <ctime>
+#include "core/platform.hpp"
 
 namespace lockstep {
 
-double now_s() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
+double now_s() { return platform().now_s(); }
 
 void PhaseTimer::restart(const PhaseSeconds& so_far) {
   seconds_ = so_far;

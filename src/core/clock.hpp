@@ -12,7 +12,7 @@
 
 namespace lockstep {
 
-/// Seconds on the monotonic clock (clock_gettime, which simulators intercept; std::chrono they do not).
+/// Seconds on the monotonic clock of the platform: simulated seconds on a simulated cluster.
 [[nodiscard]] double now_s();
 
 /// Where a rank's time goes. `wait` is time spent waiting for the slowest rank before an exchange starts;

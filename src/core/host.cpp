@@ -2,16 +2,10 @@
 // The host's name.
 #include "core/host.hpp"
 
-#include <array>
-
-#include <unistd.h>
+#include "core/platform.hpp"
 
 namespace lockstep {
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
+std::string host_name() { return platform().host_name(); }
 
 }  // namespace lockstep

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/home.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/json_text.hpp"

@@ -3,10 +3,10 @@
 #include "sweep/site.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <fmt/format.h>
 
+#include "core/home.hpp"
 #include "core/json_text.hpp"
 #include "core/names.hpp"
 #include "core/text.hpp"
@@ -43,8 +43,6 @@ std::vector<std::string> site_names(const fs::path& folder) {
   std::ranges::sort(names);
   return names;
 }
-
-fs::path this_program() { return fs::canonical("/proc/self/exe"); }
 
 }  // namespace
 
@@ -102,30 +100,6 @@ std::size_t nodes_for(const Site& site, std::size_t ranks, std::size_t nodes, co
   if (taken < fitting && !site.oversubscribe)
     refuse("more nodes, or a site with \"oversubscribe\": true, as " + site.name + " is not");
   return taken;
-}
-
-fs::path find_home() {
-  if (const char* given = std::getenv("LOCKSTEP_HOME"); given != nullptr && *given != '\0') return given;
-  for (fs::path folder = this_program().parent_path(); folder.has_relative_path();
-       folder = folder.parent_path())
-    if (fs::exists(folder / "jobs" / "sites")) return folder;
-  return {};
-}
-
-fs::path home() {
-  const fs::path found = find_home();
-  if (!found.empty()) return found;
-  throw Error({.what = "cannot find Lockstep's folder jobs/sites",
-               .got = "nothing of that name above " + this_program().string(),
-               .hint = "set LOCKSTEP_HOME to the checkout"});
-}
-
-fs::path sibling_program(const std::string& name) {
-  for (const char* prefix : {"", "lockstep-"}) {  // the second one: as installed
-    const fs::path path = this_program().parent_path() / (prefix + name);
-    if (fs::exists(path)) return path;
-  }
-  throw Error({.what = "the program " + name + " is not beside " + this_program().string(), .hint = "make"});
 }
 
 std::size_t usable_cores() { return std::max<std::size_t>(record::cores_of(record::binding()), 1); }

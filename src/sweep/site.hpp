@@ -49,14 +49,6 @@ struct Site {
 [[nodiscard]] std::size_t nodes_for(const Site& site, std::size_t ranks, std::size_t nodes,
                                     const std::string& problem, const std::string& way_out);
 
-/// The folder that holds src, jobs and data: LOCKSTEP_HOME, or the one above this program that has
-/// jobs/sites. An installed program may have none: then find_home() is "", and home() throws Error.
-[[nodiscard]] std::filesystem::path find_home();
-[[nodiscard]] std::filesystem::path home();
-
-/// The path of another of Lockstep's programs, beside this one. Throws Error if it is not there.
-[[nodiscard]] std::filesystem::path sibling_program(const std::string& name);
-
 /// The physical cores that this process may use; the hardware threads of a core count once.
 [[nodiscard]] std::size_t usable_cores();
 

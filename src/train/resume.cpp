@@ -15,6 +15,7 @@
 #include "core/json.hpp"
 #include "core/json_text.hpp"
 #include "core/names.hpp"
+#include "core/platform.hpp"
 #include "core/sha256.hpp"
 #include "record/checkpoint.hpp"
 #include "record/run_file.hpp"
@@ -33,6 +34,12 @@ std::string text_of(const Json& object, const std::string& key) {
   return object.contains(key) ? to_text(object.at(key)) : "nothing";
 }
 
+// Objects come back from a run file in the order of their keys.
+std::string sorted_text_of(const Json& object, const std::string& key) {
+  if (!object.contains(key)) return "nothing";
+  return nlohmann::json(object.at(key)).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 void check_same_run(const record::RunRecord& record, const Json& values, std::size_t ranks,
                     const fs::path& path) {
   std::vector<std::string> before, now;
@@ -47,6 +54,9 @@ void check_same_run(const record::RunRecord& record, const Json& values, std::si
   for (const auto& [key, value] : values.items())
     if (!record.config.contains(key)) compare(key, text_of(defaults, key), to_text(value));
   compare("ranks", text_of(record.provenance, "ranks"), std::to_string(ranks));
+  const Json here =
+      platform().is_simulated ? Json{{"simulation", parse_json(platform().simulation)}} : Json{};
+  compare("simulation", sorted_text_of(record.provenance, "simulation"), sorted_text_of(here, "simulation"));
   if (!before.empty())
     throw ConfigError({"the run " + path.string() + " has other settings: it cannot be resumed with these",
                        join(before), join(now), "give what it was started with, or another --run-id"});

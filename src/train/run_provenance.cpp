@@ -11,7 +11,9 @@
 #include <fmt/format.h>
 
 #include "core/json.hpp"
+#include "core/json_text.hpp"
 #include "core/names.hpp"
+#include "core/platform.hpp"
 #include "math/gemm.hpp"
 #include "record/binding.hpp"
 #include "record/provenance.hpp"
@@ -67,6 +69,7 @@ Json run_provenance(const comm::Communicator& ranks, const comm::Communicator& n
   provenance["bindings"] = ranks.gather(record::binding());
   provenance["start_private_bytes"] = gathered(ranks, settings.start_private_bytes);
   provenance.update(record::slurm_provenance());
+  if (platform().is_simulated) provenance["simulation"] = parse_json(platform().simulation);
   add_requested_binding(ranks, provenance);
   return provenance;
 }

@@ -10,7 +10,8 @@
 
 namespace lockstep::train {
 
-/// A data set in memory that the ranks of a node share; only the node's first rank reads it.
+/// A data set in memory that the ranks of a node share; only the node's first rank reads it. All nodes of a
+/// simulated cluster share one.
 class SharedDataset {
  public:
   /// `node` is a part of `ranks`. Throws AgreedError if any node cannot read the set. Collective.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A cluster to predict for, from a small JSON file; analysis/clusters/ has examples."""
+"""A cluster to predict for, from a small JSON file; jobs/clusters/ has examples. docs/simulation.md explains its keys."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from lockstep_analysis.plain import read_json
 @dataclass(frozen=True)
 class Cluster:
     """Nodes of `cores_per_node` cores, alpha and beta between nodes. Cores and what is within a node are taken from the machine
-    that was measured, times `core_speed`."""
+    that was measured, times `core_speed`; the memory's numbers are for simulations alone."""
 
     name: str
     cores_per_node: int
     alpha_s: float
     beta_s_per_byte: float
+    memory_alpha_s: float = 5e-7
+    memory_beta_s_per_byte: float = 1e-10
     core_speed: float = 1.0
     most_ranks: int = 4096
     source: str = ""
 
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "clusters"
+EXAMPLES = Path(__file__).resolve().parents[3] / "jobs/clusters"
 
 
 def read_cluster(path: Path | None) -> Cluster:
@@ -46,7 +48,7 @@ def read_cluster(path: Path | None) -> Cluster:
             f"{path}: " + "; ".join([f"unknown key {k}" for k in sorted(unknown)] + [f"{k} is missing" for k in sorted(missing)]),
             f"known keys: {', '.join(sorted(known))}",
         )
-    numbers = ("cores_per_node", "alpha_s", "beta_s_per_byte", "core_speed", "most_ranks")
+    numbers = {f.name for f in fields(Cluster)} - {"name", "source"}
     for key, value in given.items():
         if isinstance(value, bool) or not isinstance(value, (int, float) if key in numbers else str):
             raise AnalysisError(f"{path}: {key} is {json.dumps(value)}, not a {'number' if key in numbers else 'text'}")

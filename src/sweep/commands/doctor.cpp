@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/home.hpp"
 #include "core/names.hpp"
 #include "core/text.hpp"
 #include "sweep/local/launcher.hpp"

@@ -12,6 +12,7 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/home.hpp"
 #include "core/options.hpp"
 #include "core/text.hpp"
 #include "record/checkpoint.hpp"

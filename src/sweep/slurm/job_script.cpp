@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "core/home.hpp"
 #include "core/json.hpp"
 #include "sweep/process.hpp"
 #include "sweep/spec/duration.hpp"

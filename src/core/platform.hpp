@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the program runs on: this machine, or a simulated cluster.
+#pragma once
+
+#include <string>
+
+namespace lockstep {
+
+struct Platform {
+  double (*now_s)() = nullptr;           ///< seconds on a monotonic clock
+  std::string (*host_name)() = nullptr;  ///< of the calling rank's node
+  /// All ranks are coroutines of this one process, and time is the simulator's. So a rank that waits must
+  /// wait in MPI, memory is shared by all, and no thread can watch.
+  bool is_simulated = false;
+  std::string simulation;  ///< then: what is simulated and how, as a JSON object
+};
+
+/// This machine, unless set_platform() was called.
+[[nodiscard]] const Platform& platform();
+/// Before any rank starts.
+void set_platform(const Platform& platform);
+
+}  // namespace lockstep

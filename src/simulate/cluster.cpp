@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reading a cluster's file.
+#include "simulate/cluster.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/json.hpp"
+#include "core/json_text.hpp"
+#include "core/names.hpp"
+
+namespace lockstep::simulate {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> cluster_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem());
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
+void Cluster::describe(Options& options) {
+  options.add("name", &name, "what cluster this is").not_empty();
+  options.add("source", &source, "where its numbers are from");
+  options.add("cores_per_node", &cores_per_node, "ranks that a node holds, one a core").at_least(1);
+  options.add("most_ranks", &most_ranks, "ranks that all nodes hold; 0: as many as asked for");
+  options.add("alpha_s", &alpha_s, "seconds of an empty message between nodes").at_least(0);
+  options.add("beta_s_per_byte", &beta_s_per_byte, "seconds of each byte between nodes").above(0);
+  options.add("memory_alpha_s", &memory_alpha_s, "seconds of an empty message within a node").at_least(0);
+  options.add("memory_beta_s_per_byte", &memory_beta_s_per_byte, "seconds of each byte within a node").above(0);
+  options.add("core_speed", &core_speed, "of a core, in those of the machine that simulates").above(0);
+}
+
+Cluster read_cluster(const std::string& name_or_path, const fs::path& folder) {
+  fs::path path = name_or_path;
+  if (path.extension() != ".json") {
+    path = folder / (name_or_path + ".json");
+    if (!fs::exists(path)) throw unknown_name("cluster", name_or_path, cluster_names(folder));
+  }
+  const Json given = read_json_file(path);
+  Cluster cluster;
+  cluster.stem = path.stem();
+  in_context(path.string(), [&] {
+    if (!given.is_object())
+      throw ConfigError({.what = "it holds no cluster", .expected = "a JSON object: {\"name\": ...}"});
+    Options options;
+    cluster.describe(options);
+    options.set(given, "key");
+    for (const char* key : {"name", "alpha_s", "beta_s_per_byte"})
+      if (!given.contains(key)) throw ConfigError({.what = std::string("no value for ") + key});
+  });
+  return cluster;
+}
+
+}  // namespace lockstep::simulate

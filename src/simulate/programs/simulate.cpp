@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Runs one of the training programs on a simulated cluster.
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/arguments.hpp"
+#include "core/error.hpp"
+#include "core/home.hpp"
+#include "core/names.hpp"
+#include "core/text.hpp"
+#include "simulate/cluster.hpp"
+#include "simulate/simulator.hpp"
+#include "train/program.hpp"
+
+namespace lockstep::simulate {
+namespace {
+
+constexpr int failed = 1;
+constexpr int bad_input = 2;
+
+// The programs of src/train/programs, and the algorithm that each always trains with; "": any.
+const std::vector<std::string> programs = {"train", "serial", "parallel_sgd", "param_avg", "w_param_avg"};
+
+int run_words(const std::vector<std::string>& words) {
+  std::string cluster_name = "ethernet_10g";
+  std::string ranks_word;
+  Arguments arguments("simulate", "Runs a training program on the ranks of a simulated cluster.");
+  arguments.option("--cluster", cluster_name, "a name in jobs/clusters, or a file").shows_default().value_name("NAME|FILE.json");
+  arguments.option("ranks", ranks_word, "how many").required();
+  arguments.begins_another_program();
+  if (const auto text = arguments.parse(words)) {
+    fmt::print("{}", *text);
+    return 0;
+  }
+  std::vector<std::string> program = arguments.remaining();
+  if (program.empty()) throw ConfigError({.what = "no program to simulate", .expected = join(programs)});
+  const std::string name = std::filesystem::path(program.front()).filename();
+  const std::string algorithm = name == "train" ? "" : name;
+  if (std::ranges::find(programs, name) == programs.end()) throw unknown_name("program", name, programs);
+  Options options;
+  std::size_t ranks = 0;
+  options.add("ranks", &ranks, "").at_least(1);
+  options.find("ranks")->set(options.find("ranks")->parse(ranks_word));
+  const Cluster cluster = read_cluster(cluster_name, home() / "jobs" / "clusters");
+  if (cluster.most_ranks != 0 && ranks > cluster.most_ranks)
+    throw ConfigError({"too many ranks for " + cluster.name, fmt::format("at most {}", cluster.most_ranks),
+                       std::to_string(ranks)});
+  return run(cluster, ranks, [&] {
+    std::vector<char*> words_of_rank;
+    for (std::string& word : program) words_of_rank.push_back(word.data());
+    words_of_rank.push_back(nullptr);
+    return train::run_program(algorithm, static_cast<int>(program.size()), words_of_rank.data());
+  });
+}
+
+}  // namespace
+}  // namespace lockstep::simulate
+
+int main(int argc, char** argv) {
+  using namespace lockstep;
+  try {
+    return simulate::run_words({argv + 1, argv + argc});
+  } catch (const Error& error) {
+    fmt::print(stderr, "error: {}\n", error.what());
+    return simulate::bad_input;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "error: {}\n", visible(error.what()));
+    return simulate::failed;
+  }
+}
