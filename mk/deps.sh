@@ -77,14 +77,14 @@ fuzz|libFuzzer|rt:fuzzer|libclang-rt-dev|llvm|compiler-rt
 tidy|clang-tidy|cmd:clang-tidy|clang-tidy|llvm|clang-tools
 tidy|cppcheck|cmd:cppcheck|cppcheck|cppcheck|cppcheck
 memcheck|Valgrind|cmd:valgrind|valgrind|valgrind|valgrind
-simulate|SimGrid|pc:simgrid|libsimgrid-dev|simgrid|simgrid
+simulate|SimGrid|pc:simgrid|libsimgrid-dev|simgrid|
 bare|debootstrap|cmd:debootstrap path:/usr/sbin/debootstrap|debootstrap||
 bare|Debian's keys|path:/usr/share/keyrings/debian-archive-keyring.gpg|debian-archive-keyring||
 data|curl|cmd:curl path:data/mnist/train-images-idx3-ubyte|curl|curl|curl
 data|Fashion-MNIST|path:/usr/share/datasets/fashion-mnist path:data/fashion_mnist/train-images-idx3-ubyte|dataset-fashion-mnist||"
 if [ "${1:-}" = --list ]; then echo "$parts"; exit; fi
 needed=(build run test bench analysis)
-on_request=(compare browser peers slurm lint clang fuzz tidy memcheck bare)
+on_request=(compare browser peers slurm lint clang fuzz tidy memcheck simulate bare)
 
 # A python3 that stands first on PATH may be another one than the system's, for which the Debian packages are.
 python=${PYTHON:-/usr/bin/python3}
