@@ -99,7 +99,8 @@ void gather_targets(const Samples& samples, std::span<const std::uint32_t> ids,
                     std::span<std::int32_t> targets) {
   const std::size_t width = samples.targets.width;
   assert(targets.size() >= ids.size() * width);
-  with_type(samples.targets.type, [&]<class T>(T) {
+  with_type(samples.targets.type, [&](auto zero) {
+    using T = decltype(zero);
     const auto from = values_of<T>(samples.targets.bytes);
     for (std::size_t i = 0; i < ids.size(); ++i)
       for (std::size_t j = 0; j < width; ++j)
@@ -112,7 +113,8 @@ void gather_columns(const Samples& samples, std::span<const std::uint32_t> ids, 
   const std::size_t width = samples.inputs.width;
   assert(inputs.rows == ids.size() && inputs.cols == width && columns.end <= width);
   constexpr std::size_t ahead = 4;  // of large batches prefetch() has asked too long ago
-  with_type(samples.inputs.type, [&]<class T>(T) {
+  with_type(samples.inputs.type, [&](auto zero) {
+    using T = decltype(zero);
     const T* const all = values_of<T>(samples.inputs.bytes).data();
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (i + ahead < ids.size()) ask_for(samples.inputs, ids[i + ahead], columns);

@@ -129,7 +129,8 @@ void read_values(gzFile_s* file, ValueType type, std::span<std::byte> out,
     throw other_size(path, fmt::format("{} bytes of values", out.size()),
                      longer ? "more" : fmt::format("{} bytes", got));
   if constexpr (std::endian::native == std::endian::little)
-    with_type(type, [&]<class T>(T) {
+    with_type(type, [&](auto zero) {
+      using T = decltype(zero);
       if constexpr (sizeof(T) > 1)
         for (std::size_t at = 0; at < out.size(); at += sizeof(T))
           std::ranges::reverse(out.subspan(at).template first<sizeof(T)>());
@@ -170,7 +171,8 @@ std::vector<std::int32_t> read_idx_labels(const std::filesystem::path& path) {
                  text_of(header) + " values"});
   const std::size_t width = header.dimensions.size() == 2 ? header.dimensions[1] : 1;
   std::vector<std::int32_t> labels(header.dimensions[0]);
-  with_type(header.type, [&]<class T>(T) {
+  with_type(header.type, [&](auto zero) {
+    using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>)
       throw Error({path.string() + " holds no labels", "integers", "floating-point numbers"});
     std::vector<T> values(header.values());

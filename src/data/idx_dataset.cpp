@@ -163,7 +163,8 @@ class IdxDataset final : public DatasetSource {
     const std::size_t bytes = part.count * part.shape.size() * bytes_of(part.type);
     read_front(part.images, bytes, block.inputs);
     require_finite(part, block.inputs);
-    with_type(info_.target_type, [&]<class T>(T) {
+    with_type(info_.target_type, [&](auto zero) {
+      using T = decltype(zero);
       const auto targets = values_of<T>(block.targets);
       std::transform(part.labels.begin(), part.labels.begin() + std::ssize(targets), targets.begin(),
                      [](std::int32_t label) { return static_cast<T>(label); });
@@ -180,7 +181,8 @@ class IdxDataset final : public DatasetSource {
 
   // A model sees floats: a double beyond them is as bad as none.
   static void require_finite(const Part& part, std::span<const std::byte> inputs) {
-    with_type(part.type, [&]<class T>(T) {
+    with_type(part.type, [&](auto zero) {
+      using T = decltype(zero);
       if constexpr (std::is_floating_point_v<T>) {
         const auto values = values_of<T>(inputs);
         const auto bad =

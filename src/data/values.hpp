@@ -39,8 +39,10 @@ decltype(auto) with_type(ValueType type, Use&& use) {
 
 /// Integers times this are at most 1; floating-point values are left as they are.
 [[nodiscard]] inline float unit_scale(ValueType type) {
-  return with_type(type, []<class T>(T) {
-    return std::is_integral_v<T> ? 1.0F / static_cast<float>(std::numeric_limits<T>::max()) : 1.0F;
+  return with_type(type, [](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_floating_point_v<T>) return 1.0F;
+    return 1.0F / static_cast<float>(std::numeric_limits<T>::max());
   });
 }
 

@@ -34,7 +34,8 @@ void Cluster::describe(Options& options) {
   options.add("alpha_s", &alpha_s, "seconds of an empty message between nodes").at_least(0);
   options.add("beta_s_per_byte", &beta_s_per_byte, "seconds of each byte between nodes").above(0);
   options.add("memory_alpha_s", &memory_alpha_s, "seconds of an empty message within a node").at_least(0);
-  options.add("memory_beta_s_per_byte", &memory_beta_s_per_byte, "seconds of each byte within a node").above(0);
+  options.add("memory_beta_s_per_byte", &memory_beta_s_per_byte, "seconds of each byte within a node")
+      .above(0);
   options.add("core_speed", &core_speed, "of a core, in those of the machine that simulates").above(0);
 }
 

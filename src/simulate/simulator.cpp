@@ -26,15 +26,15 @@ constexpr const char* job = "job";
 // SimGrid's settings: what the cluster's file says is all that counts.
 void configure() {
   for (const auto& [key, value] : {
-           std::pair{"network/model", "CM02"},      // a message takes latency + bytes / bandwidth,
-           {"network/TCP-gamma", "0"},              // with no window of TCP
-           {"network/crosstraffic", "0"},           // and no bytes that acknowledge others,
-           {"smpi/coll-selector", "ompi"},          // collectives as Open MPI chooses them,
-           {"smpi/host-speed", "1f"},               // and seconds of this machine's cores at work
-           {"smpi/cpu-threshold", "0"},             // are counted however short.
-           {"smpi/test", "1e-6"},                   // Asking whether a message is there takes no 100 us,
+           std::pair{"network/model", "CM02"},  // a message takes latency + bytes / bandwidth,
+           {"network/TCP-gamma", "0"},          // with no window of TCP
+           {"network/crosstraffic", "0"},       // and no bytes that acknowledge others,
+           {"smpi/coll-selector", "ompi"},      // collectives as Open MPI chooses them,
+           {"smpi/host-speed", "1f"},           // and seconds of this machine's cores at work
+           {"smpi/cpu-threshold", "0"},         // are counted however short.
+           {"smpi/test", "1e-6"},               // Asking whether a message is there takes no 100 us,
            {"smpi/iprobe", "1e-6"},
-           {"smpi/privatization", "no"},            // and ranks share the program's variables.
+           {"smpi/privatization", "no"},  // and ranks share the program's variables.
        })
     s4u::Engine::set_config(std::string(key) + ":" + value);
 }

@@ -30,7 +30,9 @@ int run_words(const std::vector<std::string>& words) {
   std::string cluster_name = "ethernet_10g";
   std::string ranks_word;
   Arguments arguments("simulate", "Runs a training program on the ranks of a simulated cluster.");
-  arguments.option("--cluster", cluster_name, "a name in jobs/clusters, or a file").shows_default().value_name("NAME|FILE.json");
+  arguments.option("--cluster", cluster_name, "a name in jobs/clusters, or a file")
+      .shows_default()
+      .value_name("NAME|FILE.json");
   arguments.option("ranks", ranks_word, "how many").required();
   arguments.begins_another_program();
   if (const auto text = arguments.parse(words)) {
