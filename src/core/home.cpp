@@ -2,9 +2,13 @@
 // The checkout, and the programs beside this one.
 #include "core/home.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <system_error>
+#include <vector>
 
 #include "core/error.hpp"
+#include "core/names.hpp"
 
 namespace lockstep {
 namespace {
@@ -37,6 +41,20 @@ fs::path sibling_program(const std::string& name) {
     if (fs::exists(path)) return path;
   }
   throw Error({.what = "the program " + name + " is not beside " + this_program().string(), .hint = "make"});
+}
+
+fs::path find_json_file(const std::string& kind, const std::string& name_or_path, const fs::path& folder) {
+  const fs::path path = name_or_path;
+  if (path.extension() == ".json") return path;
+  const fs::path place = home() / folder;
+  const fs::path file = place / (name_or_path + ".json");
+  if (fs::exists(file)) return file;
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(place, ignored))
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem());
+  std::ranges::sort(names);
+  throw unknown_name(kind, name_or_path, names);
 }
 
 }  // namespace lockstep

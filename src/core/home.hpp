@@ -15,4 +15,9 @@ namespace lockstep {
 /// The path of another of Lockstep's programs, beside this one. Throws Error if it is not there.
 [[nodiscard]] std::filesystem::path sibling_program(const std::string& name);
 
+/// A path that ends in .json as it is, or NAME.json in home() / folder. Throws ConfigError, which names the
+/// `kind` and all names, if there is no such file.
+[[nodiscard]] std::filesystem::path find_json_file(const std::string& kind, const std::string& name_or_path,
+                                                   const std::filesystem::path& folder);
+
 }  // namespace lockstep

@@ -2,29 +2,14 @@
 // Reading a cluster's file.
 #include "simulate/cluster.hpp"
 
-#include <algorithm>
-#include <vector>
+#include <filesystem>
 
 #include "core/error.hpp"
+#include "core/home.hpp"
 #include "core/json.hpp"
 #include "core/json_text.hpp"
-#include "core/names.hpp"
 
 namespace lockstep::simulate {
-namespace {
-
-namespace fs = std::filesystem;
-
-std::vector<std::string> cluster_names(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().extension() == ".json") names.push_back(entry.path().stem());
-  std::ranges::sort(names);
-  return names;
-}
-
-}  // namespace
 
 void Cluster::describe(Options& options) {
   options.add("name", &name, "what cluster this is").not_empty();
@@ -39,12 +24,8 @@ void Cluster::describe(Options& options) {
   options.add("core_speed", &core_speed, "of a core, in those of the machine that simulates").above(0);
 }
 
-Cluster read_cluster(const std::string& name_or_path, const fs::path& folder) {
-  fs::path path = name_or_path;
-  if (path.extension() != ".json") {
-    path = folder / (name_or_path + ".json");
-    if (!fs::exists(path)) throw unknown_name("cluster", name_or_path, cluster_names(folder));
-  }
+Cluster read_cluster(const std::string& name_or_path) {
+  const std::filesystem::path path = find_json_file("cluster", name_or_path, "jobs/clusters");
   const Json given = read_json_file(path);
   Cluster cluster;
   cluster.stem = path.stem();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
 #include <string>
 
 #include "core/options.hpp"
@@ -26,8 +25,8 @@ struct Cluster {
   void describe(Options& options);
 };
 
-/// Reads a path that ends in .json, or NAME.json in `folder`. Throws ConfigError for unknown names and keys,
-/// and for wrong values.
-[[nodiscard]] Cluster read_cluster(const std::string& name_or_path, const std::filesystem::path& folder);
+/// Reads a path that ends in .json, or jobs/clusters/NAME.json. Throws ConfigError for unknown names and
+/// keys, and for wrong values.
+[[nodiscard]] Cluster read_cluster(const std::string& name_or_path);
 
 }  // namespace lockstep::simulate

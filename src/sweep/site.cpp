@@ -35,15 +35,6 @@ void fill(Site& site, const Json& given) {
   (void)parse_duration("time_limit", site.time_limit);
 }
 
-std::vector<std::string> site_names(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored))
-    if (entry.path().extension() == ".json") names.push_back(entry.path().stem());
-  std::ranges::sort(names);
-  return names;
-}
-
 }  // namespace
 
 Site site_of(const Json& given, const fs::path& path) {
@@ -75,12 +66,7 @@ void Site::describe(Options& options) {
 }
 
 Site read_site(const std::string& name_or_path) {
-  fs::path path = name_or_path;
-  if (path.extension() != ".json") {
-    const fs::path folder = home() / "jobs" / "sites";
-    path = folder / (name_or_path + ".json");
-    if (!fs::exists(path)) throw unknown_name("site", name_or_path, site_names(folder));
-  }
+  const fs::path path = find_json_file("site", name_or_path, "jobs/sites");
   return site_of(read_json_file(path), path);
 }
 

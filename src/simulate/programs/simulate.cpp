@@ -10,7 +10,6 @@
 
 #include "core/arguments.hpp"
 #include "core/error.hpp"
-#include "core/home.hpp"
 #include "core/names.hpp"
 #include "core/text.hpp"
 #include "simulate/cluster.hpp"
@@ -48,7 +47,7 @@ int run_words(const std::vector<std::string>& words) {
   std::size_t ranks = 0;
   options.add("ranks", &ranks, "").at_least(1);
   options.find("ranks")->set(options.find("ranks")->parse(ranks_word));
-  const Cluster cluster = read_cluster(cluster_name, home() / "jobs" / "clusters");
+  const Cluster cluster = read_cluster(cluster_name);
   if (cluster.most_ranks != 0 && ranks > cluster.most_ranks)
     throw ConfigError({"too many ranks for " + cluster.name, fmt::format("at most {}", cluster.most_ranks),
                        std::to_string(ranks)});
