@@ -59,6 +59,7 @@ def check_points(points: list[Point]) -> list[Finding]:
         mixed,
         binding,
         crowded,
+        simulated,
         interrupted,
         subset,
         diverged,
@@ -195,7 +196,7 @@ def unfinished_provenance(points: list[Point]) -> list[Finding]:
         )
     if any(r.provenance.get("boost") == "on" for r in runs):
         found.append(Finding(9, "note", "the CPU boosts: fewer busy cores run faster, so one rank is favoured over many"))
-    if any(r.provenance.get("build_config", "release") != "release" for r in runs):
+    if any(r.provenance.get("build_config", "release") not in ("release", "sim") for r in runs):
         found.append(
             Finding(
                 9,
@@ -286,12 +287,12 @@ def binding(points: list[Point]) -> list[Finding]:
 
 def shares_cpus(run: Run) -> bool:
     bound = list(zip(run.hosts, run.provenance.get("bindings", [])))
-    return run.ranks > 1 and len(set(bound)) < len(bound)
+    return not run.simulated and run.ranks > 1 and len(set(bound)) < len(bound)
 
 
 def is_crowded(run: Run) -> bool:
     per_host = max(run.hosts.count(h) for h in set(run.hosts))
-    return per_host > int(run.provenance.get("online_cpus", per_host))
+    return not run.simulated and per_host > int(run.provenance.get("online_cpus", per_host))
 
 
 def crowded(points: list[Point]) -> list[Finding]:
@@ -306,6 +307,20 @@ def crowded(points: list[Point]) -> list[Finding]:
             "leave them out: --where ranks=1,2",
             short="more ranks than cores for some points",
         )
+    ]
+
+
+def simulated(points: list[Point]) -> list[Finding]:
+    clusters = sorted({r.simulated for r in runs_of(points)} - {""})
+    return [
+        Finding(
+            10,
+            "warning",
+            f"times are simulated, on {cluster}: computing was measured on this machine, the network is the cluster file's",
+            "docs/simulation.md says what that means, and when not to believe it",
+            short=f"times simulated on {cluster}",
+        )
+        for cluster in clusters
     ]
 
 

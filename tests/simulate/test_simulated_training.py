@@ -157,6 +157,9 @@ def test_the_analysis_never_mixes_simulated_and_real_time(runs):
     table = analyse("table", folder)
     assert table.returncode == 0, table.stderr
     assert "simulated on ethernet_10g" in table.stdout
+    checked = analyse("check", folder, "--where", "simulated=ethernet_10g")
+    assert "times are simulated, on ethernet_10g" in checked.stdout + checked.stderr
+    assert "sanitizer build" not in checked.stdout and "more ranks than cores" not in checked.stdout
     figure = analyse("figure", "strong_scaling", folder, "--out", runs.folder)
     assert figure.returncode == 2 and "--where simulated=" in figure.stderr, figure.stderr + figure.stdout
     csv = analyse("table", folder, "--where", "simulated=ethernet_10g", "--format", "csv")
