@@ -17,13 +17,14 @@ if ! [ -d "${TMPDIR:-/tmp}" ] || ! [ -w "${TMPDIR:-/tmp}" ]; then  # Open MPI na
 fi
 
 # Removes what launchers of this user that were killed (kill -9) left on this machine: the session folder of a process
-# that is gone, and shared memory that is older than ten minutes and that no process has mapped.
+# that is gone, and shared memory that no process has mapped. Both only if they are older than ten minutes: the process
+# may be starting, or be one of another container that shares /tmp and the host's name, whose processes are not seen here.
 remove_left_overs() {
   local owner sessions left
   owner=$(uname -n | cut -d. -f1).$(id -u)
   sessions=${TMPDIR:-/tmp}/ompi.$owner
   [ -O "$sessions" ] && [ ! -L "$sessions" ] && for left in "$sessions"/pid.*; do
-    [ -d "$left" ] && [ ! -e "/proc/${left##*.}" ] && rm -rf -- "$left"
+    [ -d "$left" ] && [ ! -e "/proc/${left##*.}" ] && [ -n "$(find "$left" -maxdepth 0 -mmin +10)" ] && rm -rf -- "$left"
   done
   [ -O "$sessions" ] && [ ! -L "$sessions" ] && find "$sessions" -mindepth 1 -maxdepth 1 -name 'jf.*' -empty -mmin +10 -delete
   find /dev/shm -maxdepth 1 -type f -user "$(id -u)" -name "vader_segment.$owner.*" -mmin +10 | while read -r left; do
