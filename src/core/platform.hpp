@@ -12,7 +12,7 @@ struct Platform {
   /// All ranks are coroutines of this one process, and time is the simulator's. So a rank that waits must
   /// wait in MPI, memory is shared by all, and no thread can watch.
   bool is_simulated = false;
-  std::string simulation;  ///< then: what is simulated and how, as a JSON object
+  const char* simulation = "";  ///< then: what is simulated and how, as a JSON object; outlives all
 };
 
 /// This machine, unless set_platform() was called.

@@ -87,10 +87,11 @@ int run(const Cluster& cluster, std::size_t ranks, const std::function<int()>& r
   smpi_init_options();  // declares the settings
   configure();
   SMPI_init();
+  static const std::string description = description_of(cluster);
   set_platform({.now_s = [] { return MPI_Wtime(); },
                 .host_name = [] { return s4u::this_actor::get_host()->get_name(); },
                 .is_simulated = true,
-                .simulation = description_of(cluster)});
+                .simulation = description.c_str()});
   SMPI_app_instance_register(job, nullptr, static_cast<int>(ranks));
   const std::vector<s4u::Host*> nodes = make_nodes(cluster, ranks);
   int status = 0;
