@@ -311,16 +311,16 @@ def crowded(points: list[Point]) -> list[Finding]:
 
 
 def simulated(points: list[Point]) -> list[Finding]:
-    clusters = sorted({r.simulated for r in runs_of(points)} - {""})
+    clusters = sorted({(r.simulated, r.computing) for r in runs_of(points) if r.simulated})
     return [
         Finding(
             10,
             "warning",
-            f"times are simulated, on {cluster}: computing was measured on this machine, the network is the cluster file's",
+            f"times are simulated, on {cluster}: computing was {computing}, the network is the cluster file's",
             "docs/simulation.md says what that means, and when not to believe it",
             short=f"times simulated on {cluster}",
         )
-        for cluster in clusters
+        for cluster, computing in clusters
     ]
 
 

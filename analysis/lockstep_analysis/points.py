@@ -138,7 +138,8 @@ def problem_of(run: Run) -> str:
     )
     parts.append(f"{run.config.get('gradient', 'mean')} gradient")
     if run.simulated:
-        parts.append(f"simulated on {run.simulated}")
+        modelled = ", computing modelled" if "kernels" in run.simulation else ""
+        parts.append(f"simulated on {run.simulated}{modelled}")
     return ", ".join(parts)
 
 

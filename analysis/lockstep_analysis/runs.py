@@ -105,9 +105,20 @@ class Run:
         return capabilities(self.config, self.provenance)
 
     @cached_property
+    def simulation(self) -> dict[str, Any]:
+        """What was simulated and how (docs/run_file.md); {} if its times are real."""
+        return json.loads(self.provenance.get("simulation", "{}"))
+
+    @property
     def simulated(self) -> str:
         """The simulated cluster whose seconds its times are; "" if they are real."""
-        return json.loads(self.provenance.get("simulation", "{}")).get("cluster", "")
+        return self.simulation.get("cluster", "")
+
+    @property
+    def computing(self) -> str:
+        """Where the time of computing is from."""
+        kernels = self.simulation.get("kernels")
+        return f"modelled by the kernels of {kernels.get('name', 'a table')}" if kernels else "measured on this machine"
 
     @property
     def epochs(self) -> int:

@@ -2,6 +2,8 @@
 // Model, arrays, optimizer and allreduce of one rank.
 #include "algorithms/training_parts.hpp"
 
+#include "core/platform.hpp"
+
 namespace lockstep::algorithms {
 
 TrainingParts::TrainingParts(
@@ -17,7 +19,8 @@ TrainingParts::TrainingParts(
                                        .classes = data.info.classes,
                                        .seed = setup.training.seed,
                                        .max_batch = setup.max_batch,
-                                       .gemm = gemm_.get()}),
+                                       .gemm = gemm_.get(),
+                                       .gemm_name = setup.gemm}),
       parameters_(model_.parameter_count()),
       layer_state_(model_.state_count()),
       gradients_(model_.parameter_count()),
@@ -27,7 +30,7 @@ TrainingParts::TrainingParts(
         return make_allreduce ? make_allreduce(length) : comm::make_allreduce(setup.allreduce, ranks, length);
       }()) {
   model_.bind(parameters_, layer_state_);
-  model_.initialize();
+  if (platform().computes) model_.initialize();
 }
 
 TrainingContext TrainingParts::context() {

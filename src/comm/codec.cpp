@@ -17,9 +17,11 @@ namespace {
 /// ties to even. NaN stays NaN, infinity stays infinity.
 class Bf16 final : public Codec {
  public:
+  Bf16() : Codec("bf16") {}
   [[nodiscard]] std::size_t bytes(std::size_t length) const override { return 2 * length; }
 
-  void encode(std::span<const float> in, std::span<std::byte> out) const override {
+ protected:
+  void write(std::span<const float> in, std::span<std::byte> out) const override {
     assert(out.size() == bytes(in.size()));
     const float* __restrict from = in.data();
     std::byte* __restrict to = out.data();
@@ -28,13 +30,13 @@ class Bf16 final : public Codec {
       std::memcpy(to + 2 * i, &code, 2);
     }
   }
-  void decode(std::span<const std::byte> in, std::span<float> out) const override {
+  void read(std::span<const std::byte> in, std::span<float> out) const override {
     assert(in.size() == bytes(out.size()));
     const std::byte* __restrict from = in.data();
     float* __restrict to = out.data();
     for (std::size_t i = 0; i < out.size(); ++i) to[i] = value(from + 2 * i);
   }
-  void decode_add(std::span<const std::byte> in, std::span<float> inout) const override {
+  void read_add(std::span<const std::byte> in, std::span<float> inout) const override {
     assert(in.size() == bytes(inout.size()));
     const std::byte* __restrict from = in.data();
     float* __restrict to = inout.data();
@@ -62,6 +64,28 @@ constexpr std::array table = {
 };
 
 }  // namespace
+
+Work Codec::work(const char* kernel, std::size_t length) const {
+  const auto floats = static_cast<double>(length);
+  return {.kernel = std::string(name_) + " " + kernel,
+          .count = length,
+          .cost = {.flop = floats, .bytes = sizeof(float) * floats + static_cast<double>(bytes(length))}};
+}
+
+void Codec::encode(std::span<const float> in, std::span<std::byte> out) const {
+  const Working working([&] { return work("encode", in.size()); });
+  if (working) write(in, out);
+}
+
+void Codec::decode(std::span<const std::byte> in, std::span<float> out) const {
+  const Working working([&] { return work("decode", out.size()); });
+  if (working) read(in, out);
+}
+
+void Codec::decode_add(std::span<const std::byte> in, std::span<float> inout) const {
+  const Working working([&] { return work("decode and add", inout.size()); });
+  if (working) read_add(in, inout);
+}
 
 std::span<const CodecRow> codec_table() { return table; }
 

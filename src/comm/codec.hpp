@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "core/work.hpp"
+
 namespace lockstep::comm {
 
 /// Writes floats in fewer bytes, and reads them again. A function of the values alone: equal values have
@@ -16,10 +18,21 @@ class Codec {
   /// Bytes that `length` floats take.
   [[nodiscard]] virtual std::size_t bytes(std::size_t length) const = 0;
   /// `out` has bytes(in.size()).
-  virtual void encode(std::span<const float> in, std::span<std::byte> out) const = 0;
-  virtual void decode(std::span<const std::byte> in, std::span<float> out) const = 0;
+  void encode(std::span<const float> in, std::span<std::byte> out) const;
+  void decode(std::span<const std::byte> in, std::span<float> out) const;
   /// inout += what `in` stands for.
-  virtual void decode_add(std::span<const std::byte> in, std::span<float> inout) const = 0;
+  void decode_add(std::span<const std::byte> in, std::span<float> inout) const;
+
+ protected:
+  explicit Codec(std::string_view name) : name_(name) {}
+  virtual void write(std::span<const float> in, std::span<std::byte> out) const = 0;
+  virtual void read(std::span<const std::byte> in, std::span<float> out) const = 0;
+  virtual void read_add(std::span<const std::byte> in, std::span<float> inout) const = 0;
+
+ private:
+  [[nodiscard]] Work work(const char* kernel, std::size_t length) const;
+
+  std::string_view name_;  // the row's
 };
 
 struct CodecRow {

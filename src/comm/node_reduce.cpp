@@ -31,7 +31,10 @@ std::size_t slice_begin(std::size_t length, std::size_t ranks, std::size_t index
   return std::min(length, whole_lines((length + ranks - 1) / ranks) * index);
 }
 
-void copy(const float* from, std::size_t length, float* to) { std::copy_n(from, length, to); }
+void copy(const float* from, std::size_t length, float* to) {
+  const Working working([&] { return array_work(node_copy, length, 2); });
+  if (working) std::copy_n(from, length, to);
+}
 
 void add_block(float* __restrict to, const float* __restrict from, std::size_t length) {
   for (std::size_t i = 0; i < length; ++i) to[i] += from[i];
@@ -114,6 +117,8 @@ void NodeReduce::sum_at_once(std::span<float> chunk, bool receives) {
   copy(chunk.data(), chunk.size(), contribution(half, rank_));
   barrier_.wait();
   if (!receives) return;
+  const Working working([&] { return sum_work(chunk.size()); });
+  if (!working) return;
   if (ranks_ == 2)  // a + b is b + a: no need to read the own part back
     add_block(chunk.data(), contribution(half, 1 - rank_), chunk.size());
   else
@@ -144,6 +149,11 @@ void NodeReduce::sum_by_slices(std::span<float> inout, bool receives) {
   }
 }
 
+// Of all ranks' parts, into `length` floats.
+Work NodeReduce::sum_work(std::size_t length) const {
+  return array_work(node_add, (ranks_ - 1) * length, 3);
+}
+
 void NodeReduce::copy_others(const float* from, std::size_t length, float* to) const {
   const std::size_t begin = slice_begin(length, ranks_, rank_);
   const std::size_t end = slice_begin(length, ranks_, rank_ + 1);
@@ -154,13 +164,16 @@ void NodeReduce::copy_others(const float* from, std::size_t length, float* to) c
 // Sums in private memory and copies the sum to the window. Measured: a loop that stores to lines which
 // another core has read takes twice as long as the C library's copy.
 void NodeReduce::sum_slice(std::span<float> chunk, std::size_t half) {
+  const std::size_t first = slice_begin(chunk.size(), ranks_, rank_);
   const std::size_t end = slice_begin(chunk.size(), ranks_, rank_ + 1);
-  for (std::size_t begin = slice_begin(chunk.size(), ranks_, rank_); begin < end; begin += block) {
+  const Working working([&] { return sum_work(end - first); });
+  if (!working) return;
+  for (std::size_t begin = first; begin < end; begin += block) {
     const std::size_t count = std::min(block, end - begin);
     float* const own = chunk.data() + begin;
     for (std::size_t distance = 1; distance < ranks_; ++distance)
       add_block(own, contribution(half, (rank_ + distance) % ranks_) + begin, count);
-    copy(own, count, result(1 - half) + begin);
+    std::copy_n(own, count, result(1 - half) + begin);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "comm/communicator.hpp"
 #include "comm/node_barrier.hpp"
 #include "comm/shared_window.hpp"
+#include "core/work.hpp"
 
 namespace lockstep::comm {
 
@@ -52,6 +53,7 @@ class NodeReduce {
   void choose_chunk(const Communicator& node, std::size_t max_length);
   void sum_at_once(std::span<float> chunk, bool receives);
   void sum_by_slices(std::span<float> inout, bool receives);
+  [[nodiscard]] Work sum_work(std::size_t length) const;
   /// All of a chunk but the slice of this rank.
   void copy_others(const float* from, std::size_t length, float* to) const;
   /// The slice of this rank becomes its sum, here and in the part for sums.

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "core/error.hpp"
+#include "core/work.hpp"
 
 namespace lockstep::comm {
 namespace {
@@ -59,9 +60,27 @@ void exchange(const Communicator& comm, std::span<const std::byte> out, std::siz
 }
 
 void add(std::span<float> inout, std::span<const float> other) {
+  const Working working([&] { return array_work("add", inout.size(), 3); });
+  if (!working) return;
   float* __restrict to = inout.data();
   const float* __restrict from = other.data();
   for (std::size_t i = 0; i < inout.size(); ++i) to[i] += from[i];
+}
+
+void scale(std::span<const float> in, float factor, std::span<float> out) {
+  const Working working([&] { return array_work("scale", in.size(), 2); });
+  if (!working) return;
+  const float* __restrict from = in.data();
+  float* __restrict to = out.data();
+  for (std::size_t i = 0; i < in.size(); ++i) to[i] = factor * from[i];
+}
+
+void divide(std::span<const float> in, float divisor, std::span<float> out) {
+  const Working working([&] { return array_work("divide", in.size(), 2); });
+  if (!working) return;
+  const float* __restrict from = in.data();
+  float* __restrict to = out.data();
+  for (std::size_t i = 0; i < in.size(); ++i) to[i] = from[i] / divisor;
 }
 
 void check_length(std::size_t length, std::size_t max_length) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the allreduce algorithms are made of: slices of an array, messages between two ranks, adding arrays.
+// What the allreduce algorithms are made of: slices of an array, messages between two ranks, passes over arrays.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +31,10 @@ void exchange(const Communicator& comm, std::span<const std::byte> out, std::siz
 
 /// inout[i] += other[i]; the arrays do not overlap.
 void add(std::span<float> inout, std::span<const float> other);
+
+/// out[i] = factor * in[i], and in[i] / divisor; the arrays do not overlap.
+void scale(std::span<const float> in, float factor, std::span<float> out);
+void divide(std::span<const float> in, float divisor, std::span<float> out);
 
 /// Throws Error when an array is longer than the buffers that were allocated for it.
 void check_length(std::size_t length, std::size_t max_length);

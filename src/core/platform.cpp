@@ -23,7 +23,7 @@ std::string machine_host_name() {
 }
 
 constinit Platform current{
-    .now_s = machine_now_s, .host_name = machine_host_name, .is_simulated = false, .simulation = ""};
+    .now_s = machine_now_s, .host_name = machine_host_name, .is_simulated = false, .computes = true, .simulation = ""};
 
 }  // namespace
 

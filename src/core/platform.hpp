@@ -12,6 +12,8 @@ struct Platform {
   /// All ranks are coroutines of this one process, and time is the simulator's. So a rank that waits must
   /// wait in MPI, memory is shared by all, and no thread can watch.
   bool is_simulated = false;
+  /// False: nothing is computed, only its time passes. Then losses, accuracies and parameters mean nothing.
+  bool computes = true;
   const char* simulation = "";  ///< then: what is simulated and how, as a JSON object; outlives all
 };
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include <fmt/format.h>
+
 #include "core/aligned.hpp"
 #include "core/random.hpp"
 
@@ -52,7 +54,13 @@ BatchPlan::BatchPlan(std::size_t samples, std::size_t batch_size, Division divis
   assert(batch_size > 0 && index < count && parts_ % count == 0);
 }
 
-void BatchPlan::start_epoch(std::uint32_t epoch) { shuffled_order(seed_, epoch, order_); }
+void BatchPlan::start_epoch(std::uint32_t epoch) {
+  const Working working([&] {
+    const double bytes = 2.0 * sizeof(std::uint32_t) * static_cast<double>(order_.size());
+    return Work{.kernel = "shuffle", .count = order_.size(), .cost = {.bytes = bytes}};
+  });
+  if (working) shuffled_order(seed_, epoch, order_);
+}
 
 Range BatchPlan::worker_range(std::size_t step, std::size_t worker) const {
   const std::size_t at = step * batch_size_;
@@ -87,6 +95,15 @@ Batch BatchPlan::batch(std::size_t step) const {
 
 std::size_t BatchPlan::largest_batch() const {
   return worker_range(0, 0).size();  // no worker has more than worker 0, and no step more than the first
+}
+
+Work gather_work(const Samples& samples, std::size_t rows, Range columns) {
+  const Values& inputs = samples.inputs;
+  const auto values = static_cast<double>(rows * columns.size());
+  return {.kernel = fmt::format("gather {} {}", name_of(inputs.type), inputs.width),
+          .count = rows,
+          .cost = {.flop = values, .bytes = values * static_cast<double>(bytes_of(inputs.type) + sizeof(float))},
+          .share = static_cast<double>(columns.size()) / static_cast<double>(inputs.width)};
 }
 
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix inputs,

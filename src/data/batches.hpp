@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "core/aligned.hpp"
+#include "core/work.hpp"
 #include "data/dataset.hpp"
 #include "math/matrix.hpp"
 
@@ -68,8 +70,11 @@ class BatchPlan {
   std::size_t index_, count_, parts_;
   std::uint32_t seed_;
   std::size_t steps_;
-  std::vector<std::uint32_t> order_;
+  AlignedVector<std::uint32_t> order_;
 };
+
+/// What gathering `columns` of the inputs of `rows` samples costs, with their targets.
+[[nodiscard]] Work gather_work(const Samples& samples, std::size_t rows, Range columns);
 
 /// Row i of `inputs` becomes the inputs of sample ids[i] times the set's scale; row i of `targets`, [ids,
 /// targets of a sample], its targets.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <type_traits>
 
 namespace lockstep::data {
@@ -33,6 +34,10 @@ decltype(auto) with_type(ValueType type, Use&& use) {
 }
 
 /// Of one value.
+[[nodiscard]] constexpr std::string_view name_of(ValueType type) {
+  constexpr std::array<std::string_view, 6> names = {"uint8", "int8", "int16", "int32", "float32", "float64"};
+  return names[static_cast<std::size_t>(type)];
+}
 [[nodiscard]] inline std::size_t bytes_of(ValueType type) {
   return with_type(type, [](auto zero) { return sizeof zero; });
 }

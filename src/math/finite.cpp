@@ -5,10 +5,13 @@
 #include <array>
 
 #include "core/simd.hpp"
+#include "core/work.hpp"
 
 namespace lockstep::math {
 
 bool all_finite(std::span<const float> values) {
+  const Working working([&] { return array_work("finite", values.size(), 1); });
+  if (!working) return true;
   constexpr std::size_t chains = 4;  // so that additions need not wait for each other
   std::array<simd::Floats, chains> sums{};
   const simd::Floats zero = simd::broadcast(0.0F);

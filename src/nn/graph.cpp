@@ -24,6 +24,19 @@ void add(std::span<float> inout, std::span<const float> terms) {
 
 }  // namespace
 
+Work Node::work(Pass pass, std::size_t rows, double share) const {
+  Work work{.kernel = kernel + " " + std::string(name_of(pass)), .count = rows, .share = share};
+  const auto add = [&](const Layer& part) {
+    const Cost cost = part.cost(pass, rows);
+    work.cost.flop += share * cost.flop;
+    work.cost.bytes += share * cost.bytes;
+  };
+  if (layer && pass != Pass::derivatives) add(*layer);
+  if (pass == Pass::forward || pass == Pass::backward || pass == Pass::derivatives)
+    for (const auto& part : elementwise) add(*part);
+  return work;
+}
+
 Matrix Graph::values(std::size_t buffer, std::size_t rows) {
   return {buffers_[buffer].values.data(), rows, buffers_[buffer].width};
 }
@@ -49,9 +62,16 @@ std::span<const ConstMatrix> Graph::inputs_of(const Node& node, ConstMatrix in) 
 void Graph::forward(const ForwardContext& context, ConstMatrix in, std::span<const ConstMatrix> partials) {
   for (Node& node : nodes_) {
     if (in.rows == 0 && !(node.layer && node.layer->traits().depends_on_batch)) continue;
+    const bool sums_partials = !partials.empty() && &node == &nodes_.front();
+    const Working working([&] {
+      Work work = node.work(Pass::forward, in.rows);
+      if (sums_partials) work.kernel += " of partial sums";
+      return work;
+    });
+    if (!working) continue;
     const Matrix out = values(node.out, in.rows);
     assert(out.size() <= buffers_[node.out].values.size());
-    if (!partials.empty() && &node == &nodes_.front())
+    if (sums_partials)
       node.shardable->sum_partials(partials, out);
     else if (node.merge != nullptr)
       node.merge->merge(context, inputs_of(node, in), out);
@@ -73,8 +93,15 @@ void Graph::apply_elementwise(Node& node, const ForwardContext& context, Matrix 
   }
 }
 
+Work Graph::loss_work(std::size_t rows) const {
+  const double floats = static_cast<double>(rows * buffers_[output_].width);
+  return {.kernel = loss_kernel_, .count = rows, .cost = {.flop = floats, .bytes = 2 * sizeof(float) * floats}};
+}
+
 double Graph::differentiate_loss(std::span<const std::int32_t> targets, float gradient_scale) {
   const std::size_t rows = targets.size();
+  const Working working([&] { return loss_work(rows); });
+  if (!working) return 0.0;
   return loss_(output(rows), targets, gradient_scale, gradients(output_, rows));
 }
 
@@ -83,8 +110,17 @@ void Graph::apply_derivatives(const Node& node, std::size_t rows) {
   multiply(gradients(node.out, rows).elements(), buffers_[node.out].derivatives);
 }
 
-void Graph::pass_gradient(Node& node, const ForwardContext& context, ConstMatrix in) {
+void Graph::pass_back(Node& node, const ForwardContext& context, ConstMatrix in) {
   if (in.rows == 0 && !(node.layer && node.layer->traits().depends_on_batch)) return;
+  const bool passes_gradient = node.passes_gradient();
+  const Pass pass = passes_gradient ? Pass::backward : Pass::derivatives;
+  const Working working([&] { return node.work(pass, in.rows); });
+  if (!working) return;
+  apply_derivatives(node, in.rows);
+  if (passes_gradient) pass_gradient(node, context, in);
+}
+
+void Graph::pass_gradient(Node& node, const ForwardContext& context, ConstMatrix in) {
   const ConstMatrix d_out = gradients(node.out, in.rows);
   float* apart = added_.data();
   for (std::size_t k = 0; k < node.inputs.size(); ++k) {
@@ -112,6 +148,11 @@ void add_gradient(const Node& node, ConstMatrix in, ConstMatrix d_out, const Gra
   const std::size_t end = std::min(block.begin + block.count, target.first + target.values.size());
   if (begin >= end) return;
   const std::span<float> values = target.values.subspan(begin - target.first, end - begin);
+  const Working working([&] {
+    const double share = static_cast<double>(end - begin) / static_cast<double>(block.count);
+    return node.work(target.beta == 0.0F ? Pass::gradient : Pass::update, in.rows, share);
+  });
+  if (!working) return;
   if (in.rows == 0) {  // no gradient: what is kept of the old values is all
     for (float& value : values) value = target.beta == 0.0F ? 0.0F : target.beta * value;
     return;

@@ -21,6 +21,7 @@ struct ModelSetup {
   std::uint32_t seed = 0;
   std::size_t max_batch = 0;
   const math::Gemm* gemm = nullptr;  ///< outlives the model
+  std::string_view gemm_name = {};   ///< its row's, for the names of kernels
 };
 
 /// A piece of a flat array: the parameters of one layer, or its state.
@@ -52,12 +53,14 @@ struct Node {
   std::vector<Input> inputs;
   std::size_t out = 0;  // buffer
   ParameterBlock parameters, state;
+  std::string kernel;  // its layers as a kernel's name: "linear 784>256 + relu"
 
   [[nodiscard]] bool passes_gradient() const {
     for (const Input& input : inputs)
       if (input.wants_gradient) return true;
     return false;
   }
+  [[nodiscard]] Work work(Pass pass, std::size_t rows, double share = 1.0) const;
 };
 
 /// Nodes in an order in which each reads what stands before it, with the values between them for batches of
@@ -73,6 +76,7 @@ class Graph {
   /// The first `rows` of what the last node wrote.
   [[nodiscard]] ConstMatrix output(std::size_t rows) const;
   [[nodiscard]] LossFunction* loss() const { return loss_; }
+  [[nodiscard]] Work loss_work(std::size_t rows) const;
 
   /// With `partials` the first node's output is their sum, and `in` is not read. Without rows only layers
   /// that depend on the whole batch are called.
@@ -87,8 +91,7 @@ class Graph {
       Node& node = nodes_[i];
       const bool passes_gradient = node.passes_gradient();
       if (node.parameters.count == 0 && !passes_gradient) continue;  // nothing to learn here or before
-      apply_derivatives(node, in.rows);
-      if (passes_gradient) pass_gradient(node, context, in);
+      if (passes_gradient || !node.elementwise.empty()) pass_back(node, context, in);
       if (node.parameters.count > 0)
         take(node, input_of(node.inputs.front(), in), ConstMatrix(gradients(node.out, in.rows)));
     }
@@ -104,12 +107,14 @@ class Graph {
   void apply_elementwise(Node& node, const ForwardContext& context, Matrix out);
   void apply_derivatives(const Node& node, std::size_t rows);
   void pass_gradient(Node& node, const ForwardContext& context, ConstMatrix in);
+  void pass_back(Node& node, const ForwardContext& context, ConstMatrix in);
 
   std::vector<Node> nodes_;
   std::vector<Buffer> buffers_;
   std::size_t output_ = 0;  // buffer
   std::size_t parameter_count_ = 0, state_count_ = 0;
   LossFunction* loss_ = nullptr;
+  std::string loss_kernel_;
   // Of one node at a time:
   std::vector<ConstMatrix> in_;
   std::vector<Matrix> d_in_;

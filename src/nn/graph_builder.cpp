@@ -18,6 +18,18 @@ namespace {
 
 constexpr std::string_view input_name = "input";
 
+// "conv2d 1x28x28>6x24x24 channels=6 kernel=5 gemm=tiled": all that the time of its work depends on.
+std::string kernel_of(const Json& description, const Layer& layer, std::string_view gemm) {
+  std::string name = fmt::format("{} {}>{}", description["type"].get<std::string>(), to_string(layer.in()),
+                                 to_string(layer.out()));
+  for (const auto& [key, value] : description.items())
+    if (key != "type" && key != "name" && key != "inputs" && key != "init" && key != "units")
+      name += fmt::format(" {}={}", key, value.dump());
+  std::vector<math::GemmShape> products;
+  layer.list_gemms(1, true, products);
+  return products.empty() ? name : fmt::format("{} gemm={}", name, gemm);
+}
+
 // "layer 3 (conv2d)", for error messages.
 std::string place_of(const Json& layers, std::size_t index) {
   const Json& layer = layers[index];
@@ -122,7 +134,9 @@ class GraphBuilder {
  public:
   GraphBuilder(const Json& description, const ModelSetup& setup)
       : layers_(description["layers"]), setup_(setup), links_(layers_) {
-    graph_.loss_ = find_row(loss_table(), "loss", description["loss"].get<std::string>()).evaluate;
+    const LossRow& loss = find_row(loss_table(), "loss", description["loss"].get<std::string>());
+    graph_.loss_ = loss.evaluate;
+    graph_.loss_kernel_ = fmt::format("{} {}", loss.name, setup.classes);
     values_.push_back({.shape = setup.input, .buffer = add_buffer(setup.input.size()), .node = {}});
     for (std::size_t i = 0; i < layers_.size(); ++i) add_layer(i);
     finish();
@@ -151,14 +165,18 @@ class GraphBuilder {
       throw ConfigError({place_of(layers_, index) + " has several inputs", "one input",
                          layers_[index]["inputs"].dump(), "an add layer before it takes several"});
     const SampleShape out = layer->out();
+    const std::string kernel = kernel_of(layers_[index], *layer, setup_.gemm_name);
     Value value = values_[inputs.front()];
-    if (dynamic_cast<ElementwiseLayer*>(layer.get()) != nullptr)
+    if (dynamic_cast<ElementwiseLayer*>(layer.get()) != nullptr) {
       value = add_elementwise(
           std::unique_ptr<ElementwiseLayer>(static_cast<ElementwiseLayer*>(layer.release())), inputs.front());
-    else if (layer->traits().only_reshapes)
+      graph_.nodes_[*value.node].kernel += " + " + kernel;
+    } else if (layer->traits().only_reshapes) {
       value.node.reset();
-    else
+    } else {
       value = add_node(std::move(layer), inputs, name_of(index));
+      graph_.nodes_.back().kernel = kernel;
+    }
     value.shape = out;
     values_.push_back(value);
   }
@@ -205,8 +223,10 @@ class GraphBuilder {
     Value value = values_[input];
     const bool alone = value.node && links_.readers(input) == 1;
     const Layer* const before = alone ? graph_.nodes_[*value.node].layer.get() : nullptr;
-    if (!alone || (before != nullptr && before->traits().backward_needs_out))
+    if (!alone || (before != nullptr && before->traits().backward_needs_out)) {
       value = add_node(nullptr, {input});
+      graph_.nodes_.back().kernel = "copy";
+    }
     Buffer& rows = graph_.buffers_[value.buffer];
     rows.derivatives.resize(setup_.max_batch * rows.width);
     graph_.nodes_[*value.node].elementwise.push_back(std::move(layer));

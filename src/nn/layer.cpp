@@ -35,6 +35,19 @@ constexpr std::array table = {
 
 std::span<const LayerRow> layer_table() { return table; }
 
+std::string_view name_of(Pass pass) {
+  constexpr std::array<std::string_view, 5> names = {"forward", "backward", "derivatives", "gradient",
+                                                     "update"};
+  return names[static_cast<std::size_t>(pass)];
+}
+
+Cost Layer::cost(Pass pass, std::size_t rows) const {
+  const auto samples = static_cast<double>(rows);
+  const auto floats = samples * static_cast<double>(in_.size() + out_.size());
+  const auto parameters = static_cast<double>(parameter_count());
+  return {.flop = samples * flop(pass), .bytes = sizeof(float) * (floats + parameters)};
+}
+
 std::unique_ptr<Layer> make_layer(const LayerSetup& setup, const Json& description) {
   if (!description.is_object() || !description.contains("type") || !description["type"].is_string())
     throw ConfigError({"a layer needs a type", R"({"type": "linear", "units": 256})", description.dump()});

@@ -14,6 +14,7 @@
 #include "core/options.hpp"
 #include "core/random.hpp"
 #include "core/shape.hpp"
+#include "core/work.hpp"
 #include "math/gemm.hpp"
 #include "math/matrix.hpp"
 
@@ -76,6 +77,11 @@ struct LayerTraits {
   bool depends_on_batch = false;    ///< in training a row's output depends on the other rows
 };
 
+/// The ways through a layer: `derivatives` is backward of the element-wise layers behind it alone, and
+/// `update` a gradient that is added to what is there.
+enum class Pass { forward, backward, derivatives, gradient, update };
+[[nodiscard]] std::string_view name_of(Pass pass);
+
 /// One step of a model's computation on a batch of B samples, one a row. Parameters and state live in memory
 /// handed in by bind() and bind_state(); activations live in the model.
 class Layer {
@@ -107,6 +113,9 @@ class Layer {
   /// parameters.
   virtual void add_gradient(ConstMatrix /*in*/, ConstMatrix /*d_out*/, const GradientTarget& /*target*/) {}
 
+  /// What a pass over `rows` samples costs. Bytes are those of inputs, outputs and parameters.
+  [[nodiscard]] Cost cost(Pass pass, std::size_t rows) const;
+
   /// Appends the matrix products that one training step of `batch` samples makes; `needs_d_in` when backward
   /// is called.
   virtual void list_gemms(std::size_t /*batch*/, bool /*needs_d_in*/,
@@ -115,6 +124,9 @@ class Layer {
  protected:
   Layer(SampleShape in, SampleShape out, LayerTraits traits = {})
       : in_(in), out_(out), traits_(std::move(traits)) {}
+
+  /// Floating-point operations of a pass over one sample.
+  [[nodiscard]] virtual double flop(Pass /*pass*/) const { return static_cast<double>(out_.size()); }
 
  private:
   [[nodiscard]] static std::size_t count(const std::vector<Tensor>& tensors);

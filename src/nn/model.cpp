@@ -88,6 +88,8 @@ double Model::train(const ForwardContext& context, const Examples& examples, flo
 Evaluation Model::evaluate(const Examples& examples) {
   graph_.forward({}, examples.inputs);
   const ConstMatrix out = graph_.output(examples.inputs.rows);
+  const Working working([&] { return graph_.loss_work(out.rows); });
+  if (!working) return {};
   return {.loss_sum = graph_.loss()(out, examples.targets, 1.0F, {}),
           .correct = count_correct(out, examples.targets)};
 }

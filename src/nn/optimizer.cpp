@@ -59,6 +59,7 @@ class Sgd final : public Optimizer {
   [[nodiscard]] std::optional<PlainStep> plain_step(float rate) const override {
     return PlainStep{.rate = rate, .beta = 1.0F - rate * weight_decay_};
   }
+  [[nodiscard]] Work work(std::size_t count) const override { return array_work("sgd", count, 3, 4); }
 
  private:
   float weight_decay_;
@@ -93,6 +94,9 @@ class MomentumSgd final : public Optimizer {
     });
   }
 
+  [[nodiscard]] Work work(std::size_t count) const override {
+    return array_work("sgd with momentum", count, 5, 8);
+  }
   [[nodiscard]] OptimizerState state() override { return {.arrays = {{"velocity", velocity_}}}; }
 
  private:
@@ -138,6 +142,9 @@ class Adam final : public Optimizer {
     });
   }
 
+  [[nodiscard]] Work work(std::size_t count) const override {
+    return array_work(decoupled_ ? "adamw" : "adam", count, 7, 18);
+  }
   [[nodiscard]] OptimizerState state() override {
     return {.arrays = {{"first_moment", first_}, {"second_moment", second_}}, .steps = &step_};
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/options.hpp"
+#include "core/work.hpp"
 
 namespace lockstep::nn {
 
@@ -61,6 +62,8 @@ class Optimizer {
                                             std::span<float> before) = 0;
   /// The step at this learning rate if it is a plain one; update() need then not be called.
   [[nodiscard]] virtual std::optional<PlainStep> plain_step(float /*learning_rate*/) const { return {}; }
+  /// What update() costs for so many parameters.
+  [[nodiscard]] virtual Work work(std::size_t count) const = 0;
   /// The places of its state: what a checkpoint must hold.
   [[nodiscard]] virtual OptimizerState state() { return {}; }
 };

@@ -79,7 +79,11 @@ void ShardedModel::forward_partial(ConstMatrix in, std::size_t first, std::size_
                                    Matrix partial) const {
   const Node& node = graph_.nodes().front();
   const ParameterBlock shard = overlap(node, first, count);
-  node.shardable->forward_partial(in, shard.begin, shard.count, partial);
+  const Working working([&] {
+    const double share = static_cast<double>(shard.count) / static_cast<double>(node.parameters.count);
+    return node.work(Pass::forward, in.rows, share);
+  });
+  if (working) node.shardable->forward_partial(in, shard.begin, shard.count, partial);
 }
 
 double ShardedModel::backpropagate(const ForwardContext& context, const Examples& examples,
@@ -123,6 +127,8 @@ void ShardedModel::share_activations(std::span<float> memory, std::size_t rows, 
   assert(memory.size() >= shared_floats(rows) && first_row + own <= rows);
   for_shared(memory, rows, [&](const Node& node, const SharedRows& to) {
     const auto copy = [&](const AlignedVector<float>& from, const Matrix& all) {
+      const Working working([&] { return array_work(node_copy, own * all.cols, 2); });
+      if (!working) return;
       float* const place = all.data + first_row * all.cols;
       if (stores == math::Stores::streamed)
         simd::stream_copy(from.data(), own * all.cols, place);

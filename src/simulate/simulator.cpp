@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,11 @@
 #include <simgrid/s4u.hpp>
 #include <simgrid/version.h>
 
+#include "core/aligned.hpp"
 #include "core/json.hpp"
 #include "core/json_text.hpp"
 #include "core/platform.hpp"
+#include "simulate/computing.hpp"
 
 namespace lockstep::simulate {
 namespace {
@@ -24,7 +27,8 @@ namespace s4u = simgrid::s4u;
 constexpr const char* job = "job";
 
 // SimGrid's settings: what the cluster's file says is all that counts.
-void configure() {
+void configure(const Computing& computing) {
+  s4u::Engine::set_config(fmt::format("smpi/simulate-computation:{}", computing.kernels == nullptr));
   for (const auto& [key, value] : {
            std::pair{"network/model", "CM02"},  // a message takes latency + bytes / bandwidth,
            {"network/TCP-gamma", "0"},          // with no window of TCP
@@ -66,31 +70,39 @@ std::vector<s4u::Host*> make_nodes(const Cluster& cluster, std::size_t ranks) {
 }
 
 // For the run file.
-std::string description_of(Cluster cluster) {
+std::string description_of(Cluster cluster, const Computing& computing) {
   int major = 0, minor = 0, patch = 0;
   sg_version_get(&major, &minor, &patch);
   Options options;
   cluster.describe(options);
-  return to_text({{"cluster", cluster.stem},
-                  {"description", options.values()},
-                  {"simulator", fmt::format("SimGrid {}.{}", major, minor)},
-                  {"computing", "measured"}});
+  Json description = {{"cluster", cluster.stem},
+                      {"description", options.values()},
+                      {"simulator", fmt::format("SimGrid {}.{}", major, minor)},
+                      {"computing", computing.kernels == nullptr ? "measured" : "modelled"}};
+  if (computing.kernels != nullptr) description["kernels"] = computing.kernels->about();
+  if (!computing.arithmetic) description["arithmetic"] = "left out";
+  return to_text(description);
 }
 
 }  // namespace
 
-int run(const Cluster& cluster, std::size_t ranks, const std::function<int()>& rank) {
+int run(const Cluster& cluster, const Computing& computing, std::size_t ranks,
+        const std::function<int()>& rank) {
   std::string program = "lockstep", quiet = "--log=root.thres:error";
   std::array<char*, 3> words = {program.data(), quiet.data(), nullptr};
   int count = 2;
   s4u::Engine engine(&count, words.data());
   smpi_init_options();  // declares the settings
-  configure();
+  configure(computing);
   SMPI_init();
-  static const std::string description = description_of(cluster);
+  static const std::string description = description_of(cluster, computing);
+  std::optional<ModelledComputing> modelled;
+  arrays_stay_zero = !computing.arithmetic;
+  if (computing.kernels != nullptr) work_meter = &modelled.emplace(*computing.kernels, computing.arithmetic);
   set_platform({.now_s = [] { return MPI_Wtime(); },
                 .host_name = [] { return s4u::this_actor::get_host()->get_name(); },
                 .is_simulated = true,
+                .computes = computing.arithmetic,
                 .simulation = description.c_str()});
   SMPI_app_instance_register(job, nullptr, static_cast<int>(ranks));
   const std::vector<s4u::Host*> nodes = make_nodes(cluster, ranks);
@@ -103,6 +115,7 @@ int run(const Cluster& cluster, std::size_t ranks, const std::function<int()>& r
   }
   engine.run();
   SMPI_finalize();
+  work_meter = nullptr;
   return status;
 }
 

@@ -21,6 +21,7 @@
 #include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
+#include "core/platform.hpp"
 #include "core/text.hpp"
 #include "record/atomic_file.hpp"
 #include "record/provenance.hpp"
@@ -53,6 +54,20 @@ void check_training(const ResolvedConfig& config, const data::DatasetInfo& data,
     record::create_folders_for(launch.save_model);
     record::check_writable(launch.save_model);
   }
+}
+
+// Throws ConfigError for what means nothing where nothing is computed.
+void check_timing_only(const ResolvedConfig& config, const LaunchOptions& launch) {
+  const auto refuse_if = [](bool is_asked_for, const std::string& what, const std::string& why) {
+    if (is_asked_for) throw ConfigError({what + " is not to be had with --timing-only", "", why});
+  };
+  refuse_if(!config.algorithm->capabilities().data_oblivious, "algorithm '" + config.run.algorithm + "'",
+            "what it sends depends on the parameters");
+  refuse_if(!launch.save_model.empty(), "--save-model", "nothing is learned");
+  refuse_if(!config.run.init_from.empty(), "--init-from", "parameters have no values");
+  refuse_if(config.run.eval_ranks, "--eval-ranks", "nothing is learned");
+  refuse_if(config.run.training.batch_norm == "sync", "--batch-norm sync",
+            "its sums are exchanged in the midst of the arithmetic that is left out");
 }
 
 // The most samples that a batch has: of an epoch, or of a rank's share of it.
@@ -99,6 +114,7 @@ std::optional<int> read_on_root(const std::string& algorithm, std::size_t ranks,
     const auto dataset = data::open_dataset(resolved.run.data);
     const data::DatasetInfo data = dataset->info();
     check_training(resolved, data, line.launch);
+    if (!platform().computes) check_timing_only(resolved, line.launch);
     settings.resume_point = find_resume_point(resolved, line.launch, ranks);
     for (const std::string& note : resolved.notes) fmt::print(stderr, "note: {}\n", visible(note));
     if (settings.resume_point.complete) {

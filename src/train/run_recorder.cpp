@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/names.hpp"
+#include "core/platform.hpp"
 #include "core/text.hpp"
 #include "record/checkpoint.hpp"
 #include "record/provenance.hpp"
@@ -153,7 +154,7 @@ record::EpochSummary RunRecorder::append(const EpochOfRank& mine) {
   std::array<double, 2> slowest{train_s, mine.wall_clock_s};
   ranks_.max(slowest);
   record::EpochSummary epoch{.epoch = record_.epochs() + 1,
-                             .train_loss = sums[0] / sums[1],
+                             .train_loss = platform().computes ? sums[0] / sums[1] : not_measured,
                              .epoch_s = slowest[0],
                              .samples = sums[1]};
   if (mine.tested) epoch.test_accuracy = mine.tested->accuracy;

@@ -10,6 +10,7 @@
 #include "comm/same_bits.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
+#include "core/platform.hpp"
 #include "core/sha256.hpp"
 #include "core/text.hpp"
 #include "math/finite.hpp"
@@ -42,7 +43,7 @@ void Training::finish_epoch(const algorithms::EpochStats& stats) {
   mine.own_accuracy = evaluator_.own_accuracy();
   mine.observations = config_.algorithm->observations();
   parts_.phases().enter(Phase::evaluate);
-  if (config_.run.eval_acc) mine.tested = evaluator_.evaluate(*config_.algorithm);
+  if (config_.run.eval_acc && platform().computes) mine.tested = evaluator_.evaluate(*config_.algorithm);
   mine.phases = clock_.end_epoch();
   mine.wall_clock_s = clock_.wall_clock_s();
   ++position_.epoch;
@@ -105,7 +106,7 @@ int Training::end_disagreed(const std::vector<std::size_t>& different) {
 int Training::end_complete() {
   Json closing = memory_provenance(ranks_);
   const std::span<const float> model = evaluator_.exported(*config_.algorithm);
-  closing["parameters_sha256"] = sha256(std::as_bytes(model));
+  if (platform().computes) closing["parameters_sha256"] = sha256(std::as_bytes(model));
   if (const std::string& to = settings_.launch.save_model; !to.empty() && ranks_.is_root())
     save_model(parts_.model(), model, config_.model_description,
                {{"run_id", recorder_.record().run_id},

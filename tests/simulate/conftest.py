@@ -36,8 +36,8 @@ class Runs:
         path.write_text(json.dumps({"name": "test", "alpha_s": 1e-5, "beta_s_per_byte": 1e-9, **values}))
         return path
 
-    def simulate(self, ranks, *words, cluster="ethernet_10g", run_id="simulated"):
-        return self._run("jobs/simulate.sh", ranks, "--cluster", cluster, *self._program(words, run_id))
+    def simulate(self, ranks, *words, cluster="ethernet_10g", run_id="simulated", options=()):
+        return self._run("jobs/simulate.sh", ranks, "--cluster", cluster, *options, *self._program(words, run_id))
 
     def really(self, ranks, *words, run_id="real"):
         bin_folder = os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin")

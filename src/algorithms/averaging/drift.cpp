@@ -4,9 +4,13 @@
 
 #include <cmath>
 
+#include "core/work.hpp"
+
 namespace lockstep::algorithms {
 
 double relative_distance(std::span<const float> a, std::span<const float> b) {
+  const Working working([&] { return array_work("drift", a.size(), 2); });
+  if (!working) return 0.0;
   // Eight partial sums: vector code, and less rounding than one long sum.
   constexpr std::size_t lanes = 8;
   double distance[lanes] = {};

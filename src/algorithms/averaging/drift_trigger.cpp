@@ -30,6 +30,7 @@ class DriftTrigger final : public Trigger {
     drift_mean_.add(drift);
     return view.any_rank(drift > threshold_);
   }
+  [[nodiscard]] bool looks_at_parameters() const override { return true; }
   void averaged(std::span<const float> parameters) override { drift_.recentre(parameters); }
   void observe(std::vector<Observation>& to) const override {
     to.push_back({"drift", "1", "distance from the last average over the sum of both norms, mean over checks",

@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "comm/same_bits.hpp"
+#include "comm/transfer.hpp"
 #include "math/finite.hpp"
 
 namespace lockstep::algorithms {
@@ -53,11 +54,10 @@ void PeriodicAveraging::average_into(std::span<float> parameters, std::span<floa
                                      comm::Traffic* traffic) {
   // Relative to rank 0's samples, so that equal shares weigh exactly 1.
   const auto scale = static_cast<float>(weight * trained_ / largest_trained_);
-  const auto weighted = [&](std::span<const float> mine, std::size_t begin) {
-    for (std::size_t i = 0; i < mine.size(); ++i) exchanged_[begin + i] = scale * mine[i];
-  };
-  weighted(context().parameters, 0);
-  weighted(context().layer_state, parameters.size());
+  const std::span<float> exchanged = exchanged_;
+  const std::span<float> weighted_state = exchanged.subspan(parameters.size(), layer_state.size());
+  comm::scale(context().parameters, scale, exchanged.first(parameters.size()));
+  comm::scale(context().layer_state, scale, weighted_state);
   exchanged_.back() = scale;
   if (traffic != nullptr) {
     context().allreduce.sum(exchanged_, *traffic);
@@ -66,11 +66,8 @@ void PeriodicAveraging::average_into(std::span<float> parameters, std::span<floa
     context().allreduce.sum(exchanged_);
   }
   const float total = exchanged_.back();
-  const auto mean = [&](std::size_t begin, std::span<float> out) {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = exchanged_[begin + i] / total;
-  };
-  mean(0, parameters);
-  mean(parameters.size(), layer_state);
+  comm::divide(exchanged.first(parameters.size()), total, parameters);
+  comm::divide(weighted_state, total, layer_state);
 }
 
 void PeriodicAveraging::average() {

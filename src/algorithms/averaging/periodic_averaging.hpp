@@ -29,6 +29,11 @@ class PeriodicAveraging final : public StepwiseAlgorithm {
   explicit PeriodicAveraging(const AveragingPreset& preset);
 
   void describe(Options& options) override;
+  [[nodiscard]] Capabilities capabilities() const override {
+    Capabilities holds = StepwiseAlgorithm::capabilities();
+    holds.data_oblivious = !trigger_->looks_at_parameters();
+    return holds;
+  }
   /// The average of the ranks' parameters now. The ranks keep their own.
   void export_model(std::span<float> out) override;
   [[nodiscard]] std::vector<Observation> observations() const override;

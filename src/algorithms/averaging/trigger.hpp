@@ -32,6 +32,8 @@ class Trigger {
   /// After every step. Collective.
   [[nodiscard]] virtual bool due_after_step(const TriggerView& /*view*/) { return false; }
   [[nodiscard]] virtual bool due_after_epoch(std::uint32_t /*epoch*/) const { return false; }
+  /// Whether values of parameters decide.
+  [[nodiscard]] virtual bool looks_at_parameters() const { return false; }
   /// After an average, with the new parameters.
   virtual void averaged(std::span<const float> /*parameters*/) {}
   virtual void observe(std::vector<Observation>& /*to*/) const {}

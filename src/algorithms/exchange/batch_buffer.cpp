@@ -26,10 +26,12 @@ GatheredBatch BatchBuffer::gather(const Step& step, std::span<const std::uint32_
                                   data::Range columns) {
   const math::Matrix rows(inputs, ids.size(), context_.samples.inputs.width);
   const auto targets = std::span(targets_).first(ids.size() * context_.samples.targets.width);
-  data::gather_columns(context_.samples, ids, columns, rows);
-  data::gather_targets(context_.samples, ids, targets);
-  if (step.index + 1 < plan_.steps())
-    data::prefetch(context_.samples, plan_.batch(step.index + 1).sample_ids, columns);
+  if (const Working working([&] { return data::gather_work(context_.samples, ids.size(), columns); }); working) {
+    data::gather_columns(context_.samples, ids, columns, rows);
+    data::gather_targets(context_.samples, ids, targets);
+    if (step.index + 1 < plan_.steps())
+      data::prefetch(context_.samples, plan_.batch(step.index + 1).sample_ids, columns);
+  }
   return {.context = {.training = true,
                       .epoch = step.epoch,
                       .sample_ids = ids,

@@ -49,7 +49,13 @@ double GradientExchange::gradients_of(const Step& step, std::span<const std::uin
 void GradientExchange::update(const Step& step) {
   const TrainingContext& c = context_;
   const auto [begin, end] = updated();
+  const Working working([&] {
+    Work work = c.optimizer.work(end - begin);
+    if (c.options.check_finite) work.kernel += ", checked";
+    return work;
+  });
   c.optimizer.begin_step();
+  if (!working) return;
   for (std::size_t at = begin; at < end; at += block_before_.size()) {
     const std::size_t count = std::min(block_before_.size(), end - at);
     const auto parameters = c.parameters.subspan(at, count);

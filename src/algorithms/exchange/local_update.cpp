@@ -27,8 +27,9 @@ class LocalUpdate final : public Exchange {
                                           c.options.gradient_scale(step.batch.gradient_samples), target);
     c.phases.enter(Phase::update);
     if (!plain) {
+      const Working working([&] { return c.optimizer.work(c.parameters.size()); });
       c.optimizer.begin_step();
-      c.optimizer.update(0, c.parameters, c.gradients, step.learning_rate);
+      if (working) c.optimizer.update(0, c.parameters, c.gradients, step.learning_rate);
     }
     return loss_sum;
   }

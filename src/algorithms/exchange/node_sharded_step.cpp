@@ -134,12 +134,17 @@ void NodeShardedStep::update_parts(const Rows& rows, float learning_rate, math::
   }
   context_.phases.enter(Phase::update);
   context_.optimizer.begin_step();
-  for (const Owned& owned : own_.owned())
-    if (!at_once(owned))
+  for (const Owned& owned : own_.owned()) {
+    if (at_once(owned)) continue;
+    const Working working([&] { return context_.optimizer.work(owned.part.count); });
+    if (working)
       context_.optimizer.update(owned.place, parameters_of(owned), gradients_of(owned), learning_rate);
+  }
 }
 
 void NodeShardedStep::sum_own_gradients(const Part& part, std::span<float> sum) const {
+  const Working working([&] { return array_work(node_add, node_.size() * part.count, 3); });
+  if (!working) return;
   const std::size_t begin = part.begin - own_.summed().begin;
   std::copy_n(memory_.gradients_of(0).data() + begin, part.count, sum.data());
   for (std::size_t rank = 1; rank < node_.size(); ++rank) {

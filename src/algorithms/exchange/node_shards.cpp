@@ -79,7 +79,8 @@ void NodeSamples::gather_others(std::size_t step, data::Range columns) {
   std::size_t row = 0;
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const auto ids = plan_.samples_of(step, members_[i]);
-    if (i != rank_) {
+    const Working working([&] { return data::gather_work(samples_, i == rank_ ? 0 : ids.size(), columns); });
+    if (i != rank_ && working) {
       data::gather_columns(samples_, ids, columns,
                            {inputs_.data() + row * samples_.inputs.width, ids.size(), samples_.inputs.width});
       if (step + 1 < plan_.steps())

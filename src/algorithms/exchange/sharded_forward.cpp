@@ -34,6 +34,8 @@ void ShardedForward::contribute(const TrainingContext& context, const nn::Sharde
   model.forward_partial(in, part_.begin, part_.count, {own_.data(), rows.all, width_});
   context.phases.enter(Phase::exchange);
   const auto publish = [&](std::size_t begin, std::size_t end) {
+    const Working working([&] { return array_work(node_copy, (end - begin) * width_, 2); });
+    if (!working) return;
     const float* const from = own_.data() + begin * width_;
     float* const to = published(rank_).row(begin).data();
     if (stores == math::Stores::streamed)

@@ -32,6 +32,9 @@ class Conv2d : public Layer {
         setup_(setup),
         options_(std::move(options)) {}
 
+  [[nodiscard]] double flop(Pass /*pass*/) const final {
+    return 2.0 * static_cast<double>(channels() * depth() * positions());
+  }
   [[nodiscard]] const Conv2dOptions& options() const { return options_; }
   [[nodiscard]] const math::Gemm& gemm() const { return *setup_.gemm; }
   [[nodiscard]] std::size_t channels() const { return options_.channels; }

@@ -92,6 +92,11 @@ class Linear final : public Layer, public ShardableLayer {
     if (needs_d_in) to.push_back({Op::none, Op::transpose, batch, n_in(), n_out()});
   }
 
+ protected:
+  [[nodiscard]] double flop(Pass /*pass*/) const override {
+    return 2.0 * static_cast<double>(n_in() * n_out());
+  }
+
  private:
   [[nodiscard]] std::size_t n_in() const { return in().size(); }
   [[nodiscard]] std::size_t n_out() const { return out().size(); }

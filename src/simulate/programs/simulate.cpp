@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,14 @@ int run_words(const std::vector<std::string>& words) {
   arguments.option("--cluster", cluster_name, "a name in jobs/clusters, or a file")
       .shows_default()
       .value_name("NAME|FILE.json");
+  std::string kernels_name;
+  arguments
+      .option("--kernels", kernels_name,
+              "how long kernels take: a name in jobs/kernels, or a file; without it computing is measured here")
+      .value_name("NAME|FILE.json");
+  bool timing_only = false;
+  arguments.flag("--timing-only", timing_only,
+                 "leave the arithmetic out: times by --kernels, but no losses and no accuracies");
   arguments.option("ranks", ranks_word, "how many").required();
   arguments.begins_another_program();
   if (const auto text = arguments.parse(words)) {
@@ -51,7 +60,12 @@ int run_words(const std::vector<std::string>& words) {
   if (cluster.most_ranks != 0 && ranks > cluster.most_ranks)
     throw ConfigError({"too many ranks for " + cluster.name, fmt::format("at most {}", cluster.most_ranks),
                        std::to_string(ranks)});
-  return run(cluster, ranks, [&] {
+  std::optional<KernelTable> kernels;
+  if (!kernels_name.empty()) kernels.emplace(kernels_name);
+  if (timing_only && !kernels)
+    throw ConfigError({.what = "--timing-only needs a table of kernels: nothing is computed that could be timed",
+                       .hint = "--kernels NAME|FILE.json"});
+  return run(cluster, {.kernels = kernels ? &*kernels : nullptr, .arithmetic = !timing_only}, ranks, [&] {
     std::vector<char*> words_of_rank;
     for (std::string& word : program) words_of_rank.push_back(word.data());
     words_of_rank.push_back(nullptr);
