@@ -14,6 +14,10 @@
 namespace lockstep::comm {
 
 SharedWindow::SharedWindow(const Communicator& node, std::size_t size_bytes) : node_(node.handle()) {
+  if (platform().is_simulated) {
+    share_root_memory(node, size_bytes);
+    return;
+  }
   // Room to start on a cache line. Every rank skips equally much: mappings of one block start on pages.
   const std::size_t asked = node.is_root() ? size_bytes + cache_line_bytes : 0;
   void* mine = nullptr;
@@ -40,8 +44,20 @@ SharedWindow::SharedWindow(const Communicator& node, std::size_t size_bytes) : n
   check(MPI_Win_lock_all(MPI_MODE_NOCHECK, window_), "MPI_Win_lock_all");
 }
 
+// Ranks of one process need no MPI for it; SimGrid's window has room for as many blocks as there are ranks.
+void SharedWindow::share_root_memory(const Communicator& node, std::size_t size_bytes) {
+  if (node.is_root()) of_root_.resize(size_bytes);
+  std::byte* start = of_root_.data();
+  check(MPI_Bcast(static_cast<void*>(&start), sizeof start, MPI_BYTE, 0, node_), "MPI_Bcast");
+  bytes_ = {start, size_bytes};
+}
+
 SharedWindow::~SharedWindow() {
-  if (window_ == MPI_WIN_NULL || std::uncaught_exceptions() > 0) return;
+  if (bytes_.data() == nullptr || std::uncaught_exceptions() > 0) return;
+  if (window_ == MPI_WIN_NULL) {
+    MPI_Barrier(node_);
+    return;
+  }
   MPI_Win_unlock_all(window_);
   MPI_Win_free(&window_);
 }
@@ -49,18 +65,20 @@ SharedWindow::~SharedWindow() {
 SharedWindow::SharedWindow(SharedWindow&& other) noexcept
     : node_(std::exchange(other.node_, MPI_COMM_NULL)),
       window_(std::exchange(other.window_, MPI_WIN_NULL)),
+      of_root_(std::move(other.of_root_)),
       bytes_(std::exchange(other.bytes_, {})) {}
 
 SharedWindow& SharedWindow::operator=(SharedWindow&& other) noexcept {
   std::swap(node_, other.node_);
   std::swap(window_, other.window_);
+  std::swap(of_root_, other.of_root_);
   std::swap(bytes_, other.bytes_);
   return *this;
 }
 
 void SharedWindow::fence() const {
   const auto synchronize = [this] {
-    if (!platform().is_simulated) check(MPI_Win_sync(window_), "MPI_Win_sync");  // SimGrid has none
+    if (window_ != MPI_WIN_NULL) check(MPI_Win_sync(window_), "MPI_Win_sync");
   };
   synchronize();
   check(MPI_Barrier(node_), "MPI_Barrier");

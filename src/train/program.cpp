@@ -70,6 +70,11 @@ void check_timing_only(const ResolvedConfig& config, const LaunchOptions& launch
             "its sums are exchanged in the midst of the arithmetic that is left out");
 }
 
+// Ranks that share a process have nothing of their own.
+double private_bytes_at_start() {
+  return platform().is_simulated ? 0.0 : static_cast<double>(record::memory_use().private_bytes);
+}
+
 // The most samples that a batch has: of an epoch, or of a rank's share of it.
 std::size_t largest_batch(const ResolvedConfig& config, const data::DatasetInfo& data, std::size_t ranks) {
   const bool shares_batches = config.algorithm->capabilities().divides_batches;
@@ -175,7 +180,7 @@ int run_program(const std::string& algorithm, int argc, char** argv) {
   const RunSettings at_start{.launch = {},
                              .resume_point = {},
                              .command_line = {argv, argv + argc},
-                             .start_private_bytes = static_cast<double>(record::memory_use().private_bytes),
+                             .start_private_bytes = private_bytes_at_start(),
                              .start_s = now_s()};
   const comm::Communicator ranks = comm::Communicator::world();
   if (ranks.size() > 1 && ranks.is_root() && !session.no_copies().empty())

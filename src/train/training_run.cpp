@@ -105,14 +105,16 @@ int Training::end_disagreed(const std::vector<std::size_t>& different) {
 
 int Training::end_complete() {
   Json closing = memory_provenance(ranks_);
-  const std::span<const float> model = evaluator_.exported(*config_.algorithm);
-  if (platform().computes) closing["parameters_sha256"] = sha256(std::as_bytes(model));
-  if (const std::string& to = settings_.launch.save_model; !to.empty() && ranks_.is_root())
-    save_model(parts_.model(), model, config_.model_description,
-               {{"run_id", recorder_.record().run_id},
-                {"dataset", config_.run.data.dataset},
-                {"parameters_sha256", closing["parameters_sha256"]}},
-               to);
+  if (platform().computes) {
+    const std::span<const float> model = evaluator_.exported(*config_.algorithm);
+    closing["parameters_sha256"] = sha256(std::as_bytes(model));
+    if (const std::string& to = settings_.launch.save_model; !to.empty() && ranks_.is_root())
+      save_model(parts_.model(), model, config_.model_description,
+                 {{"run_id", recorder_.record().run_id},
+                  {"dataset", config_.run.data.dataset},
+                  {"parameters_sha256", closing["parameters_sha256"]}},
+                 to);
+  }
   recorder_.close("complete", closing);
   if (ranks_.is_root()) record::remove_checkpoints(recorder_.path());
   return 0;

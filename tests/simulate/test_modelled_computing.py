@@ -49,7 +49,7 @@ def everything(path):
     def visit(name, node):
         held.update({f"{name}@{key}": str(value) for key, value in node.attrs.items()})
         if isinstance(node, h5py.Dataset):
-            held[name] = node[()].tolist()
+            held[name] = np.asarray(node[()]).tolist()
 
     with h5py.File(path) as file:
         file.visititems(visit)
