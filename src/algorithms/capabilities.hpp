@@ -15,7 +15,7 @@ struct Capabilities {
   bool equals_serial = false;    ///< trains as serial SGD at the same batch size does, up to rounding
   bool divides_batches = false;  ///< the ranks share each batch of batch_size; else each makes its own
   bool deterministic = true;     ///< the same configuration gives the same parameters, to the last bit
-  bool data_oblivious = true;  ///< what is sent, and when, does not depend on the parameters' values
+  bool data_oblivious = true;    ///< what is sent, and when, does not depend on the parameters' values
   bool resumes_bitwise = true;   ///< resumes from a checkpoint as if it had never stopped
 };
 

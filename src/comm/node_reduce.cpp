@@ -150,9 +150,7 @@ void NodeReduce::sum_by_slices(std::span<float> inout, bool receives) {
 }
 
 // Of all ranks' parts, into `length` floats.
-Work NodeReduce::sum_work(std::size_t length) const {
-  return array_work(node_add, (ranks_ - 1) * length, 3);
-}
+Work NodeReduce::sum_work(std::size_t length) const { return array_work(node_add, (ranks_ - 1) * length, 3); }
 
 void NodeReduce::copy_others(const float* from, std::size_t length, float* to) const {
   const std::size_t begin = slice_begin(length, ranks_, rank_);

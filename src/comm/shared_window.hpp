@@ -30,7 +30,7 @@ class SharedWindow {
   void share_root_memory(const Communicator& node, std::size_t size_bytes);
 
   MPI_Comm node_ = MPI_COMM_NULL;
-  MPI_Win window_ = MPI_WIN_NULL;    // none on a simulated cluster,
+  MPI_Win window_ = MPI_WIN_NULL;     // none on a simulated cluster,
   AlignedVector<std::byte> of_root_;  // but memory of rank 0
   std::span<std::byte> bytes_;
 };

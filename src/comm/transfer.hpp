@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the allreduce algorithms are made of: slices of an array, messages between two ranks, passes over arrays.
+// What the allreduce algorithms are made of: slices of an array, messages between two ranks, passes over
+// arrays.
 #pragma once
 
 #include <cstddef>

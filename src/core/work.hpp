@@ -22,7 +22,8 @@ struct Work {
 };
 
 /// A pass over arrays of so many floats, of which `arrays` are read or written.
-[[nodiscard]] inline Work array_work(std::string kernel, std::size_t floats, double arrays, double flop = 1.0) {
+[[nodiscard]] inline Work array_work(std::string kernel, std::size_t floats, double arrays,
+                                     double flop = 1.0) {
   const auto count = static_cast<double>(floats);
   return {.kernel = std::move(kernel),
           .count = floats,

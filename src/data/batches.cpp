@@ -100,10 +100,11 @@ std::size_t BatchPlan::largest_batch() const {
 Work gather_work(const Samples& samples, std::size_t rows, Range columns) {
   const Values& inputs = samples.inputs;
   const auto values = static_cast<double>(rows * columns.size());
-  return {.kernel = fmt::format("gather {} {}", name_of(inputs.type), inputs.width),
-          .count = rows,
-          .cost = {.flop = values, .bytes = values * static_cast<double>(bytes_of(inputs.type) + sizeof(float))},
-          .share = static_cast<double>(columns.size()) / static_cast<double>(inputs.width)};
+  return {
+      .kernel = fmt::format("gather {} {}", name_of(inputs.type), inputs.width),
+      .count = rows,
+      .cost = {.flop = values, .bytes = values * static_cast<double>(bytes_of(inputs.type) + sizeof(float))},
+      .share = static_cast<double>(columns.size()) / static_cast<double>(inputs.width)};
 }
 
 void gather(const Samples& samples, std::span<const std::uint32_t> ids, math::Matrix inputs,

@@ -95,7 +95,8 @@ void Graph::apply_elementwise(Node& node, const ForwardContext& context, Matrix 
 
 Work Graph::loss_work(std::size_t rows) const {
   const double floats = static_cast<double>(rows * buffers_[output_].width);
-  return {.kernel = loss_kernel_, .count = rows, .cost = {.flop = floats, .bytes = 2 * sizeof(float) * floats}};
+  return {
+      .kernel = loss_kernel_, .count = rows, .cost = {.flop = floats, .bytes = 2 * sizeof(float) * floats}};
 }
 
 double Graph::differentiate_loss(std::span<const std::int32_t> targets, float gradient_scale) {

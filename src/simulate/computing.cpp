@@ -86,8 +86,7 @@ PAYS(Sendrecv,
 PAYS(Isend,
      (const void* from, int count, MPI_Datatype type, int to, int tag, MPI_Comm comm, MPI_Request* request),
      (from, count, type, to, tag, comm, request))
-PAYS(Irecv,
-     (void* to, int count, MPI_Datatype type, int from, int tag, MPI_Comm comm, MPI_Request* request),
+PAYS(Irecv, (void* to, int count, MPI_Datatype type, int from, int tag, MPI_Comm comm, MPI_Request* request),
      (to, count, type, from, tag, comm, request))
 PAYS(Test, (MPI_Request * request, int* done, MPI_Status* status), (request, done, status))
 PAYS(Wait, (MPI_Request * request, MPI_Status* status), (request, status))

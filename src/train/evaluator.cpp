@@ -53,7 +53,10 @@ TestResult Evaluator::evaluate(const comm::Communicator& ranks) {
     std::iota(ids.begin(), ids.end(), static_cast<std::uint32_t>(at));
     const math::Matrix inputs(inputs_.data(), count, test_.inputs.width);
     const auto targets = std::span(targets_).first(count * test_.targets.width);
-    if (const Working working([&] { return data::gather_work(test_, count, {0, test_.inputs.width}); }); working)
+    if (const Working working([&] {
+          return data::gather_work(test_, count, {0, test_.inputs.width});
+        });
+        working)
       data::gather(test_, ids, inputs, targets);
     const nn::Evaluation found = model_.evaluate({inputs, targets});
     loss_and_correct[0] += found.loss_sum;

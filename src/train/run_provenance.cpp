@@ -90,8 +90,10 @@ Json machine_of(const comm::Communicator& ranks, const comm::Communicator& node,
 
 Json memory_provenance(const comm::Communicator& ranks) {
   const bool share_a_process = platform().is_simulated;  // to look once is enough, and takes time
-  const record::MemoryUse use = !share_a_process || ranks.is_root() ? record::memory_use() : record::MemoryUse();
-  std::array<double, 2> bytes{static_cast<double>(use.private_bytes), static_cast<double>(use.peak_rss_bytes)};
+  const record::MemoryUse use =
+      !share_a_process || ranks.is_root() ? record::memory_use() : record::MemoryUse();
+  std::array<double, 2> bytes{static_cast<double>(use.private_bytes),
+                              static_cast<double>(use.peak_rss_bytes)};
   if (share_a_process) ranks.broadcast(bytes);
   return {{"private_bytes", gathered(ranks, bytes[0])}, {"peak_rss_bytes", gathered(ranks, bytes[1])}};
 }

@@ -38,7 +38,7 @@ comm::SharedWindow load(const comm::Communicator& ranks, const comm::Communicato
   });
   comm::SharedWindow window(node, header_bytes + info.total_bytes());
   do_or_fail_together(ranks, [&] {
-    if (!source && platform().is_simulated) return;  // one process has touched them
+    if (!source && platform().is_simulated) return;   // one process has touched them
     if (!source) return touch_pages(window.bytes());  // while the first rank reads the files
     new (window.bytes().data()) data::DatasetInfo(info);
     const auto block = window.bytes().subspan(header_bytes, info.total_bytes());

@@ -63,9 +63,9 @@ TEST(KernelTable, SaysWhatIsWrongWithAFile) {
   EXPECT_NE(error_of(Json::array()).find("no kernel table"), std::string::npos);
   EXPECT_NE(error_of({{"kernels", Json::object()}, {"gflop", 1}}).find("gflops"), std::string::npos);
   EXPECT_NE(error_of({{"kernels", Json::object()}, {"gflops", 1}}).find("gbytes_per_s"), std::string::npos);
-  for (const Json& points : {Json::array(), Json(1), Json::array({Json::array({1})}),
-                             Json::array({Json::array({0, 1.0})}), Json::array({Json::array({1, -1.0})}),
-                             Json::array({Json::array({2, 1.0}), Json::array({1, 1.0})})})
+  for (const Json& points :
+       {Json::array(), Json(1), Json::array({Json::array({1})}), Json::array({Json::array({0, 1.0})}),
+        Json::array({Json::array({1, -1.0})}), Json::array({Json::array({2, 1.0}), Json::array({1, 1.0})})})
     EXPECT_NE(error_of({{"kernels", {{"add", points}}}}).find("'add'"), std::string::npos) << points;
 }
 

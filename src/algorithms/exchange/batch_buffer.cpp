@@ -26,7 +26,8 @@ GatheredBatch BatchBuffer::gather(const Step& step, std::span<const std::uint32_
                                   data::Range columns) {
   const math::Matrix rows(inputs, ids.size(), context_.samples.inputs.width);
   const auto targets = std::span(targets_).first(ids.size() * context_.samples.targets.width);
-  if (const Working working([&] { return data::gather_work(context_.samples, ids.size(), columns); }); working) {
+  if (const Working working([&] { return data::gather_work(context_.samples, ids.size(), columns); });
+      working) {
     data::gather_columns(context_.samples, ids, columns, rows);
     data::gather_targets(context_.samples, ids, targets);
     if (step.index + 1 < plan_.steps())

@@ -195,9 +195,10 @@ class Measurement {
 // Returns the text of --help, if that is asked for.
 std::optional<std::string> read(const std::vector<std::string>& words, Settings& settings) {
   std::vector<std::string> models;
-  Arguments arguments("kernel_table",
-                      "Measures how long kernels take, on as many ranks as a node has cores, and writes the table "
-                      "that simulations with --kernels read.");
+  Arguments arguments(
+      "kernel_table",
+      "Measures how long kernels take, on as many ranks as a node has cores, and writes the table "
+      "that simulations with --kernels read.");
   arguments.option("output", settings.output, "the table's file, *.json").required().value_name("FILE.json");
   arguments.option("--models", models, "names or files; default: " + join(settings.models))
       .takes_several()
@@ -205,14 +206,17 @@ std::optional<std::string> read(const std::vector<std::string>& words, Settings&
   arguments.option("--largest-batch", settings.largest_batch, "rows that a rank has at most in a step")
       .shows_default();
   arguments.option("--dataset", settings.data.dataset, "as for training").shows_default();
-  arguments.option("--gemm", settings.gemm, "matrix product backend").one_of(math::gemm_names()).shows_default();
-  arguments.option("--seconds", settings.seconds, "time for each thing measured").not_negative().shows_default();
+  arguments.option("--gemm", settings.gemm, "matrix product backend")
+      .one_of(math::gemm_names())
+      .shows_default();
+  arguments.option("--seconds", settings.seconds, "time for each thing measured")
+      .not_negative()
+      .shows_default();
   if (auto text = arguments.parse(words)) return text;
   if (!models.empty()) settings.models = models;
   if (!settings.output.ends_with(".json"))
     throw ConfigError({"bad name of a kernel table", "a name that ends in .json", settings.output});
-  if (settings.largest_batch == 0)
-    throw ConfigError({"bad --largest-batch", "at least 1", "0"});
+  if (settings.largest_batch == 0) throw ConfigError({"bad --largest-batch", "at least 1", "0"});
   for (const std::string& model : settings.models) (void)nn::describe_model(model);
   return std::nullopt;
 }

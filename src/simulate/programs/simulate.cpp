@@ -35,8 +35,9 @@ int run_words(const std::vector<std::string>& words) {
       .value_name("NAME|FILE.json");
   std::string kernels_name;
   arguments
-      .option("--kernels", kernels_name,
-              "how long kernels take: a name in jobs/kernels, or a file; without it computing is measured here")
+      .option(
+          "--kernels", kernels_name,
+          "how long kernels take: a name in jobs/kernels, or a file; without it computing is measured here")
       .value_name("NAME|FILE.json");
   bool timing_only = false;
   arguments.flag("--timing-only", timing_only,
@@ -63,8 +64,9 @@ int run_words(const std::vector<std::string>& words) {
   std::optional<KernelTable> kernels;
   if (!kernels_name.empty()) kernels.emplace(kernels_name);
   if (timing_only && !kernels)
-    throw ConfigError({.what = "--timing-only needs a table of kernels: nothing is computed that could be timed",
-                       .hint = "--kernels NAME|FILE.json"});
+    throw ConfigError(
+        {.what = "--timing-only needs a table of kernels: nothing is computed that could be timed",
+         .hint = "--kernels NAME|FILE.json"});
   return run(cluster, {.kernels = kernels ? &*kernels : nullptr, .arithmetic = !timing_only}, ranks, [&] {
     std::vector<char*> words_of_rank;
     for (std::string& word : program) words_of_rank.push_back(word.data());
