@@ -22,8 +22,11 @@ std::string machine_host_name() {
   return name.data();
 }
 
-constinit Platform current{
-    .now_s = machine_now_s, .host_name = machine_host_name, .is_simulated = false, .simulation = ""};
+constinit Platform current{.now_s = machine_now_s,
+                           .host_name = machine_host_name,
+                           .node_number = nullptr,
+                           .is_simulated = false,
+                           .simulation = ""};
 
 }  // namespace
 
