@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@
 #include "core/json.hpp"
 #include "core/json_text.hpp"
 #include "core/platform.hpp"
-#include "simulate/disturb.hpp"
+#include "simulate/delays.hpp"
 #include "simulate/zones.hpp"
 
 namespace lockstep::simulate {
@@ -24,6 +25,7 @@ namespace {
 namespace s4u = simgrid::s4u;
 
 constexpr const char* job = "job";
+constexpr int deadlock = 5;  // the exit status of a job that the watchdog ends
 
 // SimGrid's settings: what the cluster's file says is all that counts.
 void configure(const Cluster& cluster) {
@@ -76,16 +78,24 @@ int run(const Cluster& cluster, std::size_t ranks, const std::function<int()>& r
                 .simulation = description.c_str()});
   SMPI_app_instance_register(job, nullptr, static_cast<int>(ranks));
   const Zones zones = make_zones(cluster, ranks);
-  disturb(zones, cluster.trouble);
+  delay_messages(zones, cluster.trouble);
   int status = 0;
+  std::size_t ended = 0;
   for (std::size_t i = 0; i < ranks; ++i) {
     const auto actor = s4u::Actor::init("rank-" + std::to_string(i), zones.cores[i]);
     actor->set_property("instance_id", job);
     actor->set_property("rank", std::to_string(i));
-    actor->start([&] { status = std::max(status, rank()); });
+    actor->start([&] {
+      status = std::max(status, rank());
+      ++ended;
+    });
   }
   engine.run();
   SMPI_finalize();
+  if (ended < ranks) {  // SimGrid has said so, and killed them
+    fmt::print(stderr, "error: {} of {} ranks wait for messages that never come\n", ranks - ended, ranks);
+    return deadlock;
+  }
   return status;
 }
 

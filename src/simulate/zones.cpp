@@ -9,6 +9,9 @@
 
 #include <fmt/format.h>
 
+#include "simulate/course.hpp"
+#include "simulate/profiles.hpp"
+
 namespace lockstep::simulate {
 namespace {
 
@@ -59,16 +62,17 @@ class Builder {
                                         unsigned long id) { return node(zone, id); });
   }
 
-  // The way from a core to the outside, as wide as `bandwidth` in either direction.
-  Links link(s4u::NetZone* zone, const std::string& name, double bandwidth, double latency_s, Cable& cable) {
+  Links link(s4u::NetZone* zone, const std::string& name, double bandwidth, double latency_s,
+             const Course& course) {
     if (sharing() == s4u::Link::SharingPolicy::SHARED) {
-      auto* const both = zone->create_link(name, bandwidth)->set_latency(latency_s)->seal();
-      cable.directions = {both};
-      return {s4u::LinkInRoute(both)};
+      auto* const both = zone->create_link(name, bandwidth)->set_latency(latency_s);
+      follow(*both, course);
+      return {s4u::LinkInRoute(both->seal())};
     }
     auto* const split = zone->create_split_duplex_link(name, bandwidth);
-    split->set_latency(latency_s)->seal();
-    cable.directions = {split->get_link_up(), split->get_link_down()};
+    split->set_latency(latency_s);
+    for (s4u::Link* direction : {split->get_link_up(), split->get_link_down()}) follow(*direction, course);
+    split->seal();
     return {s4u::LinkInRoute(split, s4u::LinkInRoute::Direction::UP)};
   }
 
@@ -87,10 +91,9 @@ class Builder {
     const std::string& name = zone->get_name();
     // Half of the latency lies on either end, but for that of the links between switches.
     const double inner_s = static_cast<double>(network_.nearest_hops()) * network_.hop_s;
-    Cable cable{.node = index, .directions = {}};
-    const Links outwards = link(zone, name + "-cable", 1.0 / cluster_.beta_s_per_byte,
-                                (cluster_.alpha_s - inner_s) / 2.0, cable);
-    zones_.cables.push_back(cable);
+    const Links outwards =
+        link(zone, name + "-cable", 1.0 / cluster_.beta_s_per_byte, (cluster_.alpha_s - inner_s) / 2.0,
+             Course::of_cable(cluster_.trouble, index));
     const Links memory = {
         s4u::LinkInRoute(zone->create_link(name + "-memory", 1.0 / cluster_.memory_beta_s_per_byte)
                              ->set_sharing_policy(s4u::Link::SharingPolicy::FATPIPE)
@@ -99,6 +102,7 @@ class Builder {
     std::vector<NetPoint*> cores;
     for (std::size_t c = 0; c < count; ++c) {
       s4u::Host* const core = zone->create_host(fmt::format("{}.{}", name, c), cluster_.core_speed);
+      follow(*core, Course::of_core(cluster_.trouble, index, zones_.cores.size()));
       core->set_property(node_property, std::to_string(index));
       NetPoint* const point = core->seal()->get_netpoint();
       zone->add_route(point, way_out, nullptr, nullptr, outwards, true);
@@ -121,12 +125,15 @@ class Builder {
     const auto up = static_cast<unsigned>(network_.uplinks(cluster_.beta_s_per_byte));
     const auto switches = static_cast<unsigned>(ceil_of(nodes_, network_.nodes_per_switch));
     const auto per_pod = static_cast<unsigned>(network_.switches_per_pod);
-    const s4u::FatTreeParams two(2, {per_switch, switches}, {1, up}, {1, 1});
-    const s4u::FatTreeParams three(
-        3, {per_switch, per_pod, per_pod == 0 ? 1 : (switches + per_pod - 1) / per_pod},
-        {1, up, std::max(per_pod, 1U)}, {1, 1, 1});
-    return s4u::create_fatTree_zone("cluster", nullptr, per_pod == 0 ? two : three, callbacks(),
-                                    link_bandwidth(), network_.hop_s, sharing());
+    std::vector<unsigned> down = {per_switch, switches}, upwards = {1, up};
+    if (per_pod > 0) {  // the pods' switches have as many links upwards as downwards
+      down = {per_switch, per_pod, (switches + per_pod - 1) / per_pod};
+      upwards.push_back(per_pod);
+    }
+    const auto levels = static_cast<unsigned>(down.size());
+    const s4u::FatTreeParams parameters(levels, down, upwards, std::vector<unsigned>(levels, 1));
+    return s4u::create_fatTree_zone("cluster", nullptr, parameters, callbacks(), link_bandwidth(),
+                                    network_.hop_s, sharing());
   }
 
   s4u::NetZone* dragonfly() {
@@ -151,14 +158,16 @@ class Builder {
     for (std::size_t s = 0; s * per_site < nodes_; ++s) {
       const std::string name = "site-" + std::to_string(s);
       auto* const site = s4u::create_star_zone(name)->set_parent(root);
-      NetPoint* const way_out = site->create_router(name + "-router");
-      site->add_route(way_out, nullptr, nullptr, nullptr, Links(), true);
+      // A zone of its own, as each node is: SimGrid finds no way from a zone to a router beside it.
+      auto* const exit = s4u::create_full_zone(name + "-exit")->set_parent(site);
+      NetPoint* const way_out = exit->create_router(name + "-router");
+      exit->seal();
+      site->add_route(exit->get_netpoint(), nullptr, way_out, nullptr, Links(), true);
       fill_star(site, s * per_site, std::min(per_site, nodes_ - s * per_site));
       site->seal();
-      Cable wan;
       root->add_route(
           site->get_netpoint(), nullptr, way_out, nullptr,
-          link(root, name + "-link", 1.0 / network_.wan_beta_s_per_byte, network_.wan_alpha_s / 2.0, wan),
+          link(root, name + "-link", 1.0 / network_.wan_beta_s_per_byte, network_.wan_alpha_s / 2.0, {}),
           true);
     }
     return root;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A cluster's cores and links, as SimGrid's zones.
+// A cluster's cores and links, as SimGrid's zones, with what goes wrong with each.
 #pragma once
 
 #include <cstddef>
@@ -11,16 +11,9 @@
 
 namespace lockstep::simulate {
 
-/// A node's link to its switch; one direction's is the other's, too, where they share it.
-struct Cable {
-  std::size_t node = 0;
-  std::vector<simgrid::s4u::Link*> directions;
-};
-
 struct Zones {
   simgrid::s4u::NetZone* root = nullptr;
   std::vector<simgrid::s4u::Host*> cores;  ///< one a rank, node after node; each a host of its own
-  std::vector<Cable> cables;               ///< of nodes that have ranks
 };
 
 /// Makes as many nodes as the topology has, or as `ranks` need, and closes it.

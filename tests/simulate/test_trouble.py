@@ -6,7 +6,9 @@ import pytest
 
 from conftest import SMALL
 
-ALPHA, BETA, BYTES = 1e-3, 1e-6, 100_000
+ALPHA, BETA = 1e-3, 1e-6
+BYTES = 100_000
+SENT = BYTES + 16  # with what the MPI library adds
 PLAIN = {"alpha_s": ALPHA, "beta_s_per_byte": BETA}
 
 
@@ -20,7 +22,7 @@ def test_a_slow_node_works_slowly_while_it_is_slow(runs):
     first, second, third = runs.messages(5, "0/work/2", "10/work/2", "200/work/1", trouble={"nodes": slow}, **PLAIN)
     assert first == pytest.approx([2, 4, 2, 2.5, 2])
     assert second == pytest.approx([2, 4, 3.5, 2.5, 2])  # 1 s at full speed, 2 s at a quarter, and half a second
-    assert third == pytest.approx([1, 2, 2, 2 - 0.0, 1], abs=0.51) and third[2] == pytest.approx(2)
+    assert third == pytest.approx([1, 2, 2, 2.5, 1])
 
 
 def test_all_cores_of_a_slow_node_are_slow_and_core_speed_counts(runs):
@@ -75,9 +77,9 @@ def test_a_slow_link_is_slow_while_it_is_slow(runs):
     steps = [f"{float(step.split('/')[0]) + 0.0}/{step.split('/')[1]}" for step in steps]
     alone = [runs.messages(4, step, trouble={"links": links}, **PLAIN)[0] for step in steps]
     took = [times[int(step.split(">")[1].split(":")[0])] for step, times in zip(steps, alone)]
-    usual = ALPHA + BYTES * BETA
-    slow, slower = ALPHA + BYTES * BETA / 0.5, ALPHA + BYTES * BETA / 0.25
-    partly = ALPHA + (0.05 - ALPHA) + (BYTES * BETA - 0.5 * (0.05 - ALPHA))  # half speed until 16 s
+    usual = ALPHA + SENT * BETA
+    slow, slower = ALPHA + SENT * BETA / 0.5, ALPHA + SENT * BETA / 0.25
+    partly = ALPHA + (0.05 - ALPHA) + (SENT * BETA - 0.5 * (0.05 - ALPHA))  # half speed until 16 s
     assert took == pytest.approx([slower, usual, usual, slower, slow, usual + 0.5, slower, partly, usual + 0.5])
 
 
@@ -87,9 +89,8 @@ def test_lost_messages_are_sent_again(runs):
     times = runs.messages(3, *steps, "300000/0>2:8", trouble={"links": {"1": {"loss": loss, "retransmit_s": retransmit_s}}}, **PLAIN)
     attempts = np.array([(took[1] - ALPHA) / retransmit_s for took in times[:-1]])
     assert attempts == pytest.approx(np.round(attempts), abs=1e-4)
-    assert (attempts == attempts.round()).any() or attempts.max() < 30
     assert np.round(attempts).mean() == pytest.approx(loss / (1 - loss), rel=0.35)
-    assert times[-1][2] == pytest.approx(ALPHA, rel=0.02)
+    assert times[-1][2] == pytest.approx(ALPHA + 24 * BETA)
 
 
 TROUBLES = {
@@ -103,9 +104,10 @@ TROUBLES = {
 @pytest.mark.parametrize("name", TROUBLES)
 def test_trouble_changes_times_and_no_parameters(runs, name):
     words = [*SMALL, "--algorithm", "parallel_sgd", "--exchange", "allreduce", "--allreduce", "ring"]
+    speed = 0.02 if name in ("noise", "slow node") else 1.0  # it is computing that takes the time
     seconds = {}
     for run_id, trouble in (("usual", {}), ("troubled", TROUBLES[name])):
-        cluster = runs.cluster(cores_per_node=2, trouble=trouble, beta_s_per_byte=1e-8)
+        cluster = runs.cluster(cores_per_node=2, core_speed=speed, trouble=trouble, beta_s_per_byte=1e-8)
         assert runs.simulate(6, *words, cluster=cluster, run_id=run_id).status == 0
         seconds[run_id] = runs.read(run_id, "epochs/train_s").sum()
     assert runs.parameters("usual") == runs.parameters("troubled")
@@ -114,7 +116,7 @@ def test_trouble_changes_times_and_no_parameters(runs, name):
 
 def slowdown(runs, algorithm, trouble):
     """How many times as long an epoch on 16 slow nodes of one core takes, and what the run's closing lines say."""
-    words = ["--algorithm", algorithm, "--dataset", "mnist", "--train-samples", "4000", "--test-samples", "100", "--epochs", "3",
+    words = ["--algorithm", algorithm, "--dataset", "mnist", "--train-samples", "3200", "--test-samples", "100", "--epochs", "2",
              "--gemm", "tiled", "--allreduce", "ring", "--batch-size", "160"]
     seconds = {}
     for run_id, given in ((f"{algorithm}-usual", {}), (f"{algorithm}-troubled", trouble)):
@@ -138,10 +140,10 @@ def test_short_noise_costs_parallel_sgd_more_than_param_avg(runs):
     assert every_step > 1.2 * every_epoch > 1.2
 
 
-def test_ranks_that_wait_for_ever_are_a_deadlock_in_spite_of_noise(runs):
-    cluster = runs.cluster(trouble={"noise": {"mean": 0.1, "period_s": 0.01}})
-    done = runs._run("build/sim/bin/messages", cluster, 2, "0/0>1:8", "1/wait")
-    assert done.returncode != 0 and "deadlock" in done.stderr.lower()
+@pytest.mark.parametrize("trouble", [{}, {"noise": {"mean": 0.1, "period_s": 0.01}}])
+def test_ranks_that_wait_for_ever_are_an_error(runs, trouble):
+    done = runs._run("build/sim/bin/messages", runs.cluster(trouble=trouble), 2, "0/0>1:8", "1/wait")
+    assert done.returncode == 5 and "Deadlock" in done.stderr and "error: 2 of 2 ranks wait" in done.stderr
 
 
 BAD = {
