@@ -115,9 +115,10 @@ def test_trouble_changes_times_and_no_parameters(runs, name):
 
 
 def slowdown(runs, algorithm, trouble):
-    """How many times as long an epoch on 16 slow nodes of one core takes, and what the run's closing lines say."""
-    words = ["--algorithm", algorithm, "--dataset", "mnist", "--train-samples", "3200", "--test-samples", "100", "--epochs", "2",
-             "--gemm", "tiled", "--allreduce", "ring", "--batch-size", "160"]
+    """How many times as long epochs on 16 slow nodes of one core take, and what the run's closing lines say. Steps of a rank have
+    100 samples, so that this machine's own noise is small beside them."""
+    words = ["--algorithm", algorithm, "--dataset", "mnist", "--train-samples", "16000", "--test-samples", "100", "--epochs", "2",
+             "--gemm", "tiled", "--allreduce", "ring", "--batch-size", "1600" if algorithm == "parallel_sgd" else "100"]
     seconds = {}
     for run_id, given in ((f"{algorithm}-usual", {}), (f"{algorithm}-troubled", trouble)):
         done = runs.simulate(16, *words, cluster=runs.cluster(core_speed=0.01, trouble=given), run_id=run_id)
@@ -126,18 +127,20 @@ def slowdown(runs, algorithm, trouble):
     return seconds[f"{algorithm}-troubled"] / seconds[f"{algorithm}-usual"], done.out + done.err
 
 
-def test_a_node_at_half_speed_doubles_an_epoch_and_is_named(runs):
+def test_a_node_at_half_speed_costs_all_and_is_named(runs):
     for algorithm in ("parallel_sgd", "param_avg"):
         times, said = slowdown(runs, algorithm, {"nodes": {"3": {"speed": 0.5}}})
-        assert times == pytest.approx(2.0, rel=0.4), algorithm
+        assert 1.3 < times < 2.5, algorithm
         assert "rank 3 on node-3 was the slowest" in said
+        compute_s = runs.read(f"{algorithm}-troubled", "epochs/compute_s").sum(axis=0)
+        assert compute_s[3] / np.median(compute_s) == pytest.approx(2.0, rel=0.3)
 
 
-def test_short_noise_costs_parallel_sgd_more_than_param_avg(runs):
+def test_noise_costs_parallel_sgd_more_than_param_avg(runs):
     """Each step waits for the slowest of 16 cores; an average only for the slowest sum of many draws."""
-    noise = {"noise": {"mean": 1.0, "period_s": 0.01}}
+    noise = {"noise": {"mean": 1.0, "period_s": 0.2}}
     every_step, every_epoch = slowdown(runs, "parallel_sgd", noise)[0], slowdown(runs, "param_avg", noise)[0]
-    assert every_step > 1.2 * every_epoch > 1.2
+    assert every_step > 1.1 * every_epoch and every_epoch > 1.3
 
 
 @pytest.mark.parametrize("trouble", [{}, {"noise": {"mean": 0.1, "period_s": 0.01}}])
