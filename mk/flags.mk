@@ -65,6 +65,6 @@ base_cxxflags := $(std_flags) -DOMPI_SKIP_MPICXX -Isrc $(simgrid_cflags) $(lib_c
 instruction_sets := $(shell $(ask_cxx) $(base_cxxflags) -dM -E -x c++ /dev/null 2>/dev/null | \
   sed -nE 's/^.define __((S?SSE|AVX|FMA|BMI|XOP|POPCNT)[A-Z0-9_]*)__ 1$$/\1/p')
 avx512 := $(filter AVX512F,$(instruction_sets))
-absent_sources := $(if $(is_sim),,src/simulate/simulator.cpp src/simulate/computing.cpp) $(if $(xsmm),,src/math/gemm_xsmm.cpp) $(if $(avx512),,src/math/gemm_eigen_avx2.cpp)
+absent_sources := $(if $(is_sim),,$(addprefix src/simulate/,computing.cpp delays.cpp profiles.cpp simulator.cpp zones.cpp)) $(if $(xsmm),,src/math/gemm_xsmm.cpp) $(if $(avx512),,src/math/gemm_eigen_avx2.cpp)
 gemm_defines := -DLOCKSTEP_HAS_XSMM=$(if $(xsmm),1,0) -DLOCKSTEP_HAS_EIGEN_AVX2=$(if $(avx512),1,0)
 ALL_CXXFLAGS := $(base_cxxflags) $(gemm_defines)

@@ -88,7 +88,11 @@ test-slurm: all $(mpi_tests) | check-test-deps ## Tests under a private Slurm of
 	@echo '== Slurm tests'
 	@tests/slurm/lab check
 	@$(call pytest,slurm)
+$(BUILD)/bin/messages: $(call object,tests/simulate/messages.cpp) $(library)
+	$(link_program)
+build-simulate-tests: $(BUILD)/bin/messages
 test-simulate: all simulate | check-test-deps ## Tests of simulated clusters (needs SimGrid)
+	@$(MAKE) --no-print-directory CONFIG=sim build-simulate-tests
 	@echo '== tests of simulated clusters'
 	@$(call pytest,simulate)
 test-summary: ## What the last make test has left out, and why; COMPLETE=1: fails if there is anything
@@ -96,5 +100,5 @@ test-summary: ## What the last make test has left out, and why; COMPLETE=1: fail
 test-bare: ## The README's commands on a bare Debian made for it (as root, an hour); SUITE=bookworm KEEP=1 MIRROR=http://...
 	@mk/deps.sh --check bare
 	@KEEP=$(call quoted,KEEP) MIRROR=$(call quoted,MIRROR) tests/bare/run.sh $(SUITE)
-.PHONY: build-tests test-kernels test-vectors test-clang
+.PHONY: build-tests build-simulate-tests test-kernels test-vectors test-clang
 .PHONY: check test test-long test-unit test-mpi test-end-to-end test-slurm test-simulate test-summary test-bare

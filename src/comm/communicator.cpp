@@ -83,6 +83,8 @@ Communicator Communicator::world() {
 }
 
 Communicator Communicator::node() const {
+  if (platform().is_simulated)
+    return split(platform().node_number());  // each core is a host of its own there
   MPI_Comm handle = MPI_COMM_NULL;
   check(
       MPI_Comm_split_type(handle_, MPI_COMM_TYPE_SHARED, to_mpi_int(rank_, "ranks"), MPI_INFO_NULL, &handle),

@@ -54,14 +54,17 @@ class StopAgreement {
   static constexpr std::size_t tests_between = 16;
 
   using Numbers = std::array<double, 4>;  // stop, checkpoint, diverged, seconds per step
-  /// SimGrid's non-blocking allreduce sends P^2 messages. There all ranks share memory: the largest numbers
-  /// of a check-in, and a non-blocking barrier that says when they are complete.
+  /// SimGrid's non-blocking allreduce sends P^2 messages, and its non-blocking barrier waits for rank 0
+  /// alone. There all ranks share memory: the largest numbers of a check-in. The rank that comes last tells
+  /// the others, by messages, that they are complete.
   struct Board {
     std::uint64_t check_in = 0;
+    std::size_t arrived = 0;
     Numbers largest{};
   };
 
   void start(const Request& mine);
+  void tell_others();
   [[nodiscard]] Board& board() const;
 
   Communicator ranks_;

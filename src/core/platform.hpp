@@ -2,13 +2,15 @@
 // What the program runs on: this machine, or a simulated cluster.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace lockstep {
 
 struct Platform {
-  double (*now_s)() = nullptr;           ///< seconds on a monotonic clock
-  std::string (*host_name)() = nullptr;  ///< of the calling rank's node
+  double (*now_s)() = nullptr;             ///< seconds on a monotonic clock
+  std::string (*host_name)() = nullptr;    ///< of the calling rank's node
+  std::size_t (*node_number)() = nullptr;  ///< simulated: of the calling rank's node
   /// All ranks are coroutines of this one process, and time is the simulator's. So a rank that waits must
   /// wait in MPI, memory is shared by all, and no thread can watch.
   bool is_simulated = false;

@@ -10,7 +10,14 @@
 namespace lockstep {
 
 /// What a random number is for; keys of different purposes give independent streams.
-enum class Purpose : std::uint32_t { initial_weights = 1, sample_order = 2, dropout = 3, synthetic_data = 4 };
+enum class Purpose : std::uint32_t {
+  initial_weights = 1,
+  sample_order = 2,
+  dropout = 3,
+  synthetic_data = 4,
+  simulated_noise = 5,
+  simulated_loss = 6
+};
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11).
 /// The same counter always gives the same four numbers, on any rank and in any order.

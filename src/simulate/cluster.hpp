@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <string>
 
+#include "core/json_fwd.hpp"
 #include "core/options.hpp"
+#include "simulate/network.hpp"
+#include "simulate/trouble.hpp"
 
 namespace lockstep::simulate {
 
@@ -15,14 +18,21 @@ struct Cluster {
   std::string name;    ///< what it is, for people
   std::string source;  ///< where its numbers are from
   std::size_t cores_per_node = 1;
-  std::size_t most_ranks = 0;      ///< 0: as many as anybody asks for
-  double alpha_s = 0.0;            ///< from one rank to one of another node: of an empty message
-  double beta_s_per_byte = 0.0;    ///< and of each byte; the inverse of a node's bandwidth, either way
+  std::size_t most_ranks = 0;    ///< 0: as many as anybody asks for
+  double alpha_s = 0.0;          ///< from one rank to one of another node: of an empty message
+  double beta_s_per_byte = 0.0;  ///< and of each byte; the inverse of a node's bandwidth, either way
+  double send_overhead_s = 0.0;  ///< a core's time for each message that it sends (LogP's o); beyond alpha
+  double receive_overhead_s = 0.0;
   double memory_alpha_s = 5.0e-7;  ///< the same between ranks of a node
   double memory_beta_s_per_byte = 1.0e-10;
   double core_speed = 1.0;  ///< of a core, in those of the machine that simulates
+  Network network;
+  Trouble trouble;
 
+  /// The keys that have one value.
   void describe(Options& options);
+  /// All keys, as in a file.
+  [[nodiscard]] Json values() const;
 };
 
 /// Reads a path that ends in .json, or jobs/clusters/NAME.json. Throws ConfigError for unknown names and

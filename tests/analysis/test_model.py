@@ -8,6 +8,7 @@ import made_runs  # noqa: F401
 import pytest
 
 from lockstep_analysis.errors import AnalysisError
+from lockstep_analysis.figures.prediction import network_words
 from lockstep_analysis.model import costs
 from lockstep_analysis.model.benchmarks import read_benchmarks
 from lockstep_analysis.model.cluster import EXAMPLES, Cluster, read_cluster
@@ -178,7 +179,8 @@ def test_a_machine_that_was_not_measured_is_an_error_with_a_way_out(tmp_path, be
 
 @pytest.mark.parametrize(
     "change,words",
-    [({"cores": 3}, "unknown key cores"), ({"alpha_s": None}, "alpha_s is missing"), ({"alpha_s": -1.0}, "must be positive")],
+    [({"cores": 3}, "unknown key cores"), ({"alpha_s": None}, "alpha_s is missing"), ({"alpha_s": -1.0}, "must be positive"),
+     ({"network": "torus"}, "network is .torus., not an object")],
 )
 def test_a_cluster_is_checked(tmp_path, change, words):
     given = json.loads((EXAMPLES / "ethernet_10g.json").read_text()) | change
@@ -190,3 +192,11 @@ def test_a_cluster_is_checked(tmp_path, change, words):
 def test_every_example_of_a_cluster_can_be_read():
     assert [read_cluster(path).name for path in sorted(EXAMPLES.glob("*.json"))]
     assert read_cluster(None).cores_per_node > 1
+
+
+def test_what_a_flat_network_leaves_out_is_said():
+    flat = read_cluster(None)
+    assert flat.left_out == [] and "flat" not in network_words(flat)
+    said = {name: read_cluster(EXAMPLES / f"{name}.json") for name in ("dragonfly", "cloud_noise")}
+    assert said["dragonfly"].left_out == ["dragonfly"] and said["cloud_noise"].left_out == ["noise", "bad links"]
+    assert "leaves out the file's noise, bad links." in network_words(said["cloud_noise"])

@@ -37,12 +37,18 @@ class Runs:
         return path
 
     def simulate(self, ranks, *words, cluster="ethernet_10g", run_id="simulated", options=()):
-        return self._run("jobs/simulate.sh", ranks, "--cluster", cluster, *options, *self._program(words, run_id))
+        return self._result("jobs/simulate.sh", ranks, "--cluster", cluster, *options, *self._program(words, run_id))
 
     def really(self, ranks, *words, run_id="real"):
         bin_folder = os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin")
         program, *rest = self._program(words, run_id)
-        return self._run("jobs/local.sh", ranks, f"{bin_folder}/{program}", *rest)
+        return self._result("jobs/local.sh", ranks, f"{bin_folder}/{program}", *rest)
+
+    def messages(self, ranks, *steps, **values):
+        """What each of the steps took each rank (tests/simulate/messages.cpp), on a cluster with these values."""
+        done = self._run("build/sim/bin/messages", self.cluster(**values), ranks, *steps)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def parameters(self, run_id):
         return self.read(run_id, "provenance/parameters_sha256").decode()
@@ -54,10 +60,13 @@ class Runs:
     def _program(self, words, run_id):
         return ["train", *map(str, words), "--results", str(self.folder), "--run-id", run_id]
 
-    def _run(self, script, ranks, *words):
-        done = subprocess.run([str(ROOT / script), str(ranks), *map(str, words)], cwd=ROOT, capture_output=True, text=True,
-                              timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
+    def _result(self, *words):
+        done = self._run(*words)
         return Result(done.returncode, done.stdout, done.stderr)
+
+    def _run(self, program, *words):
+        return subprocess.run([str(ROOT / program), *map(str, words)], cwd=ROOT, capture_output=True, text=True,
+                              timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
 
 
 @pytest.fixture

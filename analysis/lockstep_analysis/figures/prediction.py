@@ -136,7 +136,9 @@ def model_beside_measurement(points: list[Point], options: Options) -> Figure:
 def network_words(cluster: Cluster) -> str:
     return (
         f"on nodes of {cluster.cores_per_node} cores with α {1e6 * cluster.alpha_s:g} µs and"
-        f" β {1e9 * cluster.beta_s_per_byte:g} ns/B between them" + (f" ({cluster.source})." if cluster.source else ".")
+        f" β {1e9 * cluster.beta_s_per_byte:g} ns/B between them"
+        + (f" ({cluster.source})." if cluster.source else ".")
+        + (f" The model's network is flat: it leaves out the file's {', '.join(cluster.left_out)}." if cluster.left_out else "")
     )
 
 
