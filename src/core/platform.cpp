@@ -25,6 +25,7 @@ std::string machine_host_name() {
 constinit Platform current{.now_s = machine_now_s,
                            .host_name = machine_host_name,
                            .node_number = nullptr,
+                           .wait_for_start = nullptr,
                            .is_simulated = false,
                            .computes = true,
                            .simulation = ""};

@@ -64,9 +64,8 @@ void Graph::forward(const ForwardContext& context, ConstMatrix in, std::span<con
     if (in.rows == 0 && !(node.layer && node.layer->traits().depends_on_batch)) continue;
     const bool sums_partials = !partials.empty() && &node == &nodes_.front();
     const Working working([&] {
-      Work work = node.work(Pass::forward, in.rows);
-      if (sums_partials) work.kernel += " of partial sums";
-      return work;
+      const std::size_t floats = partials.size() * in.rows * buffers_[node.out].width;
+      return sums_partials ? array_work(node_add, floats, 3) : node.work(Pass::forward, in.rows);
     });
     if (!working) continue;
     const Matrix out = values(node.out, in.rows);

@@ -58,6 +58,7 @@ int Training::run() {
   ranks_.barrier();
   checkpointer_.start();
   recorder_.record().provenance["startup_s"] = now_s() - settings_.start_s;
+  if (platform().wait_for_start != nullptr) platform().wait_for_start();
   clock_.start();
   while (position_.epoch < epochs) {
     if (position_.step == 0) {

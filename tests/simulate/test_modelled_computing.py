@@ -61,18 +61,18 @@ def test_a_run_is_the_same_again_to_the_last_bit_of_its_times(runs, kernels, nam
     ranks, words = METHODS[name]
     words = [*SMALL, *MODEL, *words]
     busy = None
-    for run_id in ("quiet", "busy"):
+    for run_id in ("alone", "noisy"):
         assert runs.simulate(ranks, *words, run_id=run_id, options=["--kernels", kernels]).status == 0
-        if run_id == "quiet":
+        if run_id == "alone":
             busy = subprocess.Popen(["sh", "-c", "while :; do :; done"])
     busy.kill()
     busy.wait()
-    files = [everything(runs.folder / "runs" / f"{run_id}.h5") for run_id in ("quiet", "busy")]
+    files = [everything(runs.folder / "runs" / f"{run_id}.h5") for run_id in ("alone", "noisy")]
     different = {key for key in files[0] | files[1] if str(files[0].get(key)) != str(files[1].get(key))}
     assert {key for key in different if "run_id" not in key} == set()
-    assert runs.read("quiet", "epochs/compute_s").min() > 0
+    assert runs.read("alone", "epochs/compute_s").min() > 0
     assert runs.really(ranks, *words).status == 0
-    assert runs.parameters("quiet") == runs.parameters("real")
+    assert runs.parameters("alone") == runs.parameters("real")
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -124,7 +124,7 @@ def test_what_the_table_has_not_is_refused(runs, kernels, words, says):
     (["--algorithm", "drift_avg"], "drift_avg"),
     (["--algorithm", "param_avg", "--save-model", "model.h5"], "--save-model"),
     (["--algorithm", "param_avg", "--eval-ranks"], "--eval-ranks"),
-    (["--algorithm", "param_avg", "--batch-norm", "sync"], "--batch-norm sync"),
+    (["--algorithm", "parallel_sgd", "--batch-norm", "sync"], "--batch-norm sync"),
 ])
 def test_what_means_nothing_without_arithmetic_is_refused(runs, kernels, words, says):
     result = runs.simulate(2, *SMALL, *MODEL, *words, options=["--kernels", kernels, "--timing-only"])
