@@ -45,10 +45,13 @@ void StopAgreement::start(const Request& mine) {
   if (boards_) {
     ++check_ins_;
     Board& board = this->board();
-    if (board.check_in != check_ins_) board = {.check_in = check_ins_, .largest = exchanged_};
+    if (board.check_in != check_ins_) board = {.check_in = check_ins_, .arrived = 0, .largest = exchanged_};
     std::ranges::transform(exchanged_, board.largest, board.largest.begin(),
                            [](double a, double b) { return std::max(a, b); });
-    check(MPI_Ibarrier(ranks_.handle(), &pending_), "MPI_Ibarrier");
+    check(MPI_Irecv(nullptr, 0, MPI_BYTE, MPI_ANY_SOURCE, 0, ranks_.handle(), &pending_), "MPI_Irecv");
+    if (++board.arrived < ranks_.size()) return;
+    for (std::size_t rank = 0; rank < ranks_.size(); ++rank)
+      check(MPI_Send(nullptr, 0, MPI_BYTE, static_cast<int>(rank), 0, ranks_.handle()), "MPI_Send");
     return;
   }
   check(MPI_Iallreduce(MPI_IN_PLACE, exchanged_.data(), static_cast<int>(exchanged_.size()), MPI_DOUBLE,

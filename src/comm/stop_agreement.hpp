@@ -54,10 +54,12 @@ class StopAgreement {
   static constexpr std::size_t tests_between = 16;
 
   using Numbers = std::array<double, 4>;  // stop, checkpoint, diverged, seconds per step
-  /// SimGrid's non-blocking allreduce sends P^2 messages. There all ranks share memory: the largest numbers
-  /// of a check-in, and a non-blocking barrier that says when they are complete.
+  /// SimGrid's non-blocking allreduce sends P^2 messages, and its non-blocking barrier lets ranks go before
+  /// all have come. But all ranks share memory there: the largest numbers of a check-in. The last rank to
+  /// come sends an empty message to each that says they are complete.
   struct Board {
     std::uint64_t check_in = 0;
+    std::size_t arrived = 0;  // ranks
     Numbers largest{};
   };
 
