@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Says in a minute what would go wrong on this machine, and what to do about it, before hours are spent.
-#   jobs/doctor.sh [--results DIR]      exit status 1 if anything is bad
-# On a cluster `sweep doctor --site NAME` runs it on the nodes of a job.
+#   jobs/doctor.sh [--results DIR] [--simulate RANKS [OPTION OF jobs/simulate.sh ...]]      exit status 1 if anything is bad
+# On a cluster `sweep doctor --site NAME` runs it on the nodes of a job; with --simulate it is about runs on a simulated one.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
 results=results
-case ${1-} in
-  '') ;;
-  --results) results=${2:?--results needs a folder} ;;
-  *) echo "usage: $0 [--results DIR]" >&2; exit 2 ;;
-esac
+simulate=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --results) results=${2:?--results needs a folder}; shift 2 ;;
+    --simulate) shift; simulate=("${@:?--simulate needs a number of ranks}"); break ;;
+    *) echo "usage: $0 [--results DIR] [--simulate RANKS [OPTION ...]]" >&2; exit 2 ;;
+  esac
+done
 bin=${LOCKSTEP_BIN:-build/bin}
 problems=0
 forbidden_copies=
@@ -52,6 +55,31 @@ check_programs() {
   return 1
 }
 
+# A training that does next to nothing: the folder of its results, then what starts it.
+tiny_training() {
+  timeout 60 "${@:2}" --algorithm parallel_sgd --dataset synthetic --synthetic-train 256 --synthetic-test 16 \
+    --model mlp:784-16-10 --epochs 1 --results "$1" --run-id doctor --stall-seconds 20 2>&1
+}
+
+check_simulation() {
+  local out status=0 folder
+  if [ ! -x build/sim/bin/simulate ]; then
+    bad "there is no build/sim/bin/simulate" "make deps DEPS=simulate && make simulate"
+    return
+  fi
+  folder=$(mktemp -d)
+  out=$(tiny_training "$folder" jobs/simulate.sh "${simulate[@]}" train) || status=$?
+  if [ "$status" = 124 ]; then
+    bad "a training on ${simulate[0]} simulated ranks does not end in a minute" "is this machine busy? top says with what"
+  elif [ "$status" != 0 ]; then
+    bad "a training on ${simulate[0]} simulated ranks fails: $(grep -m 1 -iE 'error|not' <<<"$out" || tail -n 1 <<<"$out")" \
+      "jobs/simulate.sh ${simulate[*]} train --algorithm parallel_sgd --dataset synthetic shows all of it"
+  else
+    good "${simulate[0]} simulated ranks train together (${simulate[*]:1})"
+  fi
+  rm -rf "$folder"
+}
+
 check_mpi() {
   local out status=0 folder
   if ! command -v mpiexec >/dev/null; then
@@ -59,8 +87,7 @@ check_mpi() {
     return
   fi
   folder=$(mktemp -d)
-  out=$(timeout 60 jobs/local.sh 2 "$bin/train" --algorithm parallel_sgd --dataset synthetic --synthetic-train 256 --synthetic-test 16 \
-    --model mlp:784-16-10 --epochs 1 --results "$folder" --run-id doctor --stall-seconds 20 2>&1) || status=$?
+  out=$(tiny_training "$folder" jobs/local.sh 2 "$bin/train") || status=$?
   if [ "$status" = 124 ] || [ "$status" = 5 ]; then
     bad "two ranks under mpiexec make no progress" "is this machine's own name resolved, and its loopback up? $(tail -n 1 <<<"$out")"
   elif [ "$status" != 0 ]; then
@@ -211,15 +238,21 @@ check_slurm() {
 }
 
 echo "$(hostname), $(date '+%F %T')"
-if check_programs; then check_mpi; fi
+if [ ${#simulate[@]} -gt 0 ]; then
+  check_simulation
+elif check_programs; then
+  check_mpi
+fi
 check_cores
 check_memory
-check_shared_memory
-check_copies
+if [ ${#simulate[@]} = 0 ]; then  # all ranks of a simulation are in one process
+  check_shared_memory
+  check_copies
+fi
 check_folder "results" "$results" "--results names another folder; df -h and quota say what is full"
 check_folder "cache" "${LOCKSTEP_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/}/.cache}/lockstep}" "LOCKSTEP_CACHE_DIR names another folder"
 check_data
-check_slurm
+[ ${#simulate[@]} -gt 0 ] || check_slurm
 if [ "$problems" = 0 ]; then
   echo "nothing bad was found"
 else

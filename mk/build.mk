@@ -97,7 +97,7 @@ $(BUILD)/bin/%: $(BUILD)/obj/src/simulate/programs/%.o $(library)
 
 simulate: ## Build what jobs/simulate.sh runs on simulated clusters (needs SimGrid: make deps DEPS=simulate)
 	@$(MAKE) --no-print-directory $(all_cores) CONFIG=sim all
-simulate-demo: simulate ## Three algorithms on up to 64 ranks of two simulated clusters: tables and a page (a few minutes)
+simulate-demo: all simulate ## Three algorithms on up to 64 ranks of two simulated clusters: tables and a page (a few minutes)
 	@$(MAKE) --no-print-directory data
 	@jobs/simulate_demo.sh
 .PHONY: simulate simulate-demo

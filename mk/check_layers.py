@@ -20,7 +20,7 @@ ALLOWED = {
     "watch": ["core", "comm"],
     "train": ["core", "math", "comm", "data", "nn", "algorithms", "record", "watch"],
     "simulate": ["core", "math", "comm", "data", "nn", "algorithms", "record", "train"],
-    "sweep": ["core", "math", "data", "algorithms", "record", "train"],  # train: what a configuration is
+    "sweep": ["core", "math", "data", "algorithms", "record", "train", "simulate"],  # train: what a configuration is
 }
 # The folders of a layer that has several, and what each may use of the others: from the lowest to the highest, too.
 PARTS = {

@@ -10,22 +10,20 @@ experiment_files := $(wildcard jobs/experiments/*.json)
 experiments := $(basename $(notdir $(experiment_files)))
 sweep_command.local := run
 sweep_command.slurm := submit
-results_suffix := $(if $(filter full,$(SCALE)),,-$(SCALE))
-# The value of a key of an experiment's file, the first in it.
-experiment_value = $(shell sed -n 's/^ *"$(2)": *"\([^"]*\)".*/\1/p' jobs/experiments/$(1).json | head -n 1)
-results_of = results/$(or $(call experiment_value,$(1),name),$(1))$(results_suffix)
+simulated_site := $(filter sim:%,$(value SITE))
+sweep_words = jobs/experiments/$@.json --scale '$(SCALE)'$(if $(value SITE), --site $(call quoted,SITE))
 
 # Under Slurm the job that collects comes after the others by itself.
 .PHONY: $(experiments) scaling experiments study
-$(experiments): %: all
+$(experiments): %: all $(if $(simulated_site),simulate)
 	@$(if $(sweep_command.$(LAUNCH)),,echo "LAUNCH=$(LAUNCH) is unknown; there are: local slurm" >&2; exit 2)
 	@$(if $(filter local,$(LAUNCH)),PYTHON=$(python) mk/deps.sh --check run analysis)
-	@$(BUILD)/bin/sweep $(sweep_command.$(LAUNCH)) jobs/experiments/$@.json --scale '$(SCALE)' $(if $(value SITE),--site $(call quoted,SITE))
-	@$(if $(filter local,$(LAUNCH)),PYTHON=$(python) jobs/collect.sh $(call results_of,$@))
+	@$(BUILD)/bin/sweep $(sweep_command.$(LAUNCH)) $(sweep_words)
+	@$(if $(filter local,$(LAUNCH)),PYTHON=$(python) jobs/collect.sh "$$($(BUILD)/bin/sweep expand $(sweep_words) --folder)")
 scaling: strong-scaling weak-scaling
 
 experiments: ## List the experiments; make NAME runs one
-	@echo 'make EXPERIMENT [LAUNCH=local|slurm] [SCALE=full|smoke] [SITE=a site of jobs/sites or a file]'
+	@echo 'make EXPERIMENT [LAUNCH=local|slurm] [SCALE=full|smoke] [SITE=a site of jobs/sites, a file, or sim:CLUSTER]'
 	@jobs/experiments.sh
 	@echo '  scaling                         strong-scaling, then weak-scaling'
 

@@ -31,8 +31,8 @@ check-layers: ## Fail on a layer that uses one above it, and on a rule that nobo
 # What the programs are linked to, what was compiled in, what tests and analysis load; for audits.
 sbom: all ## The list of parts (SPDX 2.3) of this build, with versions, licences and suppliers
 	@$(python) mk/sbom.py --out $(BUILD)/lockstep.spdx.json --modules '$(libraries)' $(binaries)
-doctor: all ## What would go wrong on this machine, and what to do about it (jobs/doctor.sh)
-	@jobs/doctor.sh
+doctor: all $(if $(simulated_site),simulate) ## What would go wrong on this machine, or with SITE=sim:CLUSTER, and what to do about it
+	@$(if $(value SITE),$(BUILD)/bin/sweep doctor --site $(call quoted,SITE),jobs/doctor.sh)
 help: ## This list
 	@echo 'make TARGET [CONFIG=release|debug|asan|tsan] [ARCH=native|x86-64-v3|...] [BLAS=openblas|blis|mkl] [V=1]'
 	@awk -F ':.*## ' '/^[a-z][a-z_ -]*:.*## / { printf "  %-38s %s\n", $$1, $$2 }' Makefile mk/*.mk

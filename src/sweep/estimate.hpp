@@ -18,7 +18,7 @@ namespace lockstep::sweep {
 struct Forecast {
   std::set<std::string> complete;  ///< ids of the runs that are complete in the folder
   double rate_gflops = 0.0;        ///< of a core, for estimates by work
-  std::size_t cores = 0;           ///< that all ranks share; 0: each rank has its own
+  std::size_t cores = 0;           ///< that all ranks of a run share; 0: each rank has its own
 
   /// Cores that a run keeps busy.
   [[nodiscard]] std::size_t cores_of(const Point& point) const {
@@ -33,6 +33,7 @@ struct Forecast {
 ///   work:     the floating-point operations of its matrix products, training and evaluation, divided by the
 ///             ranks and by the site's rate for a core (without a scheduler, by no more cores than this
 ///             machine has), plus a second to start. Communication and waiting are not counted.
+/// The time is that of this machine: simulated runs are measured by the dates of their files, or unknown.
 Forecast estimate_times(const Spec& spec, std::vector<Point>& points, const Site& site,
                         const std::filesystem::path& folder);
 

@@ -26,14 +26,16 @@ std::uint32_t hash(const std::string& text) {
 }
 
 Json to_json(const Point& point) {
-  return {{"run_id", point.run_id}, {"ranks", point.ranks},       {"nodes", point.nodes},
-          {"repeat", point.repeat}, {"settings", point.settings}, {"estimate_s", point.estimate_s}};
+  return {{"run_id", point.run_id},  {"ranks", point.ranks},       {"nodes", point.nodes},
+          {"repeat", point.repeat},  {"settings", point.settings}, {"estimate_s", point.estimate_s},
+          {"cluster", point.cluster}};
 }
 
 Point point_from(const Json& json) {
   return {.run_id = json.at("run_id"),
           .ranks = json.at("ranks"),
           .nodes = json.at("nodes"),
+          .cluster = json.value("cluster", ""),
           .repeat = json.at("repeat"),
           .settings = json.at("settings"),
           .estimate_s = json.at("estimate_s")};
@@ -62,8 +64,21 @@ std::vector<Point> points_in(const Json& manifest) {
   return points;
 }
 
+std::optional<Simulation> simulation_in(const Json& manifest) {
+  if (!manifest.contains("simulation")) return {};
+  return simulation_from(manifest.at("simulation"));
+}
+
+// As errors say it.
+std::string place_text(const std::optional<Simulation>& simulation) {
+  return simulation
+             ? fmt::format("runs simulated on {} with {}", simulation->file, simulation->identity.dump())
+             : "real runs";
+}
+
 // Puts the points of the folder's manifest before the plan's.
 void join_points(Plan& plan, bool extend) {
+  check_same_cluster(plan.folder, from_manifest(plan.folder, simulation_in), plan.spec.simulation);
   std::vector<Point> all = from_manifest(plan.folder, points_in);
   const std::set<std::string> now = ids_of(plan.points), before = ids_of(all);
   const auto gone = std::ranges::count_if(before, [&](const std::string& id) { return !now.contains(id); });
@@ -92,8 +107,19 @@ void FolderOptions::add_to(Arguments& command) {
   command.option("--results", results, "folder of results, for a name").shows_default().not_empty();
 }
 
+void check_same_cluster(const SweepFolder& folder, const std::optional<Simulation>& before,
+                        const std::optional<Simulation>& now) {
+  if (before.has_value() == now.has_value() && (!before || before->identity == now->identity)) return;
+  throw ConfigError(
+      {folder.root().string() + " holds a sweep that was begun elsewhere", place_text(before),
+       place_text(now),
+       "sweep run FILE --site ... in a folder of its own: by another name of the cluster's file, or "
+       "by --results"});
+}
+
 Plan make_plan(const PlanOptions& options, const Site& site) {
   Spec spec = read_spec(options.spec_file, options.scale);
+  if (site.simulation) simulate_on(spec, *site.simulation);
   std::vector<Point> points = expand(spec);
   const SweepFolder folder(std::filesystem::path(options.results) / spec.name);
   (void)estimate_times(spec, points, site, folder.root());
@@ -103,9 +129,11 @@ Plan make_plan(const PlanOptions& options, const Site& site) {
 Plan load_plan(const SweepFolder& folder) {
   return from_manifest(folder, [&](const Json& manifest) {
     const std::string spec_file = manifest.at("spec_file");
-    return Plan{.folder = folder,
-                .spec = parse_spec(manifest.at("spec").dump(), spec_file, manifest.at("scale")),
-                .points = points_in(manifest)};
+    Plan plan{.folder = folder,
+              .spec = parse_spec(manifest.at("spec").dump(), spec_file, manifest.at("scale")),
+              .points = points_in(manifest)};
+    if (const auto simulation = simulation_in(manifest)) simulate_on(plan.spec, *simulation);
+    return plan;
   });
 }
 
@@ -115,9 +143,10 @@ void save_plan(Plan& plan, bool extend) {
   Json points = Json::array();
   for (const Point& point : plan.points) points.push_back(to_json(point));
   const Spec& spec = plan.spec;
-  const Json manifest = {{"name", spec.name},   {"title", spec.title},
-                         {"scale", spec.scale}, {"spec_file", visible(spec.path.string())},
-                         {"spec", spec.text},   {"points", std::move(points)}};
+  Json manifest = {{"name", spec.name},   {"title", spec.title},
+                   {"scale", spec.scale}, {"spec_file", visible(spec.path.string())},
+                   {"spec", spec.text},   {"points", std::move(points)}};
+  if (spec.simulation) manifest["simulation"] = to_json(*spec.simulation);
   write_text(plan.folder.manifest_file(), manifest.dump(1) + "\n");
 }
 

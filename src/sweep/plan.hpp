@@ -2,6 +2,7 @@
 // From a command line to a sweep in its folder: what run, submit, resume and status start from.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,11 @@ struct Plan {
 /// Reads and expands the spec, and estimates how long its runs take at the site. Writes nothing. Throws
 /// ConfigError.
 [[nodiscard]] Plan make_plan(const PlanOptions& options, const Site& site);
+
+/// Throws ConfigError unless the sweep in the folder, begun on `before`, goes on there `now`: both real, or
+/// the same cluster.
+void check_same_cluster(const SweepFolder& folder, const std::optional<Simulation>& before,
+                        const std::optional<Simulation>& now);
 
 /// The plan in a folder's manifest.
 [[nodiscard]] Plan load_plan(const SweepFolder& folder);

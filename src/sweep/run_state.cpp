@@ -6,10 +6,12 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <deque>
 #include <fstream>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -24,11 +26,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// That the run was simulated on; "": it is real.
+std::string cluster_of(const record::RunRecord& run) {
+  if (!run.provenance.contains("simulation")) return "";
+  const Json& simulation = run.provenance.at("simulation");
+  const Json cluster = simulation.is_object() ? simulation.value("cluster", Json()) : Json();
+  return cluster.is_string() ? cluster.get<std::string>() : "?";
+}
+
 // The first setting that the run was not made with; "" when all agree.
 std::string different_key(const record::RunRecord& run, const Point& point) {
   for (const auto& [key, value] : point.settings.items())
     if (!run.config.contains(key) || (run.config.at(key) != value && !run.config.at(key).is_object()))
       return key;
+  if (cluster_of(run) != point.cluster) return "cluster";
   const Json ranks = run.provenance.value("ranks", Json());
   return ranks.is_number() && ranks != Json(point.ranks) ? "ranks" : "";
 }
@@ -37,6 +48,30 @@ RunState state_named(const std::string& name) {
   if (name == "complete") return RunState::complete;
   if (name == "interrupted") return RunState::interrupted;
   return name == "failed" ? RunState::failed : RunState::broken;
+}
+
+// A date as run files have it, in seconds since 1970.
+std::optional<double> seconds_of(const std::string& date) {
+  std::tm parts{};
+  if (strptime(date.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) return {};
+  return static_cast<double>(timegm(&parts));
+}
+
+// Seconds that an epoch took, in the mean. A simulated run's clock is the cluster's: of its latest process
+// the beginning counts, and the end or when it wrote last.
+std::optional<double> epoch_wall_s_of(const record::RunRecord& run, const fs::path& path) {
+  if (cluster_of(run).empty()) {
+    const auto wall_s = metric_of(run, "wall_clock_s");
+    return wall_s ? std::optional(*wall_s / static_cast<double>(run.epochs())) : std::nullopt;
+  }
+  if (run.segments.empty() || run.epochs() <= run.segments.back().first_epoch) return {};
+  const record::Segment& last = run.segments.back();
+  const auto begin_s = seconds_of(last.started);
+  auto end_s = seconds_of(last.finished);
+  struct stat file {};
+  if (!end_s && stat(path.c_str(), &file) == 0) end_s = static_cast<double>(file.st_mtim.tv_sec);
+  if (!begin_s || !end_s) return {};
+  return (*end_s - *begin_s) / static_cast<double>(run.epochs() - last.first_epoch);
 }
 
 // Seconds since anything was written for the run.
@@ -51,6 +86,16 @@ double silent_s(const SweepFolder& folder, const std::string& run_id) {
 }
 
 }  // namespace
+
+std::optional<double> dated_s(const record::RunRecord& run) {
+  double sum_s = 0.0;
+  for (const record::Segment& segment : run.segments) {
+    const auto begin_s = seconds_of(segment.started), end_s = seconds_of(segment.finished);
+    if (!begin_s || !end_s) return {};
+    sum_s += *end_s - *begin_s;
+  }
+  return run.segments.empty() ? std::nullopt : std::optional(sum_s);
+}
 
 std::string remaining_text(const RunStatus& status) {
   constexpr double patience_s = 60.0, patience_epochs = 3.0;
@@ -80,8 +125,8 @@ RunStatus status_of(const SweepFolder& folder, const Point& point) {
     status.epochs_done = run.epochs();
     status.accuracy = metric_of(run, "test_accuracy").value_or(status.accuracy);
     status.epoch_s = metric_of(run, "epoch_s").value_or(status.epoch_s);
-    if (const auto wall_s = metric_of(run, "wall_clock_s")) {
-      status.epoch_wall_s = *wall_s / static_cast<double>(status.epochs_done);
+    if (const auto wall_s = epoch_wall_s_of(run, path)) {
+      status.epoch_wall_s = *wall_s;
       status.left_s = status.epoch_wall_s *
                       static_cast<double>(status.epochs - std::min(status.epochs, status.epochs_done));
     }
@@ -124,9 +169,17 @@ std::vector<Point> due_repeats(const Spec& spec, const std::vector<Point>& point
   return more_repeats(spec, settled, folder.root());
 }
 
+bool has_ended(const fs::path& log) {
+  std::ifstream file(log);
+  std::string last;
+  for (std::string line; std::getline(file, line);) last = line;
+  return last.starts_with(end_mark);
+}
+
 std::string reason_in(const fs::path& log) {
   // The most informative first: launchers say at length that something failed, and in one line what.
-  constexpr std::array<std::string_view, 10> marks = {"error: no rank has made progress",
+  constexpr std::array<std::string_view, 11> marks = {"error: no rank has made progress",
+                                                      "Deadlock detected",
                                                       "noticed that process rank",
                                                       "fatal:",
                                                       "srun: error:",

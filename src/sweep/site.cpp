@@ -3,6 +3,7 @@
 #include "sweep/site.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -12,7 +13,9 @@
 #include "core/text.hpp"
 #include "record/binding.hpp"
 #include "record/provenance.hpp"
+#include "simulate/cluster.hpp"
 #include "sweep/spec/duration.hpp"
+#include "sweep/spec/spec_sections.hpp"
 
 namespace lockstep::sweep {
 namespace {
@@ -33,6 +36,46 @@ void fill(Site& site, const Json& given) {
       throw ConfigError(
           {"bad value for environment." + name, "a text", value.dump(), "quote numbers: \"1\""});
   (void)parse_duration("time_limit", site.time_limit);
+}
+
+constexpr std::string_view simulated = "sim:";
+
+nlohmann::json identity_of(simulate::Cluster cluster, const std::vector<std::string>& words) {
+  Options options, defaults;
+  cluster.describe(options);
+  simulate::Cluster none;
+  none.describe(defaults);
+  const Json values = options.values(), default_values = defaults.values();
+  nlohmann::json identity = nlohmann::json::object();
+  for (const auto& [key, value] : values.items())
+    if (value != default_values.at(key)) identity[key] = value;
+  for (const char* no_time : {"name", "source", "most_ranks"}) identity.erase(no_time);
+  if (!words.empty()) identity["options"] = words;
+  return identity;
+}
+
+Site simulated_site(const std::string& word) {
+  const std::size_t name_end = std::min(word.find(" -"), word.size());
+  const std::string name = trimmed(word.substr(simulated.size(), name_end - simulated.size()));
+  std::vector<std::string> options = split(word.substr(name_end), ' ');
+  std::erase(options, "");
+  const simulate::Cluster cluster = simulate::read_cluster(name);
+  check_folder_name("cluster", cluster.stem);
+  const fs::path file = fs::absolute(find_json_file("cluster", name, "jobs/clusters")).lexically_normal();
+  const std::string given = fs::path(name).extension() == ".json" ? file.string() : name;
+  Site site;
+  site.name = word;
+  site.file = file;
+  site.title = cluster.name;
+  site.runs_at_once = usable_cores();
+  site.simulation = {.site = std::string(simulated) + given + word.substr(name_end),
+                     .cluster = cluster.stem,
+                     .file = file,
+                     .cores_per_node = cluster.cores_per_node,
+                     .most_ranks = cluster.most_ranks,
+                     .options = options,
+                     .identity = identity_of(cluster, options)};
+  return site;
 }
 
 }  // namespace
@@ -66,6 +109,7 @@ void Site::describe(Options& options) {
 }
 
 Site read_site(const std::string& name_or_path) {
+  if (name_or_path.starts_with(simulated)) return simulated_site(name_or_path);
   const fs::path path = find_json_file("site", name_or_path, "jobs/sites");
   return site_of(read_json_file(path), path);
 }

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A site: what differs between machines and clusters, from one JSON file in jobs/sites/.
+// A site: what differs between machines and clusters, from one JSON file in jobs/sites/; or a simulated
+// cluster.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/json.hpp"
 #include "core/options.hpp"
+#include "sweep/spec/simulation.hpp"
 
 namespace lockstep::sweep {
 
 /// How runs are started at a site, and what jobs ask Slurm for. The keys of the file are the members' names;
-/// docs/slurm.md explains them.
+/// docs/slurm.md explains them. On a simulated cluster a run is one process of this machine.
 struct Site {
   std::string name;                        ///< stem of the file
   std::string file;                        ///< its absolute path
@@ -31,13 +34,17 @@ struct Site {
   bool oversubscribe = false;            ///< ranks may share cores if there are more of them
   std::string time_limit = "24:00:00";   ///< the longest that a job may ask for, H:MM:SS
   double gflops_per_core = 30.0;         ///< for estimates: the rate of training in single precision
-  std::size_t largest_array = 1001;      ///< Slurm's MaxArraySize; not in the file
+  // Not in the file.
+  std::size_t largest_array = 1001;      ///< Slurm's MaxArraySize
+  std::size_t runs_at_once = 1;          ///< without a scheduler
+  std::optional<Simulation> simulation;  ///< none: the site is real
 
   void describe(Options& options);
 };
 
-/// Reads jobs/sites/NAME.json, or a path that ends in .json. Throws ConfigError for unknown keys and wrong
-/// types.
+/// Reads jobs/sites/NAME.json, or a path that ends in .json. "sim:NAME", a cluster of jobs/clusters/ or a
+/// path, is that cluster simulated on this machine, a run on each core; options of the simulation may follow
+/// after a blank: "sim:NAME --option value". Throws ConfigError for unknown keys and wrong types.
 [[nodiscard]] Site read_site(const std::string& name_or_path);
 
 /// The site that the JSON text in the file `path` describes.

@@ -106,11 +106,21 @@ def test_make_does_the_same_by_an_older_name(launch):
     expected = dry_run(*older, f"LAUNCH={launch}", "SCALE=smoke")
     for path in OLDER_NAMES:  # as it was before there were other names
         assert f"jobs/experiments/{path.stem}.json --scale 'smoke'" in expected
-        assert launch == "slurm" or f"jobs/collect.sh results/{path.stem}-smoke\n" in expected
+        words = f"sweep expand jobs/experiments/{path.stem}.json --scale 'smoke' --folder"
+        assert launch == "slurm" or re.search(rf'jobs/collect.sh "\$\(\S*{re.escape(words)}\)"\n', expected)
+        assert expand(path, "--scale", "smoke", "--folder").stdout == f"results/{path.stem}-smoke\n"
     by_question = dry_run(*newer, f"LAUNCH={launch}", "SCALE=smoke")
     for path in OLDER_NAMES:
         by_question = by_question.replace(f"experiments/{path.resolve().stem}.json", f"experiments/{path.stem}.json")
     assert by_question == expected
+
+
+def test_make_builds_what_a_simulated_site_needs():
+    for target, words in [("first", "sweep run jobs/experiments/first.json --scale 'smoke' --site 'sim:ethernet_10g'\n"),
+                          ("doctor", "sweep doctor --site 'sim:ethernet_10g'\n")]:
+        planned = dry_run("-o", "simulate", target, "SCALE=smoke", "SITE=sim:ethernet_10g")
+        assert words in planned
+        assert "CONFIG=sim" not in planned and "CONFIG=sim all" in dry_run(target, "SITE=sim:ethernet_10g", "MAKE=echo")
 
 
 def test_make_scaling_is_both_kinds_of_scaling():

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "../support/message_of.hpp"
+#include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/sha256.hpp"
 #include "sweep/spec/settings.hpp"
@@ -241,6 +243,64 @@ TEST(RunIds, EndInTheHashOfWhatDiffersFromTheDefaults) {
   const std::string hash = sha256(std::as_bytes(std::span(text)));
   EXPECT_EQ(make_run_id(resolved, 4, 0, 3), "w_param_avg-mnist-n4-b64-s3-" + hash.substr(0, 12));
   EXPECT_THAT(identity_text(resolved, 4, 2, 3), HasSubstr(R"("nodes":2)"));
+}
+
+Simulation small_cluster() {
+  return {.site = "sim:small",
+          .cluster = "small",
+          .file = "/clusters/small.json",
+          .cores_per_node = 4,
+          .most_ranks = 8,
+          .identity = {{"alpha_s", 1e-5}, {"cores_per_node", 4}}};
+}
+
+Spec simulated_spec(const std::string& text, const Simulation& simulation) {
+  Spec spec = spec_of(text);
+  simulate_on(spec, simulation);
+  return spec;
+}
+
+TEST(SimulatedSweeps, HaveRunIdsAndAFolderOfTheirOwn) {
+  const std::string text = R"({"name": "trial", "fixed": {"algorithm": "param_avg", "ranks": 2}})";
+  const Point real = runs_of(text)[0];
+  Simulation other = small_cluster();
+  other.identity["alpha_s"] = 2e-5;
+  const Spec spec = simulated_spec(text, small_cluster());
+  EXPECT_EQ(spec.name, "trial-sim-small");
+  const Point point = expand(spec)[0];
+  EXPECT_EQ(point.cluster, "small");
+  EXPECT_EQ(point.settings.at("experiment"), "trial-sim-small");
+  EXPECT_EQ(real.cluster, "");
+  EXPECT_NE(point.run_id, real.run_id);
+  EXPECT_NE(point.run_id, expand(simulated_spec(text, other))[0].run_id);
+  EXPECT_EQ(with_repeat(spec, point, 0).run_id, point.run_id);
+}
+
+TEST(SimulatedSweeps, SayInTheHashedTextWhatSimulatesThem) {
+  Resolver resolver;
+  const Resolved& resolved = resolver.resolve(Json::parse(R"({"algorithm": "param_avg"})"));
+  EXPECT_EQ(
+      identity_text(resolved, 2, 0, 1, small_cluster().identity),
+      R"({"algorithm":"param_avg","ranks":2,"seed":1,"simulation":{"alpha_s":1e-05,"cores_per_node":4}})");
+}
+
+TEST(SimulatedSweeps, FitTheirCluster) {
+  const auto complaint = [](const std::string& shape) {
+    return message_of<ConfigError>([&] {
+      (void)expand(
+          simulated_spec(R"({"fixed": {"algorithm": "param_avg", )" + shape + "}}", small_cluster()));
+    });
+  };
+  EXPECT_EQ(complaint(R"("ranks": 8)"), "");
+  EXPECT_EQ(complaint(R"("ranks": 8, "nodes": 2)"), "");
+  EXPECT_THAT(complaint(R"("ranks": 9)"), HasSubstr("at most 8, most_ranks in /clusters/small.json"));
+  EXPECT_THAT(complaint(R"("ranks": 8, "nodes": 4)"), HasSubstr("nodes 2 for 8 ranks: cores_per_node is 4"));
+}
+
+TEST(SimulatedSweeps, AreCalledByTheirOptionsToo) {
+  Simulation simulation = small_cluster();
+  simulation.options = {"--computing", "a/b"};
+  EXPECT_EQ(simulation.folder_ending(), "sim-small-computing-a-b");
 }
 
 TEST(Work, IsThatOfTheModelsProducts) {

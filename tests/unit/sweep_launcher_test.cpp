@@ -72,6 +72,31 @@ TEST(Place, RefusesWhatDoesNotFit) {
   EXPECT_THAT(with(2, 3), HasSubstr("at least one rank a node"));
 }
 
+Site simulated_site() {
+  Site site;
+  site.simulation = {.site = "sim:small",
+                     .cluster = "small",
+                     .file = "/clusters/small.json",
+                     .cores_per_node = 4,
+                     .most_ranks = 64,
+                     .options = {"--option", "value"}};
+  return site;
+}
+
+TEST(Place, OfASimulatedClusterHoldsWhatItsFileSays) {
+  const Placement placement = place(simulated_site(), {}, 64, 0);
+  EXPECT_EQ(placement.ranks, 64U);
+  EXPECT_FALSE(placement.share_cores);
+  EXPECT_THAT(message_of<ConfigError>([] { (void)place(simulated_site(), {}, 65, 0); }),
+              HasSubstr("most_ranks"));
+}
+
+TEST(LaunchLine, OfASimulatedClusterIsOneProcess) {
+  EXPECT_THAT(
+      line_of(simulated_site(), {.ranks = 64}),
+      testing::EndsWith("/build/sim/bin/simulate 64 --cluster /clusters/small.json --option value train"));
+}
+
 TEST(Place, SharesCoresWhereTheSiteAllowsIt) {
   Site site = cluster_site();
   site.oversubscribe = true;

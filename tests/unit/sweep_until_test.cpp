@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "record/run_file.hpp"
 #include "sweep/estimate.hpp"
+#include "sweep/run_state.hpp"
 #include "sweep/spec/until.hpp"
 
 namespace lockstep::sweep {
@@ -118,6 +119,16 @@ TEST(Metrics, AreTheMedianOfEpochTimesAndTheLastOfOthers) {
   EXPECT_EQ(metric_of(run_of({}, {1.0, std::numeric_limits<double>::quiet_NaN()}), "wall_clock_s"),
             std::nullopt);
   EXPECT_THROW((void)metric_of(run, "epoch"), ConfigError);
+}
+
+TEST(DatedTime, IsThatOfAllSegmentsIfTheirEndsAreKnown) {
+  record::RunRecord run = run_of({}, {1000.0});
+  EXPECT_EQ(dated_s(run), std::nullopt);
+  run.segments = {{.started = "2025-01-31T23:59:50Z", .finished = "2025-02-01T00:00:10Z"},
+                  {.started = "2025-02-01T10:00:00Z", .finished = "2025-02-01T11:00:00Z"}};
+  EXPECT_EQ(dated_s(run), 3620.0);
+  run.segments.push_back({.started = "2025-02-02T10:00:00Z", .finished = "", .status = "killed"});
+  EXPECT_EQ(dated_s(run), std::nullopt);
 }
 
 class SweepFolder : public ::testing::Test {

@@ -35,7 +35,7 @@ struct CommandRow {
 constexpr std::array rows = {
     CommandRow{"expand", "show the runs of a sweep, checked, and the time that they will take",
                set_up_expand},
-    CommandRow{"run", "make the runs on this machine, one after another", set_up_run},
+    CommandRow{"run", "make the runs on this machine, or on a cluster that it simulates", set_up_run},
     CommandRow{"submit", "submit the runs to Slurm", set_up_submit},
     CommandRow{"status", "show the state of each run", set_up_status},
     CommandRow{"resume", "make or submit only the runs that are missing or broken", set_up_resume},
@@ -49,7 +49,8 @@ constexpr std::span<const CommandRow> table = rows;
 }  // namespace
 
 std::function<int()> parse_command_line(std::vector<std::string> words) {
-  Arguments program("sweep", "Sweeps of training runs from one JSON file, on this machine or under Slurm.");
+  Arguments program(
+      "sweep", "Sweeps of training runs from one JSON file, on this machine, under Slurm, or simulated.");
   program.version_option(std::string(build_info::version));
   const auto commands = std::make_shared<std::deque<Arguments>>();  // actions refer to them
   std::vector<std::function<int()>> actions;

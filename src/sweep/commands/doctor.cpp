@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -35,9 +36,16 @@ constexpr double job_time_s = 600.0;
 constexpr double look_s = 1.0;
 constexpr double file_patience_s = 30.0;  // a file of another node may be seen late
 
-int look_here(const Options& options, SignalWatch& signals) {
-  const LaunchLine line{
+int look_here(const Options& options, const Site& site, SignalWatch& signals) {
+  LaunchLine line{
       .words = {(home() / "jobs/doctor.sh").string(), "--results", fs::absolute(options.results).string()}};
+  if (const auto& simulation = site.simulation) {  // on two nodes, if there are
+    const std::size_t ranks = simulation->cores_per_node + 1;
+    const std::size_t most = simulation->most_ranks == 0 ? ranks : simulation->most_ranks;
+    line.words.insert(line.words.end(),
+                      {"--simulate", std::to_string(std::min(ranks, most)), "--cluster", simulation->file});
+    std::ranges::copy(simulation->options, std::back_inserter(line.words));
+  }
   return run_watched(line, {}, signals).status;
 }
 
@@ -111,7 +119,7 @@ int look_at_nodes(const Options& options, Site site, SignalWatch& signals) {
 int look(const Options& options) {
   SignalWatch signals;
   const Site named = read_site(options.submit.site);
-  if (named.scheduler != "slurm") return look_here(options, signals);
+  if (named.scheduler != "slurm") return look_here(options, named, signals);
   return look_at_nodes(options, chosen_site(options.submit), signals);
 }
 
@@ -120,7 +128,8 @@ int look(const Options& options) {
 std::function<int()> set_up_doctor(Arguments& command) {
   const auto options = std::make_shared<Options>();
   options->submit.site = "local";
-  command.option("--site", options->submit.site, "site of jobs/sites/, or a file").shows_default();
+  command.option("--site", options->submit.site, "site of jobs/sites/, a file, or sim:CLUSTER")
+      .shows_default();
   command.option("--partition", options->submit.partition, "instead of the site's; one or more: a,b");
   command.option("--account", options->submit.account, "instead of the site's");
   command.option("-N,--nodes", options->nodes, "so many nodes at most").shows_default();

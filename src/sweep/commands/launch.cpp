@@ -35,9 +35,10 @@ int launch(const Options& options, const std::vector<std::string>& program) {
   if (ranks == 0)
     throw ConfigError({"on how many ranks?", "-n RANKS, or sbatch -n RANKS around it", "neither"});
   // Slurm has placed a job's own tasks, however unevenly; only other numbers of ranks are placed here.
-  const bool whole_job = in_job && options.ranks == 0 && options.nodes == 0;
+  const bool whole_job = in_job && !site.simulation && options.ranks == 0 && options.nodes == 0;
   const Placement placement =
       whole_job ? Placement{.ranks = ranks} : place(site, allocation, ranks, options.nodes);
+  if (site.simulation) check_simulator(site);
   const LaunchLine line = launch_line(site, placement, program);
   if (options.print) {
     fmt::print("{}\n", shell_line(line.words));
@@ -53,7 +54,8 @@ int launch(const Options& options, const std::vector<std::string>& program) {
 
 std::function<int()> set_up_launch(Arguments& command) {
   const auto options = std::make_shared<Options>();
-  command.option("--site", options->site, "site of jobs/sites/, or a file; slurm in a job, else local");
+  command.option("--site", options->site,
+                 "site of jobs/sites/, a file, or sim:CLUSTER; slurm in a job, else local");
   command.option("-n,--ranks", options->ranks, "ranks; in a job as many as it has tasks");
   command.option(
       "-N,--nodes", options->nodes,

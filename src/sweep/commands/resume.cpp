@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // sweep resume: only the runs that are missing or broken, in the same way as before.
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -19,6 +20,7 @@ namespace {
 struct Options {
   FolderOptions folder;
   std::string site, mode, time;
+  std::size_t at_once = 0;
   bool split = false;
 };
 
@@ -43,7 +45,8 @@ int resume(const Options& options) {
   const FolderLock lock(folder);
   Plan plan = load_plan(folder);
   if (std::filesystem::exists(plan.folder.submission_file())) return resume_jobs(plan, options);
-  const Site site = read_site(options.site.empty() ? "local" : options.site);
+  const std::string before = plan.spec.simulation ? plan.spec.simulation->site : "local";
+  const Site site = site_of_runs(options.site.empty() ? before : options.site, options.at_once);
   check_local(plan, site);
   return run_local(plan, site);
 }
@@ -54,6 +57,7 @@ std::function<int()> set_up_resume(Arguments& command) {
   const auto options = std::make_shared<Options>();
   options->folder.add_to(command);
   command.option("--site", options->site, "another site than before");
+  command.option("--at-once", options->at_once, "simulated runs at the same time; 0: one a core");
   command.option("--mode", options->mode, "packed or spread, other than before").one_of({"packed", "spread"});
   command.option("--time", options->time, "another time limit of each job");
   command.flag("--split", options->split, "runs that do not end in the time limit continue in the next job");

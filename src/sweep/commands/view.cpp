@@ -78,10 +78,13 @@ View view_of(const Plan& plan) {
   }
   const bool is_known = view.unknown.empty();
   const JobsOfRuns jobs = jobs_of_runs(submitted, queue);
-  const bool here = lock_holder(plan.folder).has_value();  // by sweep run or resume on this machine
+  const bool is_worked_on = lock_holder(plan.folder).has_value();  // by sweep run or resume on this machine
   for (const Point& point : points_so_far(plan)) {
     RunView& run = view.runs.emplace_back(RunView{.point = point, .status = status_of(plan.folder, point)});
     RunState& state = run.status.state;
+    // One that was killed is not begun again.
+    const bool here =
+        is_worked_on && !(state == RunState::broken && has_ended(plan.folder.log(point.run_id)));
     const auto at = jobs.find(point.run_id);
     const QueueEntry* job = at == jobs.end() ? nullptr : &at->second;
     state = with_job(state, here || (job != nullptr && job->is_active()),
@@ -121,6 +124,7 @@ std::string text_of(const Plan& plan, const View& view, bool all) {
     width = std::max(width, run.point.run_id.size());
   }
   std::string text = fmt::format("{}: {} runs", plan.spec.name, view.runs.size());
+  if (plan.spec.simulation) text += " simulated on " + plan.spec.simulation->cluster;
   std::string separator = ":";
   for (const auto& [state, count] : counts) {
     text += fmt::format("{} {} {}", separator, count, name_of(state));

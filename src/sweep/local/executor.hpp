@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Makes runs one after another: on this machine, or inside a Slurm job.
+// Makes runs: on this machine or inside a Slurm job one after another, and simulated ones several at once.
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "sweep/local/launcher.hpp"
@@ -21,12 +22,18 @@ struct Outcome {
 };
 
 /// Makes the points' runs that are not complete, then further repeats as long as `until` asks for them.
-/// Prints a line for each. If a run fails, the next one follows. A stop signal ends the current run with a
+/// Prints a line for each. As many are at work as the site says; simulated ones fewer if this machine's
+/// memory is short. If a run fails, the next one follows. A stop signal ends the runs at work with a
 /// checkpoint, and the list.
 [[nodiscard]] Outcome make_runs(const Plan& plan, const Site& site, std::vector<Point> points,
                                 SignalWatch& signals);
 
-/// Throws ConfigError unless the site is this machine and every run fits it.
+/// The site that makes `at_once` runs at the same time; 0: as many as it says itself. Throws ConfigError if
+/// it makes one after another.
+[[nodiscard]] Site site_of_runs(const std::string& word, std::size_t at_once);
+
+/// Throws ConfigError unless the site is this machine, or simulated on it as the plan's runs are, and every
+/// run fits it.
 void check_local(const Plan& plan, const Site& site);
 
 /// Makes the missing runs on this machine, prints the result, and returns the exit status. The folder is

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/home.hpp"
 #include "core/names.hpp"
 #include "core/text.hpp"
 #include "sweep/slurm_command.hpp"
@@ -88,6 +89,15 @@ std::vector<std::string> srun_words(const Site& site, const Placement& placement
   return words;
 }
 
+std::vector<std::string> simulate_words(const Simulation& simulation, std::size_t ranks,
+                                        const std::vector<std::string>& program) {
+  std::vector<std::string> words = {(home() / "build/sim/bin/simulate").string(), std::to_string(ranks),
+                                    "--cluster", simulation.file};
+  std::ranges::copy(simulation.options, std::back_inserter(words));
+  std::ranges::copy(program, std::back_inserter(words));
+  return words;
+}
+
 // A job that was submitted inside another one inherits what that one asked for; srun refuses two of these.
 std::vector<std::string> contradictions() {
   std::vector<std::string> names = {"SLURM_MEM_PER_CPU", "SLURM_MEM_PER_GPU", "SLURM_MEM_PER_NODE"};
@@ -145,6 +155,10 @@ std::vector<std::string> expand_hosts(const std::string& list) {
 }
 
 Placement place(const Site& site, const Allocation& allocation, std::size_t ranks, std::size_t nodes) {
+  if (site.simulation) {
+    site.simulation->check(ranks, nodes);
+    return {.ranks = ranks};
+  }
   const bool in_job = !allocation.job_id.empty();
   Site here = site;
   here.nodes = std::max<std::size_t>(allocation.hosts.size(), 1);
@@ -163,6 +177,7 @@ Placement place(const Site& site, const Allocation& allocation, std::size_t rank
 
 LaunchLine launch_line(const Site& site, const Placement& placement,
                        const std::vector<std::string>& program) {
+  if (site.simulation) return {.words = simulate_words(*site.simulation, placement.ranks, program)};
   const bool by_srun = site.launcher == "srun";
   LaunchLine line{.words = by_srun ? srun_words(site, placement) : mpirun_words(site, placement)};
   for (const auto& [name, value] : site.environment.items()) line.environment.emplace_back(name, value);
@@ -185,27 +200,45 @@ LaunchLine launch_line(const Site& site, const Placement& placement,
   return line;
 }
 
-JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, SignalWatch& signals,
-                   const std::function<void()>& idle) {
+bool is_stop_signal(int number) {
+  return number == SIGINT || number == SIGTERM || number == SIGUSR1 || number == SIGHUP;
+}
+
+Launch::Launch(const LaunchLine& line, const std::filesystem::path& log)
+    : process_(start(line.words, {.added = line.environment, .removed = line.removed}, log)) {}
+
+void Launch::signal(int number) {
   constexpr std::array escalation = {SIGUSR1, SIGTERM, SIGKILL};
-  const pid_t process = start(line.words, {.added = line.environment, .removed = line.removed}, log);
-  JobEnd end;
-  std::size_t passed_on = 0;
+  if (!is_stop_signal(number)) return;
+  if (stop_signal_ == 0) stop_signal_ = number;  // one that comes as the program ends counts, too
+  kill(process_, escalation[std::min(passed_on_, escalation.size() - 1)]);
+  ++passed_on_;
+}
+
+std::optional<JobEnd> Launch::end() {
+  const auto status = exit_status(process_);
+  if (!status) return {};
+  if (*status != 0 && stop_signal_ == 0 && is_preempted()) return JobEnd{interrupted_status, SIGUSR1};
+  return JobEnd{.status = *status, .stop_signal = stop_signal_};
+}
+
+void check_simulator(const Site& site) {
+  const std::vector<std::string> words = simulate_words(*site.simulation, 1, {"train", "--print-config"});
+  if (!have_program(words.front()))
+    throw ConfigError({"the site " + site.name + " needs the build for SimGrid", words.front(),
+                       "no such program", "make deps DEPS=simulate && make simulate"});
+  const Captured answer = capture(words);
+  if (answer.status == 0) return;
+  const std::string said = trimmed(answer.err);
+  throw ConfigError({"the site " + site.name + " does not work: " +
+                     (said.starts_with("error: ") ? said.substr(7) : said + " (" + shell_line(words) + ")")});
+}
+
+JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log, SignalWatch& signals) {
+  Launch launch(line, log);
   for (;;) {
-    const int number = signals.next(look_s);
-    const bool is_stop = number == SIGINT || number == SIGTERM || number == SIGUSR1 || number == SIGHUP;
-    // A signal that comes as the program ends counts, too.
-    if (is_stop && end.stop_signal == 0) end.stop_signal = number;
-    if (const auto status = exit_status(process)) {
-      end.status = *status;
-      if (end.status != 0 && end.stop_signal == 0 && is_preempted()) return {interrupted_status, SIGUSR1};
-      return end;
-    }
-    if (is_stop) {
-      kill(process, escalation[std::min(passed_on, escalation.size() - 1)]);
-      ++passed_on;
-    }
-    if (idle) idle();
+    launch.signal(signals.next(look_s));
+    if (const auto end = launch.end()) return *end;
   }
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Starting a program on ranks, by mpirun or srun, on this machine or on nodes of a Slurm job; and waiting for
-// its end.
+// Starting a program on ranks, by mpirun or srun, on this machine or on nodes of a Slurm job, or on those of
+// a simulated cluster; and waiting for its end.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
-#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +36,8 @@ struct Placement {
 };
 
 /// The fewest of the allocation's first nodes that hold `ranks`, or the first `nodes` if that is not 0. So
-/// the nodes of a small run are part of those of a larger one. Throws ConfigError if they are too few.
+/// the nodes of a small run are part of those of a larger one. Throws ConfigError if they are too few. Of a
+/// simulated cluster only how many there are counts.
 [[nodiscard]] Placement place(const Site& site, const Allocation& allocation, std::size_t ranks,
                               std::size_t nodes);
 
@@ -48,9 +49,12 @@ struct LaunchLine {
 };
 
 /// How the site starts `program` (its path and arguments). LOCKSTEP_BINDING says what its ranks should be
-/// bound to.
+/// bound to. On a simulated cluster the program of that name is the one that the build for SimGrid holds.
 [[nodiscard]] LaunchLine launch_line(const Site& site, const Placement& placement,
                                      const std::vector<std::string>& program);
+
+/// Throws ConfigError unless the build for SimGrid is there, and takes the site's cluster and options.
+void check_simulator(const Site& site);
 
 /// train's exit status after a stop signal, when it has left a checkpoint (EX_TEMPFAIL: try again).
 inline constexpr int interrupted_status = 75;
@@ -64,13 +68,33 @@ struct JobEnd {
   int stop_signal = 0;  ///< the first stop signal, or 0
 };
 
-/// Starts the line and waits for its end. The first SIGINT, SIGTERM, SIGHUP or SIGUSR1 is passed on to all
-/// ranks as SIGUSR1, which asks train for a checkpoint; the second one as SIGTERM, the third as SIGKILL.
-/// `idle` is called about twice a second. If a launch fails while Slurm preempts this job, the result is that
-/// of an interruption by SIGUSR1: Slurm does not queue such a job again if it ends by itself, and not always
-/// if it waits for the end of its grace time.
+/// A program at work.
+class Launch {
+ public:
+  /// Starts the line. Throws Error if that cannot be.
+  Launch(const LaunchLine& line, const std::filesystem::path& log);
+
+  /// The first SIGINT, SIGTERM, SIGHUP or SIGUSR1 is passed on to all ranks as SIGUSR1, which asks train for
+  /// a checkpoint; the second one as SIGTERM, the third as SIGKILL. Other signals, and 0, are none of its
+  /// own.
+  void signal(int number);
+  /// How it ended, told once; none while it runs. If it fails while Slurm preempts this job, that is an
+  /// interruption by SIGUSR1: Slurm does not queue such a job again if it ends by itself, and not always if
+  /// it waits for the end of its grace time.
+  [[nodiscard]] std::optional<JobEnd> end();
+
+ private:
+  pid_t process_;
+  int stop_signal_ = 0;
+  std::size_t passed_on_ = 0;
+};
+
+/// SIGINT, SIGTERM, SIGHUP or SIGUSR1.
+[[nodiscard]] bool is_stop_signal(int number);
+
+/// Starts the line and waits for its end.
 [[nodiscard]] JobEnd run_watched(const LaunchLine& line, const std::filesystem::path& log,
-                                 SignalWatch& signals, const std::function<void()>& idle = {});
+                                 SignalWatch& signals);
 
 /// True if this process is part of a job that Slurm has given up or has started again elsewhere.
 [[nodiscard]] bool is_superseded(const Allocation& allocation);

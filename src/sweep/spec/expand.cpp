@@ -76,9 +76,12 @@ std::uint32_t seed_of(const Spec& spec, std::size_t repeat) {
 Point make_point(const Spec& spec, const Resolved& resolved, std::size_t ranks, std::size_t nodes,
                  std::size_t repeat) {
   const std::uint32_t seed = seed_of(spec, repeat);
-  Point point{.run_id = make_run_id(resolved, ranks, nodes, seed),
+  const bool is_simulated = spec.simulation.has_value();
+  Point point{.run_id = make_run_id(resolved, ranks, nodes, seed,
+                                    is_simulated ? spec.simulation->identity : nlohmann::json()),
               .ranks = ranks,
               .nodes = nodes,
+              .cluster = is_simulated ? spec.simulation->cluster : "",
               .repeat = repeat,
               .settings = resolved.settings,
               .flop = resolved.flop.value()};
@@ -150,6 +153,7 @@ class Expander {
     if (combination.nodes > combination.ranks)
       throw ConfigError({"more nodes than ranks", fmt::format("at most {} nodes", combination.ranks),
                          fmt::format("{} nodes", combination.nodes)});
+    if (spec_.simulation) spec_.simulation->check(combination.ranks, combination.nodes);
     const Resolved& resolved = resolver_.check(combination.settings, combination.ranks);
     for (const auto& [key, value] : resolved.settings.items()) effective_.insert(key);
     if (!seen_.insert(identity_text(resolved, combination.ranks, combination.nodes, 0)).second) return;

@@ -121,18 +121,20 @@ const Resolved& Resolver::check(const Json& settings, std::size_t ranks) {
   return resolved;
 }
 
-std::string identity_text(const Resolved& resolved, std::size_t ranks, std::size_t nodes,
-                          std::uint32_t seed) {
+std::string identity_text(const Resolved& resolved, std::size_t ranks, std::size_t nodes, std::uint32_t seed,
+                          const nlohmann::json& simulation) {
   nlohmann::json identity = resolved.identity;
   identity["ranks"] = ranks;
   identity["seed"] = seed;
   if (nodes != 0) identity["nodes"] = nodes;
+  if (!simulation.is_null()) identity["simulation"] = simulation;
   return identity.dump();
 }
 
-std::string make_run_id(const Resolved& resolved, std::size_t ranks, std::size_t nodes, std::uint32_t seed) {
+std::string make_run_id(const Resolved& resolved, std::size_t ranks, std::size_t nodes, std::uint32_t seed,
+                        const nlohmann::json& simulation) {
   constexpr std::size_t hash_digits = 12;
-  const std::string text = identity_text(resolved, ranks, nodes, seed);
+  const std::string text = identity_text(resolved, ranks, nodes, seed, simulation);
   const std::string hash = sha256(std::as_bytes(std::span(text)));
   const train::RunConfig& run = resolved.config.run;
   return fmt::format("{}-{}-n{}-b{}-s{}-{}", run.algorithm, data::short_name(run.data.dataset), ranks,

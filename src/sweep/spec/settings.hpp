@@ -75,11 +75,11 @@ class Resolver {
 /// identity_text. So a run has the same id in every sweep, however the sweep's file is written, and options
 /// that later versions add do not change it.
 [[nodiscard]] std::string make_run_id(const Resolved& resolved, std::size_t ranks, std::size_t nodes,
-                                      std::uint32_t seed);
+                                      std::uint32_t seed, const nlohmann::json& simulation = {});
 
-/// The text of a JSON object without spaces, keys in alphabetical order: `identity`, `ranks`, `seed`, and
-/// `nodes` unless it is 0.
+/// The text of a JSON object without spaces, keys in alphabetical order: `identity`, `ranks`, `seed`, `nodes`
+/// unless it is 0, and of a simulated run `simulation`, the identity of what simulates it.
 [[nodiscard]] std::string identity_text(const Resolved& resolved, std::size_t ranks, std::size_t nodes,
-                                        std::uint32_t seed);
+                                        std::uint32_t seed, const nlohmann::json& simulation = {});
 
 }  // namespace lockstep::sweep

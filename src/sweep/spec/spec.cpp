@@ -223,6 +223,11 @@ Spec parse_spec(const std::string& text, const std::filesystem::path& path, cons
   });
 }
 
+void simulate_on(Spec& spec, const Simulation& simulation) {
+  spec.name += "-" + simulation.folder_ending();
+  spec.simulation = simulation;
+}
+
 Spec read_spec(const std::filesystem::path& path, const std::string& scale) {
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path))

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/json.hpp"
+#include "sweep/spec/simulation.hpp"
 
 namespace lockstep::sweep {
 
@@ -26,15 +28,17 @@ struct Axis {
 
 /// A sweep as its file describes it, in one variant: every key is known, and every value suits its key.
 struct Spec {
-  std::filesystem::path path;        ///< of the file
-  std::string name;                  ///< of the folder of results: the file's, with "-SCALE" for a variant
+  std::filesystem::path path;  ///< of the file
+  /// Of the folder of results: the file's, with "-SCALE" for a variant, and the end of a simulation.
+  std::string name;
   std::string title;                 ///< one sentence
   std::string scale;                 ///< "full", or a variant of the file, e.g. "smoke"
   std::vector<std::uint32_t> seeds;  ///< one for each repeat
   Until until;
-  double time_s = 0.0;                ///< wall time of each run; 0: estimated
-  bool weak = false;                  ///< data and shared batches grow with the ranks
-  bool linear_learning_rate = false;  ///< weak: where the batch grows, so does the learning rate
+  double time_s = 0.0;                   ///< wall time of each run; 0: estimated
+  bool weak = false;                     ///< data and shared batches grow with the ranks
+  bool linear_learning_rate = false;     ///< weak: where the batch grows, so does the learning rate
+  std::optional<Simulation> simulation;  ///< of its runs; none: they are real
 
   Json fixed = Json::object();
   std::vector<Axis> axes;                  ///< matrix, then zip: from the slowest to the fastest
@@ -51,11 +55,15 @@ struct Spec {
 [[nodiscard]] Spec parse_spec(const std::string& text, const std::filesystem::path& path,
                               const std::string& scale);
 
+/// Makes the spec one of simulated runs. Their results have a folder, and names, of their own.
+void simulate_on(Spec& spec, const Simulation& simulation);
+
 /// Where an estimate comes from.
 enum class EstimateSource {
   work,      ///< the matrix products, at the site's rate
   measured,  ///< complete runs that differ in the seed at most
   given,     ///< `time` in the sweep's file
+  unknown,   ///< simulated, and no such run is complete: how long it takes is not a matter of work alone
 };
 
 /// One run: what it trains, and on how many ranks and nodes.
@@ -65,10 +73,11 @@ struct Point {
   std::string run_id;
   std::size_t ranks = 1;
   std::size_t nodes = 0;           ///< 0: the fewest that hold the ranks
+  std::string cluster = {};        ///< that it is simulated on; "": it is real
   std::size_t repeat = 0;          ///< counts the runs that differ in the seed alone: 0, 1, ...
   Json settings = Json::object();  ///< configuration keys with their values, seed and experiment included
   double flop = 0.0;               ///< of its matrix products, all ranks together
-  double estimate_s = 0.0;         ///< expected wall time; estimate_times() fills it in
+  double estimate_s = 0.0;         ///< expected wall time here; 0: unknown. estimate_times() fills it in
   EstimateSource estimate_source = EstimateSource::work;
 };
 
