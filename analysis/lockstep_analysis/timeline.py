@@ -112,7 +112,9 @@ def draw_timeline(trace: Trace, path: Path, steps: tuple[int, int] | None = None
     ranks = list(trace.hosts)
     with plt.rc_context(STYLE):
         height = 1.6 + min(max(0.34 * len(ranks), 0.6), 9.0)
-        picture, axes = plt.subplots(figsize=(9.6, height), layout="constrained")
+        picture, axes = plt.subplots(figsize=(9.6, height))
+        below = 0.34 / height  # for the legend
+        picture.set_layout_engine("constrained", rect=(0.0, below, 1.0, 1.0 - below))
         shown = []
         for phase in PHASES:
             color = light(f"phase_{phase}")
@@ -140,7 +142,7 @@ def draw_timeline(trace: Trace, path: Path, steps: tuple[int, int] | None = None
         handles.append(plt.Line2D([], [], color=light("ink"), marker="|", linestyle="none", markersize=10, label="a step begins"))
         if any(clipped(spans, begin, end, scale) for spans in trace.averages.values()):
             handles.append(plt.Line2D([], [], color=light("param_avg"), linewidth=2.0, label="average"))
-        picture.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.2, columnspacing=1.2)
+        picture.legend(handles=handles, loc="lower center", ncols=len(handles), handlelength=1.2, columnspacing=1.2)
         try:
             picture.savefig(path, dpi=160)
         except OSError as error:

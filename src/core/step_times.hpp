@@ -16,8 +16,8 @@ class StepTimes {
  public:
   static constexpr int buckets_an_octave_log2 = 6;
   static constexpr int lowest_exponent = -27, highest_exponent = 17;
-  static constexpr std::size_t bucket_count =
-      static_cast<std::size_t>(highest_exponent - lowest_exponent) << buckets_an_octave_log2;
+  static constexpr std::size_t bucket_count = static_cast<std::size_t>(highest_exponent - lowest_exponent)
+                                              << buckets_an_octave_log2;
 
   /// A few instructions; allocates nothing.
   void add(double seconds) {

@@ -25,10 +25,7 @@ void Timeline::push(const Event& event) {
 void Timeline::begin_epoch(std::size_t number, double at_s) {
   if (is_full_) return;
   epoch_ = events_.size();
-  push({.begin_s = at_s,
-        .end_s = at_s,
-        .number = static_cast<std::uint32_t>(number),
-        .kind = Kind::epoch});
+  push({.begin_s = at_s, .end_s = at_s, .number = static_cast<std::uint32_t>(number), .kind = Kind::epoch});
 }
 
 void Timeline::end_epoch(double at_s) {
@@ -38,10 +35,8 @@ void Timeline::end_epoch(double at_s) {
 
 void Timeline::add_step(std::size_t number, double begin_s, double end_s) {
   if (!is_full_ && epoch_ == no_epoch) return;
-  push({.begin_s = begin_s,
-        .end_s = end_s,
-        .number = static_cast<std::uint32_t>(number),
-        .kind = Kind::step});
+  push(
+      {.begin_s = begin_s, .end_s = end_s, .number = static_cast<std::uint32_t>(number), .kind = Kind::step});
   if (is_full_) {
     ++steps_left_out_;
     return;

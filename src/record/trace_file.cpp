@@ -39,10 +39,14 @@ std::string metadata(std::string_view name, const TraceRow& row, const Json& arg
 
 std::string name_of(const Timeline::Event& event) {
   switch (event.kind) {
-    case Kind::epoch: return fmt::format("epoch {}", event.number);
-    case Kind::step: return fmt::format("step {}", event.number);
-    case Kind::average: return "average";
-    case Kind::phase: break;
+    case Kind::epoch:
+      return fmt::format("epoch {}", event.number);
+    case Kind::step:
+      return fmt::format("step {}", event.number);
+    case Kind::average:
+      return "average";
+    case Kind::phase:
+      break;
   }
   return std::string(phase_names[static_cast<std::size_t>(event.phase)]);
 }

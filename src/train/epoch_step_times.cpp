@@ -36,8 +36,7 @@ EpochStepTimes::OfRanks EpochStepTimes::all() const {
   OfRanks all = earlier_.value_or(OfRanks{});
   if (largest_s > all.times.largest_s()) all.largest_rank = static_cast<std::size_t>(largest_rank);
   all.times.note_largest(largest_s);
-  for (std::size_t i = 0; i < sums.size(); ++i)
-    all.times.add(begin + i, static_cast<std::uint64_t>(sums[i]));
+  for (std::size_t i = 0; i < sums.size(); ++i) all.times.add(begin + i, static_cast<std::uint64_t>(sums[i]));
   return all;
 }
 

@@ -61,8 +61,9 @@ void in_turn(const comm::Communicator& ranks, const Make& make, const Use& use) 
 std::string clock_description(bool one_host) {
   if (platform().is_simulated) return "simulated seconds, the same on all hosts";
   const std::string monotonic = "CLOCK_MONOTONIC since before the first step";
-  return one_host ? monotonic + ", the same for all ranks"
-                  : monotonic + "; those of different hosts were aligned once, at barriers before the first step";
+  return one_host
+             ? monotonic + ", the same for all ranks"
+             : monotonic + "; those of different hosts were aligned once, at barriers before the first step";
 }
 
 }  // namespace
@@ -126,7 +127,8 @@ std::string Tracer::write_file(const Json& about) const {
 void Tracer::write(Json about, bool is_quiet) {
   if (!timeline_) return;
   phases_.record_to(nullptr);
-  const auto recorded = static_cast<std::size_t>(-ranks_.max(-static_cast<double>(timeline_->steps_recorded())));
+  const auto recorded =
+      static_cast<std::size_t>(-ranks_.max(-static_cast<double>(timeline_->steps_recorded())));
   const std::size_t steps = timeline_->steps_recorded() + timeline_->steps_left_out();
   about["clock"] = clock_description(node_.size() == ranks_.size());
   about["steps_recorded"] = recorded;

@@ -47,7 +47,8 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       position_{.epoch = static_cast<std::uint32_t>(settings_.resume_point.epochs_done()),
                 .step = settings_.resume_point.epoch_steps()},
       recorder_(ranks_, config_, settings_),
-      checkpointer_({ranks_, *config_.algorithm, parts_, clock_, step_times_, position_, recorder_, machine_}, settings_) {
+      checkpointer_({ranks_, *config_.algorithm, parts_, clock_, step_times_, position_, recorder_, machine_},
+                    settings_) {
   parts_.phases().publish_to(watchdog_.progress());
   start_algorithm();
   choose_gemms();

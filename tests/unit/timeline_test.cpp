@@ -50,7 +50,8 @@ TEST(Timeline, RecordsPhasesStepsAndAverages) {
   EXPECT_EQ(timeline.steps_recorded(), 2U);
   EXPECT_EQ(timeline.steps_left_out(), 0U);
   EXPECT_EQ(timeline.events().front().end_s, 2.0);  // the epoch's
-  const Timeline::Event average = *std::ranges::find(timeline.events(), Kind::average, &Timeline::Event::kind);
+  const Timeline::Event average =
+      *std::ranges::find(timeline.events(), Kind::average, &Timeline::Event::kind);
   EXPECT_EQ(average.begin_s, 0.5);
   EXPECT_EQ(average.end_s, 0.75);
 }
@@ -114,12 +115,12 @@ TEST(Timeline, RecordsNoPhasesBetweenEpochs) {
 TEST(TraceEvents, BeginWithWhatEnclosesOthers) {
   Timeline timeline(10);
   train(timeline, 1, 100.0);
-  const Json events = Json::parse("[" + record::trace_events(timeline, {.process = 4,
-                                                                         .names_process = true,
-                                                                         .host = "a \"host\"",
-                                                                         .rank = 5,
-                                                                         .origin_s = 99.0}) +
-                                  "]");
+  const Json events = Json::parse(
+      "[" +
+      record::trace_events(
+          timeline,
+          {.process = 4, .names_process = true, .host = "a \"host\"", .rank = 5, .origin_s = 99.0}) +
+      "]");
   EXPECT_EQ(events.at(0).at("args").at("name"), "a \"host\"");
   std::vector<std::string> names;
   for (const Json& event : events)
