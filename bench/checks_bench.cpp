@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What safety costs: epochs with and without the watchdog and the checks, or reproducible and not, in turns
-// in one process.
+// What safety and sight cost: epochs with and without the watchdog and the checks, recorded in a timeline and
+// not, or reproducible and not, in turns in one process.
 #include <cmath>
 #include <memory>
 
@@ -11,6 +11,7 @@
 #include "core/clock.hpp"
 #include "core/json.hpp"
 #include "core/options.hpp"
+#include "core/timeline.hpp"
 #include "synthetic.hpp"
 #include "watch/watchdog.hpp"
 
@@ -71,9 +72,19 @@ class Training {
     agree_ = agree_ && comm::ranks_that_differ(ranks_, parts_.context().parameters).empty();
     return time_s + ranks_.max(now_s() - start_s);
   }
+  /// The same recorded: all steps, all phases.
+  double traced_epoch_s(Timeline& timeline) {
+    timeline.clear();
+    timeline.begin_epoch(epoch_ + 1, now_s());
+    parts_.phases().record_to(&timeline);
+    const double time_s = epoch_s();
+    parts_.phases().record_to(nullptr);
+    traced_ = traced_ && timeline.steps_recorded() > 0 && timeline.steps_left_out() == 0;
+    return time_s;
+  }
   void check_nothing() { options_.check_finite = false; }
   [[nodiscard]] bool is_right() const {
-    return agree_ && std::isfinite(last_loss_) && last_loss_ < first_loss_;
+    return agree_ && traced_ && std::isfinite(last_loss_) && last_loss_ < first_loss_;
   }
 
  private:
@@ -86,7 +97,7 @@ class Training {
   std::unique_ptr<algorithms::Algorithm> algorithm_;
   std::uint32_t epoch_ = 0;
   double first_loss_ = 0.0, last_loss_ = 0.0;
-  bool agree_ = true;
+  bool agree_ = true, traced_ = true;
 };
 
 double quantile(std::vector<double> values, double q) {
@@ -122,6 +133,15 @@ void checked_over_unchecked(benchmark::State& state, const comm::Communicator& r
   if (!training.is_right()) state.SkipWithError("the training does not learn, or the ranks differ");
 }
 
+void traced_over_untraced(benchmark::State& state, const comm::Communicator& ranks, const Case& what) {
+  constexpr std::size_t enough_steps = 10000;
+  Training training(ranks, what);
+  Timeline timeline(enough_steps);
+  report_pairs(
+      state, [&] { return training.traced_epoch_s(timeline); }, [&] { return training.epoch_s(); });
+  if (!training.is_right()) state.SkipWithError("the training does not learn, or steps are not recorded");
+}
+
 void reproducible_over_usual(benchmark::State& state, const comm::Communicator& ranks, Case what) {
   Training usual(ranks, what);
   what.reproducible = true;
@@ -140,12 +160,15 @@ void register_all(const comm::Communicator& ranks, const comm::Communicator& nod
     for (const auto& [algorithm, exchange] :
          {std::pair{"parallel_sgd", "allreduce"}, {"parallel_sgd", "shared"}, {"param_avg", ""}}) {
       const Case what{algorithm, exchange, batch};
-      const std::string name =
-          "checked_over_unchecked/" + what.algorithm + (what.exchange.empty() ? "" : "_" + what.exchange);
-      set_up(benchmark::RegisterBenchmark((name + suffix).c_str(),
+      const std::string name = what.algorithm + (what.exchange.empty() ? "" : "_" + what.exchange) + suffix;
+      set_up(benchmark::RegisterBenchmark(("checked_over_unchecked/" + name).c_str(),
                                           [&ranks, &node, what](benchmark::State& state) {
                                             checked_over_unchecked(state, ranks, node, what);
                                           }),
+             40);
+      set_up(benchmark::RegisterBenchmark(
+                 ("traced_over_untraced/" + name).c_str(),
+                 [&ranks, what](benchmark::State& state) { traced_over_untraced(state, ranks, what); }),
              40);
     }
     const Case what{"parallel_sgd", "allreduce", batch};

@@ -26,7 +26,9 @@ WORDS = {
     "report": "one page with everything, and all figures and tables beside it",
     "compare": "what changed between two sweeps, or a stored reference and a sweep",
     "check": "the twelve rules of Hoefler & Belli over a folder of runs",
+    "timeline": "a picture of what each rank did in a few steps, from a file of train --trace",
 }
+TAKE_NO_RUNS = ("timeline",)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     for name, words in WORDS.items():
         sub = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
         globals()[f"options_of_{name}"](sub)
+        if name in TAKE_NO_RUNS:
+            continue
         sub.add_argument(
             "--where",
             action="append",
@@ -115,6 +119,21 @@ def options_of_check(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("paths", nargs="+", help="run files, or folders of them")
     sub.add_argument("--strict", action="store_true", help="exit status 1 also for warnings, not for errors alone")
     drawing_options(sub)
+
+
+def options_of_timeline(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("trace", type=Path, help="file of train --trace")
+    sub.add_argument("-o", "--out", type=Path, metavar="FILE.png|svg|pdf", help="the picture; beside the trace when absent")
+    sub.add_argument("--steps", type=steps, metavar="FIRST:LAST", help="steps to show, of those in the trace; the last 8 when absent")
+
+
+def steps(text: str) -> tuple[int, int]:
+    """3:7, or 3 alone."""
+    first, _, last = text.partition(":")
+    try:
+        return int(first), int(last or first)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no range of steps: write 3:7") from None
 
 
 def share(text: str) -> float:
@@ -322,6 +341,14 @@ def check(options: argparse.Namespace) -> int:
         for f in found:
             say(f"  {f.text()}")
     return FOUND if "error" in levels or (options.strict and "warning" in levels) else 0
+
+
+def timeline(options: argparse.Namespace) -> int:
+    from lockstep_analysis.timeline import draw_timeline, read_trace
+
+    name = options.trace.name.removesuffix(".gz").removesuffix(".json")
+    say(draw_timeline(read_trace(options.trace), options.out or options.trace.with_name(f"{name}.png"), options.steps))
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

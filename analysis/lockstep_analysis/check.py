@@ -11,6 +11,7 @@ from typing import Any, Iterable
 import numpy as np
 
 from lockstep_analysis.chart import Figure, Table
+from lockstep_analysis.comparison import step_ms
 from lockstep_analysis.points import Point, counted, label, ranks_text, varying
 from lockstep_analysis.runs import Run
 from lockstep_analysis.speedup import find_base, weak_series
@@ -31,6 +32,7 @@ RULES = {
 }
 ENOUGH_RUNS = 5  # below this a two-level bootstrap has too few runs to resample
 WIDE = 0.05  # half the interval over the median
+LONG = 3.0  # times the median step
 LEVELS = ("error", "warning", "note")
 
 
@@ -55,6 +57,7 @@ def check_points(points: list[Point]) -> list[Finding]:
         too_few_runs,
         wide_intervals,
         two_modes,
+        long_steps,
         unfinished_provenance,
         mixed,
         binding,
@@ -165,6 +168,26 @@ def two_modes(points: list[Point]) -> list[Finding]:
         if odd
         else []
     )
+
+
+def long_steps(points: list[Point]) -> list[Finding]:
+    """Points of which one step in a hundred takes several times the median: with ranks that wait for each other, it decides."""
+    ratios = {}
+    for i, p in enumerate(points):
+        steps = step_ms(p)
+        ratios[i] = steps["step p99 ms"] / steps["step p50 ms"]
+    long = [points[i] for i, ratio in ratios.items() if ratio >= LONG]  # not if it is NaN
+    if not long:
+        return []
+    worst = max(ratio for ratio in ratios.values() if ratio >= LONG)
+    return [
+        Finding(
+            8,
+            "note",
+            f"one step in a hundred takes {LONG:g} times the median or more: {named(long, points)}; at most {worst:.1f} times",
+            "`train --trace` shows which, and on which rank",
+        )
+    ]
 
 
 def runs_of(points: Iterable[Point]) -> list[Run]:

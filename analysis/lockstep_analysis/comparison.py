@@ -90,6 +90,15 @@ def sent_mb(point: Point) -> float:
     return float(np.mean(sent)) / 1e6 if sent else math.nan
 
 
+def step_ms(point: Point) -> dict[str, float]:
+    """Milliseconds of a step: medians over all epochs of the percentiles of each, and the longest of all. NaN where no run says."""
+    found = {}
+    for column, name, over in (("p50", "p50", np.nanmedian), ("p99", "p99", np.nanmedian), ("longest", "largest", np.nanmax)):
+        values = [v for r in point.runs for v in r.series.get(f"epochs/step_{name}_s", ()) if not math.isnan(v)]
+        found[f"step {column} ms"] = 1e3 * float(over(values)) if values else math.nan
+    return found
+
+
 def frame(points: list[Point], settings: Sequence[str] = ()) -> "pd.DataFrame":
     """The same with every interval, for pages and files. Settings that are alike in all points have a column when they are asked
     for."""
@@ -99,6 +108,7 @@ def frame(points: list[Point], settings: Sequence[str] = ()) -> "pd.DataFrame":
 
     more = [k for k in varying(points) if k not in PLAIN]
     more += [k for k in settings if k not in (*more, "algorithm", "ranks") and any(k in p.config for p in points)]
+    has_steps = any("epochs/step_p50_s" in r.series for p in points for r in p.runs)
     rows = []
     for p in points:
         base = find_base(p, points)
@@ -114,6 +124,7 @@ def frame(points: list[Point], settings: Sequence[str] = ()) -> "pd.DataFrame":
                 **(columns("speed-up", speed_up(p, base)) | columns("efficiency", efficiency(p, base)) if base else {}),
                 **{f"{phase} %": 100 * phase_share(p.runs, phase) for phase in ("compute", "exchange", "wait")},
                 **({} if p.ranks == 1 else {"MB sent": sent_mb(p)}),
+                **(step_ms(p) if has_steps else {}),
             }
         )
     return pd.DataFrame(rows)

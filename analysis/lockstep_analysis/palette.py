@@ -26,6 +26,8 @@ COLORS: dict[str, tuple[str, str]] = {
     "phase_wait": ("#eecc66", "#e6c766"),
     "phase_update": ("#004488", "#9cc3ef"),
     "phase_data": ("#997700", "#b8962e"),
+    "phase_evaluate": ("#bbbbbb", "#8d8d8d"),
+    "phase_checkpoint": ("#777777", "#bdbdbd"),
     "bound": ("#7b8794", "#8b96a3"),
     "old": ("#3a3a9e", "#b0b0ff"),
 }

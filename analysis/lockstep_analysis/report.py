@@ -118,12 +118,19 @@ class Report:
         self.made.append(item)
 
     def closing(self, runs: list[Run], left_out: list[tuple[Path, str]]) -> None:
-        self.links += [("slow-ranks", "Slow ranks"), ("checks", "Checks"), ("left-out", "Left out"), ("provenance", "Provenance")]
+        longest = page.words_html([page.escape(s) for s in slow_ranks.longest_steps(runs)])
+        self.links += [("slow-ranks", "Slow ranks"), *([("longest-steps", "Longest steps")] if longest else [])]
+        self.links += [("checks", "Checks"), ("left-out", "Left out"), ("provenance", "Provenance")]
         waits = page.words_html([page.escape(s) for s in slow_ranks.sentences(runs)])
         self.parts.append(
             '<section><h2 id="slow-ranks">Slow ranks</h2><p>Whom the others wait for: a rank is named where they waited for 5% of'
             f" their training time or more, and it for less than half as long.</p>{waits or '<p>None.</p>'}</section>"
         )
+        if longest:
+            self.parts.append(
+                '<section><h2 id="longest-steps">Longest steps</h2><p>Of each run the step that took the most times the median of its'
+                f" epoch; the first few.</p>{longest}</section>"
+            )
         self.parts.append(
             '<section><h2 id="checks">Checks</h2><p>The twelve rules of Hoefler &amp; Belli (SC15), looked for in these runs and'
             f" figures.</p>{self.checks()}</section>"
@@ -180,6 +187,7 @@ def comparison(points: list[Point], settings: Sequence[str] = ()) -> Table:
         [
             how_summarised(points, "Times: medians", "below them"),
             "Accuracy: median over the runs. Compute, exchange and wait: shares of all ranks' training time.",
+            "Steps of all ranks: half take p50 at most, 99% p99, medians over the epochs; the longest is of all epochs.",
         ],
         base="; ".join(bases),
         is_relative=bool(bases),

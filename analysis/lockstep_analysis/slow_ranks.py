@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The rank that the others wait for, and its host: what a run's closing lines say (src/record/straggler.cpp), over many runs."""
+"""The rank that the others wait for, and its host: what a run's closing lines say (src/record/straggler.cpp), over many runs; and
+the longest steps."""
 
 from __future__ import annotations
 
@@ -63,3 +64,22 @@ def sentence(host: str, found: list[tuple[Run, SlowRank]], of: int) -> str:
         f"{host}: in {runs} the other ranks waited for {which} there, at most {worst.wait_share:.0%} of their training time"
         f" ({worst.wait_s:.3g} s each, in {worst_run.run_id})."
     )
+
+
+def longest_steps(runs: list[Run], most: int = 5) -> list[str]:
+    """Sentences about the runs whose longest step took the most times its epoch's median."""
+    found = []
+    for run in runs:
+        median, largest = run.series.get("epochs/step_p50_s"), run.series.get("epochs/step_largest_s")
+        if median is None or largest is None or not (median > 0).any():
+            continue
+        ratio = largest / np.where(median > 0, median, np.nan)
+        epoch = int(np.nanargmax(ratio))
+        rank = int(run.series["epochs/step_largest_rank"][epoch])
+        found.append((float(ratio[epoch]), run, epoch, rank, float(largest[epoch])))
+    found.sort(key=lambda row: -row[0])
+    return [
+        f"{run.run_id}: {1e3 * seconds:.3g} ms on rank {rank} ({run.hosts[rank] if rank < len(run.hosts) else '?'}) in epoch"
+        f" {epoch + 1}, {ratio:.1f} times the median of that epoch's steps."
+        for ratio, run, epoch, rank, seconds in found[:most]
+    ]

@@ -28,7 +28,7 @@ void StepwiseAlgorithm::sum_over_ranks(std::span<double> inout) {
   context_->phases.enter(Phase::exchange);
   context_->ranks.sum(inout);
   if (comm::Traffic* const traffic = exchange_->traffic())
-    traffic->add_sent(2 * (ranks - 1) * inout.size_bytes() / ranks);
+    traffic->add_sent(2 * (ranks - 1) * inout.size_bytes() / ranks, "mpi", inout.size_bytes());
   context_->phases.enter(Phase::compute);
 }
 
@@ -50,7 +50,7 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
   so_far_.paused = false;
   const auto epochs = static_cast<double>(c.options.epochs);
   while (so_far_.steps < plan_->steps()) {
-    c.phases.enter(Phase::data);
+    c.phases.begin_step(so_far_.steps + 1);
     const double done = epoch + static_cast<double>(so_far_.steps) / static_cast<double>(plan_->steps());
     so_far_.learning_rate = nn::learning_rate_at(c.schedule, done, epochs);
     const Step step{.epoch = epoch,
@@ -65,10 +65,12 @@ EpochStats StepwiseAlgorithm::run_epoch(std::uint32_t epoch) {
     ++so_far_.steps;
     if (c.on_step && c.on_step({so_far_.steps, plan_->steps(), so_far_.samples, so_far_.loss_sum})) {
       so_far_.paused = true;
+      c.phases.end_steps();
       exchange_->synchronize_parameters();
       return so_far_;
     }
   }
+  c.phases.end_steps();
   exchange_->synchronize_parameters();
   if (c.on_last_step) c.on_last_step();
   after_epoch(epoch, epoch + 1 == c.options.epochs);

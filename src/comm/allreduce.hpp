@@ -32,10 +32,12 @@ class Allreduce {
   void sum(std::span<float> inout, Traffic& traffic) {
     traffic.begin_exchange();
     sum(inout);
-    traffic.add_sent(sent_bytes(inout.size()));
+    traffic.add_sent(sent_bytes(inout.size()), name(inout.size()), inout.size_bytes());
   }
   /// Bytes that this rank sends to others for an array of `length` floats.
   [[nodiscard]] virtual std::size_t sent_bytes(std::size_t length) const = 0;
+  /// The algorithm that sums an array of `length` floats, e.g. a row's name; the text outlives all.
+  [[nodiscard]] virtual std::string_view name(std::size_t length) const = 0;
   /// For a row that chooses among others: which it uses, by ascending length up to max_length. The same on
   /// all ranks; empty for other rows.
   [[nodiscard]] virtual std::vector<AllreduceChoice> choices() const { return {}; }

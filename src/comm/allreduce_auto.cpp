@@ -46,6 +46,7 @@ class AutoAllreduce final : public Allreduce {
     range_of(inout.size()).allreduce->sum(inout);
   }
 
+  [[nodiscard]] std::string_view name(std::size_t length) const override { return range_of(length).name; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     return range_of(length).allreduce->sent_bytes(length);
   }

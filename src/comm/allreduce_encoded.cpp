@@ -32,6 +32,7 @@ class EncodedAllreduce final : public Allreduce {
     for (std::size_t k = 0; k < ranks; ++k) codec_.decode(code(k), slices(inout, ranks, k));
   }
 
+  [[nodiscard]] std::string_view name(std::size_t /*length*/) const override { return "encoded"; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     const std::size_t ranks = comm_.size();
     if (ranks == 1) return 0;

@@ -33,6 +33,7 @@ class HierarchicalAllreduce final : public Allreduce {
     node_reduce_.broadcast(inout);
   }
 
+  [[nodiscard]] std::string_view name(std::size_t /*length*/) const override { return "hierarchical"; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     return node_reduce_.sum_bytes(length) + (between_nodes_ ? between_nodes_->sent_bytes(length) : 0) +
            node_reduce_.broadcast_bytes(length);

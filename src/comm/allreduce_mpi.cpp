@@ -27,6 +27,7 @@ class MpiAllreduce final : public Allreduce {
     }
   }
 
+  [[nodiscard]] std::string_view name(std::size_t /*length*/) const override { return "mpi"; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     return 2 * (comm_.size() - 1) * length * sizeof(float) / comm_.size();
   }

@@ -36,6 +36,7 @@ class RabenseifnerAllreduce final : public Allreduce {
     fold_.unfold(inout);
   }
 
+  [[nodiscard]] std::string_view name(std::size_t /*length*/) const override { return "rabenseifner"; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     std::size_t sent = fold_.sent_length(length);
     if (fold_.is_active()) {

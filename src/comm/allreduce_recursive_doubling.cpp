@@ -35,6 +35,7 @@ class RecursiveDoublingAllreduce final : public Allreduce {
     fold_.unfold(inout);
   }
 
+  [[nodiscard]] std::string_view name(std::size_t /*length*/) const override { return "recursive_doubling"; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     const auto steps = static_cast<std::size_t>(std::countr_zero(fold_.active_size()));
     return ((fold_.is_active() ? steps * length : 0) + fold_.sent_length(length)) * sizeof(float);

@@ -21,6 +21,7 @@ class RingAllreduce final : public Allreduce {
     ring_allgather(comm_, inout);
   }
 
+  [[nodiscard]] std::string_view name(std::size_t /*length*/) const override { return "ring"; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     if (comm_.size() == 1) return 0;
     return reduce_scatter_->sent_bytes(length) + ring_allgather_length(comm_, length) * sizeof(float);

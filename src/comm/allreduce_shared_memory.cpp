@@ -24,6 +24,7 @@ class SharedMemoryAllreduce final : public Allreduce {
     node_reduce_.sum(inout);
   }
 
+  [[nodiscard]] std::string_view name(std::size_t /*length*/) const override { return "shared_memory"; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     return node_reduce_.sum_bytes(length);
   }

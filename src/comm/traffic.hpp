@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "comm/communicator.hpp"
 #include "core/clock.hpp"
@@ -23,7 +24,11 @@ class Traffic {
     ranks_.barrier();
     phases_.enter(Phase::exchange);
   }
-  void add_sent(std::size_t bytes) { sent_bytes_ += bytes; }
+  /// `algorithm` and the bytes of the array that it exchanges are for a timeline.
+  void add_sent(std::size_t bytes, std::string_view algorithm, std::size_t array_bytes) {
+    sent_bytes_ += bytes;
+    phases_.note_exchange({.algorithm = algorithm, .sent_bytes = bytes, .array_bytes = array_bytes});
+  }
 
   [[nodiscard]] std::size_t sent_bytes() const { return sent_bytes_; }
   /// Where the count is, for a checkpoint.

@@ -3,6 +3,7 @@
 #include "core/clock.hpp"
 
 #include "core/platform.hpp"
+#include "core/timeline.hpp"
 
 namespace lockstep {
 
@@ -12,15 +13,42 @@ void PhaseTimer::restart(const PhaseSeconds& so_far) {
   seconds_ = so_far;
   current_ = Phase::data;
   entered_s_ = now_s();
+  step_ = 0;
+  step_times_.clear();
 }
 
 void PhaseTimer::enter(Phase phase) {
   const double now = now_s();
   seconds_[static_cast<std::size_t>(current_)] += now - entered_s_;
+  if (timeline_ != nullptr) timeline_->add_phase(current_, entered_s_, now);
   current_ = phase;
   entered_s_ = now;
   publish(phase);
 }
+
+void PhaseTimer::begin_step(std::size_t number) {
+  enter(Phase::data);
+  end_step();
+  if (timeline_ != nullptr) timeline_->begin_step();
+  step_ = number;
+  step_began_s_ = entered_s_;
+}
+
+void PhaseTimer::end_steps() {
+  enter(current_);
+  end_step();
+}
+
+void PhaseTimer::end_step() {
+  if (step_ == 0) return;
+  step_times_.add(entered_s_ - step_began_s_);
+  if (timeline_ != nullptr) timeline_->add_step(step_, step_began_s_, entered_s_);
+  step_ = 0;
+}
+
+void PhaseTimer::record_exchange(const Exchanged& what) { timeline_->note_exchange(what); }
+
+void PhaseTimer::record_average() { timeline_->note_average(); }
 
 void PhaseTimer::publish(Phase phase) {
   if (published_ == nullptr) return;

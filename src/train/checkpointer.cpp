@@ -2,6 +2,7 @@
 // The state of a training, and the description that its checkpoint carries.
 #include "train/checkpointer.hpp"
 
+#include "core/timeline.hpp"
 #include "math/gemm_choice.hpp"
 #include "record/checkpoint.hpp"
 #include "record/provenance.hpp"
@@ -49,6 +50,7 @@ Json Checkpointer::about() {
           {"epochs_done", subject_.position.epoch},
           {"epoch_steps", subject_.position.step},
           {"train_clock_s", record.train_clock_s() + epoch_s},
+          {"step_times", subject_.position.step > 0 ? subject_.step_times.to_json() : Json()},
           {"written", record::utc_now()},
           {"gemm_choices", gemm_choices},
           {"allreduce_choices", allreduce_choices},
@@ -90,6 +92,8 @@ void Checkpointer::write_after_epoch(std::size_t epochs) {
   else
     subject_.recorder.snapshot();
   written_s_ = now_s() - before_s;
+  if (Timeline* const timeline = subject_.clock.phases().timeline())
+    timeline->add_phase_outside(Phase::checkpoint, before_s, before_s + written_s_);
 }
 
 }  // namespace lockstep::train

@@ -9,6 +9,7 @@
 #include "comm/communicator.hpp"
 #include "comm/stop_agreement.hpp"
 #include "core/json.hpp"
+#include "train/epoch_step_times.hpp"
 #include "train/run_recorder.hpp"
 #include "train/training_clock.hpp"
 
@@ -20,6 +21,7 @@ struct CheckpointSubject {
   algorithms::Algorithm& algorithm;
   algorithms::TrainingParts& parts;
   TrainingClock& clock;
+  const EpochStepTimes& step_times;
   const Position& position;
   RunRecorder& recorder;
   const Json& machine;  ///< what rounding depends on beside the configuration

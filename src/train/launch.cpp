@@ -25,6 +25,16 @@ void LaunchOptions::describe(Options& options) {
       .value_name("FILE.h5")
       .any_bytes();
   options
+      .add("trace", &trace,
+           "write a timeline of all ranks (Chrome's trace format) to this file at the end; compressed, if it "
+           "ends in .gz (docs/analysis.md)")
+      .value_name("FILE.json")
+      .any_bytes();
+  options.add("trace_steps", &trace_steps, "the timeline ends after N steps")
+      .at_least(1)
+      .at_most(1e5)
+      .value_name("N");
+  options
       .add("stall_seconds", &stall_seconds,
            "end the job, naming the ranks that the others wait for, when no rank makes progress for so long; "
            "0: never")

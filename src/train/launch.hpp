@@ -26,6 +26,8 @@ struct LaunchOptions {
   double stall_seconds = 600.0;
   std::string progress = "auto";
   std::string save_model;  ///< "" = nowhere
+  std::string trace;       ///< "" = nowhere
+  std::size_t trace_steps = 200;
 
   void describe(Options& options);
 };

@@ -50,9 +50,10 @@ void check_training(const ResolvedConfig& config, const data::DatasetInfo& data,
     throw ConfigError({"cannot write to the results folder " + folder.string(),
                        "a folder that this user may write", failure ? failure.message() : "no permission",
                        "--results names another one"});
-  if (!launch.save_model.empty()) {
-    record::create_folders_for(launch.save_model);
-    record::check_writable(launch.save_model);
+  for (const std::string& file : {launch.save_model, launch.trace}) {
+    if (file.empty()) continue;
+    record::create_folders_for(file);
+    record::check_writable(file);
   }
 }
 

@@ -19,6 +19,7 @@
 #include "core/sha256.hpp"
 #include "record/checkpoint.hpp"
 #include "record/run_file.hpp"
+#include "train/epoch_step_times.hpp"
 
 namespace lockstep::train {
 namespace {
@@ -80,6 +81,7 @@ void check_belongs(const record::CheckpointReader& checkpoint, const record::Run
   (void)about.at("train_clock_s")
       .get<double>();  // the run begins with these, and nlohmann_json throws without
   (void)count_of(about.at("epoch_steps"));
+  EpochStepTimes::check(about);
   if (!may_be_newer && count_of(about.at("epochs_done")) > record.epochs())
     throw Error({.what = path + " is newer than the run file",
                  .expected = fmt::format("at most the {} epochs that the run file has", record.epochs()),

@@ -18,6 +18,7 @@
 #include "core/text.hpp"
 #include "record/checkpoint.hpp"
 #include "record/provenance.hpp"
+#include "record/step_summary.hpp"
 #include "record/straggler.hpp"
 #include "train/failure.hpp"
 #include "train/resume.hpp"
@@ -37,11 +38,12 @@ constexpr std::array<const char*, phase_count> phase_descriptions = {
     "evaluation on the test set (off the training clock)",
     "writing of the run file and checkpoints (off the training clock)"};
 
-record::Series& find_or_add(record::RunRecord& record, const record::Series& like) {
+// A series that is new in a run, because an older version began it, was not measured in the epochs before.
+record::Series& find_or_add(record::RunRecord& record, const record::Series& like, std::size_t epochs) {
   for (record::Series& series : record.series)
     if (series.group == like.group && series.name == like.name) return series;
   record::Series& added = record.series.emplace_back(like);
-  added.values.clear();
+  added.values.assign(epochs * std::max<std::size_t>(like.ranks, 1), not_measured);
   return added;
 }
 
@@ -52,10 +54,11 @@ void append_all(const comm::Communicator& ranks, const std::vector<record::Serie
   for (const record::Series& series : seen) mine.push_back(series.values.front());
   const std::vector<double> all = ranks.gather(mine);  // [rank, series] on rank 0
   if (!ranks.is_root()) return;
+  const std::size_t epochs = record.epochs();
   for (std::size_t i = 0; i < seen.size(); ++i) {
     std::vector<double> values{mine[i]};
     for (std::size_t rank = 1; rank < seen[i].ranks; ++rank) values.push_back(all[rank * seen.size() + i]);
-    find_or_add(record, seen[i]).append(values);
+    find_or_add(record, seen[i], epochs).append(values);
   }
 }
 
@@ -173,6 +176,12 @@ record::EpochSummary RunRecorder::append(const EpochOfRank& mine) {
   add("wall_clock_s", "s", "wall time since the first step, with evaluation and checkpoints", slowest[1]);
   add("samples", "samples", "samples trained by all ranks", epoch.samples);
   add("steps", "steps", "steps of each rank", static_cast<double>(mine.stats.steps));
+  const StepTimeSummary& steps = mine.step_times;
+  add("step_p50_s", "s", "median time of a step, over all steps and ranks", steps.p50_s);
+  add("step_p95_s", "s", "time that 95% of all steps of all ranks took at most", steps.p95_s);
+  add("step_p99_s", "s", "time that 99% of all steps of all ranks took at most", steps.p99_s);
+  add("step_largest_s", "s", "time of the longest step of any rank", steps.largest_s);
+  add("step_largest_rank", "1", "the rank of that step", static_cast<double>(steps.largest_rank));
   const auto add_per_rank = [&](std::string name, std::string unit, std::string description, double value) {
     add(std::move(name), std::move(unit), std::move(description), value);
     seen.back().ranks = ranks_.size();
@@ -221,6 +230,9 @@ void RunRecorder::close(const char* status, const Json& closing) {
   if (progress_) progress_->finished();
   if (const auto slowest = record::straggler(record_); slowest && style_ != record::ProgressStyle::off)
     fmt::print("{}\n", record::to_text(*slowest));
+  if (const std::string steps = record::step_summary(record_);
+      !steps.empty() && style_ != record::ProgressStyle::off)
+    fmt::print("{}\n", visible(steps));
   file_->finish(record_, status);
   report("");
 }

@@ -15,6 +15,7 @@
 #include "record/progress.hpp"
 #include "record/run_file.hpp"
 #include "record/run_record.hpp"
+#include "train/epoch_step_times.hpp"
 #include "train/evaluator.hpp"
 #include "train/launch.hpp"
 #include "train/ongoing_trouble.hpp"
@@ -33,6 +34,7 @@ struct Position {
 struct EpochOfRank {
   algorithms::EpochStats stats;
   PhaseSeconds phases{};
+  StepTimeSummary step_times;          ///< the same on all ranks
   double wall_clock_s = 0.0;           ///< since the first step
   std::optional<TestResult> tested;    ///< the same on all ranks
   std::optional<double> own_accuracy;  ///< of the rank's own model, with --eval-ranks

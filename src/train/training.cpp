@@ -42,16 +42,20 @@ Training::Training(const comm::Communicator& ranks, ResolvedConfig& config, RunS
       evaluator_(ranks_, data_.dataset().test, std::min(evaluation_batch, max_batch()), parts_.model(),
                  parts_.phases()),
       clock_(parts_.phases()),
+      step_times_(ranks_, parts_.phases()),
+      tracer_(ranks_, node_, settings_.launch, parts_.phases()),
       position_{.epoch = static_cast<std::uint32_t>(settings_.resume_point.epochs_done()),
                 .step = settings_.resume_point.epoch_steps()},
       recorder_(ranks_, config_, settings_),
-      checkpointer_({ranks_, *config_.algorithm, parts_, clock_, position_, recorder_, machine_}, settings_) {
+      checkpointer_({ranks_, *config_.algorithm, parts_, clock_, step_times_, position_, recorder_, machine_},
+                    settings_) {
   parts_.phases().publish_to(watchdog_.progress());
   start_algorithm();
   choose_gemms();
   ResumePoint& resume_point = settings_.resume_point;
   if (resumes()) {
     checkpointer_.restore(resume_point.reader.get());
+    step_times_.resume(resume_point.about);
     resume_point.reader.reset();  // a replaced file takes disk space while it is open
     // Steps on other data must not be recorded as the same training.
     do_or_fail_together(ranks_, [&] {

@@ -5,11 +5,13 @@
 #include "algorithms/training_parts.hpp"
 #include "comm/communicator.hpp"
 #include "train/checkpointer.hpp"
+#include "train/epoch_step_times.hpp"
 #include "train/evaluator.hpp"
 #include "train/launch.hpp"
 #include "train/run_config.hpp"
 #include "train/run_recorder.hpp"
 #include "train/shared_dataset.hpp"
+#include "train/tracer.hpp"
 #include "train/training_clock.hpp"
 #include "watch/watchdog.hpp"
 
@@ -35,6 +37,7 @@ class Training {
   [[nodiscard]] Json provenance();
 
   // Training (training_run.cpp).
+  int train();
   bool step_done(const algorithms::StepReport& step);
   void finish_epoch(const algorithms::EpochStats& stats);
   int end_complete();
@@ -53,6 +56,8 @@ class Training {
   algorithms::TrainingParts parts_;
   Evaluator evaluator_;
   TrainingClock clock_;
+  EpochStepTimes step_times_;
+  Tracer tracer_;
   Position position_;
   RunRecorder recorder_;
   Json machine_;  // set by provenance()

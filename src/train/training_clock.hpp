@@ -7,6 +7,7 @@
 
 #include "algorithms/state.hpp"
 #include "core/clock.hpp"
+#include "core/timeline.hpp"
 
 namespace lockstep::train {
 
@@ -30,10 +31,15 @@ class TrainingClock {
     phases_.restart(so_far_);
   }
   /// An epoch begins; writing after the one before took `checkpoint_s`.
-  void begin_epoch(double checkpoint_s) {
+  void begin_epoch(std::size_t number, double checkpoint_s) {
     so_far_ = {};
     so_far_[static_cast<std::size_t>(Phase::checkpoint)] = checkpoint_s;
     phases_.restart(so_far_);
+    resume_epoch(number);
+  }
+  /// After start(), an epoch goes on that an earlier process began.
+  void resume_epoch(std::size_t number) const {
+    if (Timeline* const timeline = phases_.timeline()) timeline->begin_epoch(number, phases_.last_s());
   }
   /// A checkpoint is about to be written, within an epoch or between two.
   void pause(bool in_epoch) {
@@ -41,7 +47,11 @@ class TrainingClock {
     wall_clock_s_ = wall_clock_s();
   }
   /// An epoch ends; returns its phases.
-  [[nodiscard]] const PhaseSeconds& end_epoch() { return phases_.stop(); }
+  [[nodiscard]] const PhaseSeconds& end_epoch() {
+    const PhaseSeconds& phases = phases_.stop();
+    if (Timeline* const timeline = phases_.timeline()) timeline->end_epoch(phases_.last_s());
+    return phases;
+  }
 
   /// Wall time since the first step.
   [[nodiscard]] double wall_clock_s() const { return now_s() - first_step_s_; }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "comm/same_bits.hpp"
+#include "core/build_info.hpp"
 #include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/platform.hpp"
@@ -50,21 +51,35 @@ void Training::finish_epoch(const algorithms::EpochStats& stats) {
   position_.step = 0;
   watchdog_.publish(position_.epoch, 0);
   parts_.phases().meet_others();
+  mine.step_times = step_times_.summary();
   recorder_.append(mine);
 }
 
 int Training::run() {
+  const int exit_status = train();
+  tracer_.write({{"program", "Lockstep " + std::string(build_info::version)},
+                 {"run_id", recorder_.record().run_id},
+                 {"algorithm", config_.run.algorithm},
+                 {"ranks", ranks_.size()}},
+                settings_.launch.progress == "off");
+  return exit_status;
+}
+
+int Training::train() {
   const std::size_t epochs = config_.run.training.epochs;
   ranks_.barrier();
+  tracer_.start();
   checkpointer_.start();
   recorder_.record().provenance["startup_s"] = now_s() - settings_.start_s;
   if (platform().wait_for_start != nullptr) platform().wait_for_start();
   clock_.start();
+  if (position_.step > 0) clock_.resume_epoch(position_.epoch + 1);
   while (position_.epoch < epochs) {
     if (position_.step == 0) {
       parts_.phases().meet_others();
       ranks_.barrier();
-      clock_.begin_epoch(checkpointer_.written_s());
+      step_times_.begin_epoch();
+      clock_.begin_epoch(position_.epoch + 1, checkpointer_.written_s());
     }
     const algorithms::EpochStats stats = config_.algorithm->run_epoch(position_.epoch);
     if (stats.paused) {

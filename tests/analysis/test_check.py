@@ -30,6 +30,7 @@ def variant(small, tmp_path):
                 )
                 with changing(to) as file:
                     file["epochs/epoch_s"][...] = random.normal(1.0, noise, 7)
+                    file["epochs/step_p99_s"][...] = 1.2 * file["epochs/step_p50_s"][()]
                     if edit:
                         edit(file, seed)
         return group_points(load_runs([folder])[0])
@@ -52,6 +53,14 @@ def test_a_clean_sweep_has_no_finding(variant):
 def test_speed_ups_without_a_serial_run(variant):
     points = variant(only="p*")
     assert 1 in rules(points) and "no serial run" in words(points) and "batch size 64" in words(points)
+
+
+def test_steps_of_which_one_in_a_hundred_is_long(variant):
+    def edit(file, _):
+        file["epochs/step_p99_s"][...] = 4.0 * file["epochs/step_p50_s"][()]
+
+    points = variant(only="p*n2*", edit=edit)
+    assert 8 in rules(points, ("note",)) and "3 times the median or more" in words(points) and "at most 4.0 times" in words(points)
 
 
 def test_too_few_runs_and_too_wide_intervals(variant):

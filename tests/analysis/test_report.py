@@ -66,6 +66,7 @@ def test_the_summary_comes_first_and_provenance_last(text):
             "Strong scaling",
             "Time to 5%",
             'id="slow-ranks"',
+            'id="longest-steps"',
             'id="checks"',
             'id="left-out"',
             'id="provenance"',

@@ -5,7 +5,7 @@ import pytest
 from made_runs import changing, copy
 
 from lockstep_analysis.runs import read_run
-from lockstep_analysis.slow_ranks import sentences, slow_rank
+from lockstep_analysis.slow_ranks import longest_steps, sentences, slow_rank
 
 
 @pytest.fixture
@@ -40,3 +40,18 @@ def test_the_host_that_cost_most_comes_first(run_that_waits):
     first, second = sentences(runs)
     assert first.startswith("n02: in 2 of its 3 runs the other ranks waited for rank 1 there, at most 30%") and "in c)" in first
     assert second.startswith("n01: in 1 of its 3 runs")
+
+
+def test_the_longest_step_is_named_with_its_epoch_rank_and_host(run_that_waits, serial_run, tmp_path):
+    run = run_that_waits(1.0, 1.0)
+    with changing(run.path) as file:
+        file["epochs/step_p50_s"][...] = 0.001
+        file["epochs/step_largest_s"][...] = [0.002] * 3 + [0.02] + [0.003] * 3
+        file["epochs/step_largest_rank"][...] = [0, 0, 0, 1, 0, 0, 0]
+    old = copy(serial_run, tmp_path / "old.h5")
+    with changing(old) as file:
+        for name in ("p50_s", "p95_s", "p99_s", "largest_s", "largest_rank"):
+            del file[f"epochs/step_{name}"]
+    assert longest_steps([read_run(old), read_run(run.path)]) == [
+        "run: 20 ms on rank 1 (n02) in epoch 4, 20.0 times the median of that epoch's steps."
+    ]

@@ -16,7 +16,9 @@ UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 SERIES = {
     "epochs": {
         **dict.fromkeys(("train_loss", "test_loss", "test_accuracy", "learning_rate"), ("epoch", "1")),
-        **dict.fromkeys(("epoch_s", "train_clock_s", "wall_clock_s"), ("epoch", "s")),
+        **dict.fromkeys(("epoch_s", "train_clock_s", "wall_clock_s", "step_p50_s", "step_p95_s", "step_p99_s", "step_largest_s"),
+                        ("epoch", "s")),
+        "step_largest_rank": ("epoch", "1"),
         "samples": ("epoch", "samples"),
         "steps": ("epoch", "steps"),
         **dict.fromkeys(("train_s", "data_s", "compute_s", "exchange_s", "wait_s", "update_s", "evaluate_s",
@@ -29,6 +31,9 @@ SERIES = {
         "sent_bytes": ("epoch, rank", "bytes"),
     },
 }
+
+# Files of 0.1.0 lack these.
+LATER = {"step_p50_s", "step_p95_s", "step_p99_s", "step_largest_s", "step_largest_rank"}
 
 TEXT_KEYS = ("lockstep_version", "git_sha", "compiler", "compiler_flags", "build_config", "blas", "hdf5_version",
              "eigen_version", "json_version", "mpi_library", "hostname", "kernel", "cpu_model", "smt", "governor",
@@ -49,6 +54,7 @@ def check_run_file(path, status="complete", epochs=None, ranks=None):
         recorded_ranks = check_provenance(run["provenance"])
         recorded_epochs = check_series(run, recorded_ranks)
         check_clocks(run["epochs"])
+        check_step_times(run["epochs"], recorded_ranks)
         check_segments(run, recorded_epochs)
     assert ranks is None or recorded_ranks == ranks, f"{recorded_ranks} ranks instead of {ranks}"
     assert epochs is None or recorded_epochs == epochs, f"{recorded_epochs} epochs instead of {epochs}"
@@ -108,7 +114,8 @@ def check_series(run, ranks):
     lengths = set()
     for group, documented in SERIES.items():
         # What is exchanged depends on the algorithm; the epochs' series are always all there.
-        missing = set(documented) - set(run[group]) if group == "epochs" else None
+        later = LATER if not LATER & set(run[group]) else set()
+        missing = set(documented) - set(run[group]) - later if group == "epochs" else None
         assert not missing, f"/{group} lacks {missing}"
         for name, dataset in run[group].items():
             shape, unit = check_one_series(dataset, ranks)
@@ -129,6 +136,18 @@ def check_one_series(dataset, ranks):
     assert isinstance(dataset.attrs["unit"], str) and dataset.attrs["unit"], dataset.name
     assert isinstance(dataset.attrs["description"], str) and dataset.attrs["description"], dataset.name
     return ", ".join(labels), dataset.attrs["unit"]
+
+
+def check_step_times(epochs, ranks):
+    """Percentiles grow, and the longest step is no longer than its epoch; epochs and files of older versions have none."""
+    if not LATER & set(epochs):
+        return
+    names = ("step_p50_s", "step_p95_s", "step_p99_s", "step_largest_s")
+    p50, p95, p99, largest = (epochs[name][:] for name in names)
+    timed = ~np.isnan(p50)
+    for fewer, more in ((p50, p95), (p95, p99), (p99, largest), (largest, epochs["epoch_s"][:] * (1 + 1e-6) + 1e-6)):
+        assert np.all(fewer[timed] <= more[timed])
+    assert np.all(np.isin(epochs["step_largest_rank"][timed], np.arange(ranks)))
 
 
 SEGMENT_TEXTS = ("started", "finished", "status", "job", "hosts")

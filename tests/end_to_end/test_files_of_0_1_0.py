@@ -91,6 +91,8 @@ def test_its_interrupted_runs_go_on_to_the_end_of_an_unbroken_one(lockstep, data
         np.testing.assert_allclose(series(resumed.run_file, "epochs/test_accuracy"), series(other, "epochs/test_accuracy"),
                                    rtol=0, **ACCURACY)
     before = FILES / "interrupted" / f"{sample}.h5"
+    for name in ("step_p50_s", "step_largest_rank"):  # it did not record these
+        np.testing.assert_array_equal(np.isnan(series(resumed.run_file, f"epochs/{name}")), np.arange(len(series(stored, "epochs/steps"))) < epochs)
     for name in ("train_loss", "epoch_s", "wait_s"):  # what was recorded stays as it was
         np.testing.assert_array_equal(series(resumed.run_file, f"epochs/{name}")[:epochs], series(before, f"epochs/{name}"), name)
 

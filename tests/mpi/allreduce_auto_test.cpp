@@ -57,6 +57,7 @@ class Sleeper final : public Allreduce {
   void sum(std::span<float> inout) override {
     if (const int us = microseconds_(inout.size()); us > 0) usleep(static_cast<unsigned>(us));
   }
+  [[nodiscard]] std::string_view name(std::size_t) const override { return "sleeper"; }
   [[nodiscard]] std::size_t sent_bytes(std::size_t) const override { return 0; }
 
  private:

@@ -113,6 +113,7 @@ class Recording final : public comm::Allreduce {
     last.assign(inout.begin(), inout.end());
     real_->sum(inout);
   }
+  [[nodiscard]] std::string_view name(std::size_t length) const override { return real_->name(length); }
   [[nodiscard]] std::size_t sent_bytes(std::size_t length) const override {
     return real_->sent_bytes(length);
   }

@@ -61,6 +61,7 @@ void PeriodicAveraging::average_into(std::span<float> parameters, std::span<floa
   exchanged_.back() = scale;
   if (traffic != nullptr) {
     context().allreduce.sum(exchanged_, *traffic);
+    context().phases.note_average();
   } else {
     context().phases.meet_others();
     context().allreduce.sum(exchanged_);

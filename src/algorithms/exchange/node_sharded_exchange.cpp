@@ -24,7 +24,7 @@ class NodeShardedExchange final : public Exchange {
     const Rows rows = step_.rows(step.index);
     const GatheredBatch batch = batch_.gather(step, step_.inputs(rows), step_.own_columns());
     step_.gather_others(step.index);
-    traffic_.add_sent(step_.sent_bytes(rows));
+    traffic_.add_sent(step_.sent_bytes(rows), "shared", context_.gradients.size_bytes());
     return step_.train(batch.context, rows, batch.examples.targets,
                        context_.options.gradient_scale(step.batch.gradient_samples), step.learning_rate);
   }

@@ -43,7 +43,8 @@ class OverlappedExchange final : public GradientExchange {
     if (!overlaps()) return context().allreduce.sum(context().gradients, traffic);
     context().phases.enter(Phase::exchange);
     hidden_share_.add(buckets_.finish());
-    traffic.add_sent(context().allreduce.sent_bytes(context().gradients.size()));
+    traffic.add_sent(context().allreduce.sent_bytes(context().gradients.size()), "mpi, overlapped",
+                     context().gradients.size_bytes());
   }
   void step_done(double seconds) override {
     if (is_tried_) trial_.add(context().ranks, seconds);

@@ -38,13 +38,14 @@ class Zero1Exchange final : public GradientExchange {
   void sum_gradients(comm::Traffic& traffic) override {
     traffic.begin_exchange();
     reduce_scatter_->sum(context().gradients);
-    traffic.add_sent(reduce_scatter_->sent_bytes(count_));
+    traffic.add_sent(reduce_scatter_->sent_bytes(count_), "reduce_scatter", context().gradients.size_bytes());
   }
   [[nodiscard]] data::Range updated() const override { return own_; }
   void share_parameters(comm::Traffic& traffic) override {
     context().phases.enter(Phase::exchange);
     comm::ring_allgather(context().ranks, context().parameters);
-    traffic.add_sent(comm::ring_allgather_length(context().ranks, count_) * sizeof(float));
+    traffic.add_sent(comm::ring_allgather_length(context().ranks, count_) * sizeof(float), "allgather",
+                     context().parameters.size_bytes());
   }
 
  private:
