@@ -19,7 +19,7 @@ ALLOWED = {
     "record": ["core"],
     "watch": ["core", "comm"],
     "train": ["core", "math", "comm", "data", "nn", "algorithms", "record", "watch"],
-    "simulate": ["core", "train"],
+    "simulate": ["core", "math", "comm", "record", "train"],
     "sweep": ["core", "math", "data", "algorithms", "record", "train"],  # train: what a configuration is
 }
 # The folders of a layer that has several, and what each may use of the others: from the lowest to the highest, too.

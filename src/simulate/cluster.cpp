@@ -34,6 +34,8 @@ Cluster read_cluster(const std::string& name_or_path) {
       throw ConfigError({.what = "it holds no cluster", .expected = "a JSON object: {\"name\": ...}"});
     Options options;
     cluster.describe(options);
+    Json fit;  // for people alone
+    options.add("fit", &fit, "how well the numbers fit what was measured");
     options.set(given, "key");
     for (const char* key : {"name", "alpha_s", "beta_s_per_byte"})
       if (!given.contains(key)) throw ConfigError({.what = std::string("no value for ") + key});

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from lockstep_analysis.errors import AnalysisError
 from lockstep_analysis.plain import read_json
@@ -14,7 +15,8 @@ from lockstep_analysis.plain import read_json
 @dataclass(frozen=True)
 class Cluster:
     """Nodes of `cores_per_node` cores, alpha and beta between nodes. Cores and what is within a node are taken from the machine
-    that was measured, times `core_speed`; the memory's numbers are for simulations alone."""
+    that was measured, times `core_speed`; the memory's numbers are for simulations alone, and `fit` (of a
+    calibration) is for people."""
 
     name: str
     cores_per_node: int
@@ -25,6 +27,7 @@ class Cluster:
     core_speed: float = 1.0
     most_ranks: int = 4096
     source: str = ""
+    fit: dict[str, Any] = field(default_factory=dict)
 
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "jobs/clusters"
@@ -48,10 +51,11 @@ def read_cluster(path: Path | None) -> Cluster:
             f"{path}: " + "; ".join([f"unknown key {k}" for k in sorted(unknown)] + [f"{k} is missing" for k in sorted(missing)]),
             f"known keys: {', '.join(sorted(known))}",
         )
-    numbers = {f.name for f in fields(Cluster)} - {"name", "source"}
+    types = {"name": (str, "a text"), "source": (str, "a text"), "fit": (dict, "an object")}
     for key, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float) if key in numbers else str):
-            raise AnalysisError(f"{path}: {key} is {json.dumps(value)}, not a {'number' if key in numbers else 'text'}")
+        kind, words = types.get(key, ((int, float), "a number"))
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise AnalysisError(f"{path}: {key} is {json.dumps(value)}, not {words}")
     cluster = Cluster(**given)
     if cluster.cores_per_node < 1 or cluster.alpha_s <= 0 or cluster.beta_s_per_byte <= 0 or cluster.core_speed <= 0:
         raise AnalysisError(f"{path}: cores_per_node, alpha_s, beta_s_per_byte and core_speed must be positive")
