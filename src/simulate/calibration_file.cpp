@@ -30,7 +30,7 @@ Json fit_of(const MessageSeries& series, const Layout& layout) {
   }
   return {{"ranks", {series.pair.first, series.pair.second}},
           {"hosts", {layout.hosts[series.pair.first], layout.hosts[series.pair.second]}},
-          {"method", "least squares on relative errors of half round trips; each size counts alike"},
+          {"method", "least sum of relative errors of half round trips; each size counts alike"},
           {"median_error", rounded(series.errors.median)},
           {"largest_error", rounded(series.errors.largest)},
           {"largest_error_at_bytes", series.errors.largest_at_bytes},

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Least squares on relative errors.
+// Least relative errors.
 #include "simulate/line_fit.hpp"
 
 #include <algorithm>
 #include <cmath>
-
-#include <fmt/format.h>
+#include <limits>
 
 #include "core/error.hpp"
 
@@ -23,27 +22,29 @@ Quartiles quartiles_of(const std::vector<double>& values) {
   return {.low = quantile(values, 0.25), .median = quantile(values, 0.5), .high = quantile(values, 0.75)};
 }
 
-// With u = 1/t and v = bytes/t the relative error is alpha u + beta v - 1.
+// The best line goes through two of the points, as the sum is linear between the lines that do.
 Line fit_line(std::span<const MessageTime> times) {
-  double uu = 0.0, uv = 0.0, vv = 0.0, u_sum = 0.0, v_sum = 0.0;
-  for (const MessageTime& time : times) {
-    const double u = 1.0 / time.seconds.median, v = static_cast<double>(time.bytes) / time.seconds.median;
-    uu += u * u;
-    uv += u * v;
-    vv += v * v;
-    u_sum += u;
-    v_sum += v;
-  }
-  const double determinant = uu * vv - uv * uv;
-  const Line line{.alpha_s = (u_sum * vv - v_sum * uv) / determinant,
-                  .beta_s_per_byte = (v_sum * uu - u_sum * uv) / determinant};
-  if (!(line.alpha_s > 0.0) || !(line.beta_s_per_byte > 0.0))
-    throw Error(
-        {.what = "no straight line goes through the times of the messages",
-         .expected = "times that grow with the bytes: alpha and beta above 0",
-         .got = fmt::format("alpha_s {:.3g}, beta_s_per_byte {:.3g}", line.alpha_s, line.beta_s_per_byte),
-         .hint = "measure again, longer (--seconds), while nothing else uses the nodes"});
-  return line;
+  Line best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const MessageTime& a : times)
+    for (const MessageTime& b : times) {
+      if (b.bytes <= a.bytes) continue;
+      const double beta = (b.seconds.median - a.seconds.median) / static_cast<double>(b.bytes - a.bytes);
+      const Line line{.alpha_s = a.seconds.median - beta * static_cast<double>(a.bytes),
+                      .beta_s_per_byte = beta};
+      if (!(line.alpha_s > 0.0) || !(line.beta_s_per_byte > 0.0)) continue;
+      double sum = 0.0;
+      for (const MessageTime& time : times) sum += std::abs(line.error(time));
+      if (sum >= least) continue;
+      least = sum;
+      best = line;
+    }
+  if (std::isinf(least))
+    throw Error({.what = "no straight line goes through the times of the messages",
+                 .expected = "times that grow with the bytes",
+                 .got = "times that fall",
+                 .hint = "measure again, longer (--seconds), while nothing else uses the nodes"});
+  return best;
 }
 
 LineErrors errors_of(const Line& line, std::span<const MessageTime> times) {

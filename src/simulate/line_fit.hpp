@@ -34,8 +34,8 @@ struct Line {
   }
 };
 
-/// The line with the least sum of squares of relative errors, to which each size counts alike. Throws Error
-/// if there is none with alpha and beta above 0.
+/// The line, alpha and beta above 0, with the least sum of relative errors without their signs: each size
+/// counts alike, and a few that were disturbed hardly count. Throws Error if times do not grow with bytes.
 [[nodiscard]] Line fit_line(std::span<const MessageTime> times);
 
 /// Relative errors without their signs.

@@ -38,15 +38,20 @@ TEST(LineFit, FindsTheLineThatMadeTheTimes) {
     }
 }
 
-TEST(LineFit, CountsEachSizeAlike) {
-  // Two sizes of either kind, off by a tenth up and down: the line goes between them.
-  const std::vector<MessageTime> times{took(0, 0.9e-6), took(0, 1.1e-6), took(1U << 20U, 0.9),
-                                       took(1U << 20U, 1.1)};
+TEST(LineFit, FindsTheLineWhereAThirdOfTheSizesWereDisturbed) {
+  const Line made{.alpha_s = 2e-5, .beta_s_per_byte = 8e-8};
+  auto times = times_on(made);
+  for (std::size_t i = 0; i < times.size(); i += 3) times[i].seconds.median *= 100.0;
   const Line line = fit_line(times);
-  EXPECT_NEAR(line.alpha_s, 1e-6 * (1 / 0.9 + 1 / 1.1) / (1 / 0.81 + 1 / 1.21), 1e-12);
-  const LineErrors errors = errors_of(line, times);
-  EXPECT_NEAR(errors.largest, 1.0 - line.alpha_s / 1.1e-6, 1e-6);
-  EXPECT_GT(errors.largest, errors.median - 1e-12);
+  EXPECT_NEAR(line.alpha_s / made.alpha_s, 1.0, 1e-9);
+  EXPECT_NEAR(line.beta_s_per_byte / made.beta_s_per_byte, 1.0, 1e-9);
+}
+
+TEST(LineFit, CountsEachSizeAlike) {
+  // Most sizes lie on one line; in seconds the last one is off by more than all others together.
+  std::vector<MessageTime> times = times_on({.alpha_s = 1e-6, .beta_s_per_byte = 1e-9});
+  times.back().seconds.median *= 2.0;
+  EXPECT_NEAR(fit_line(times).beta_s_per_byte, 1e-9, 1e-18);
 }
 
 TEST(LineFit, SaysWhichSizeIsOffMost) {
@@ -54,8 +59,8 @@ TEST(LineFit, SaysWhichSizeIsOffMost) {
   times[8].seconds.median *= 3.0;
   const LineErrors errors = errors_of(fit_line(times), times);
   EXPECT_EQ(errors.largest_at_bytes, times[8].bytes);
-  EXPECT_NEAR(errors.largest, 2.0 / 3.0, 0.1);
-  EXPECT_LT(errors.median, 0.1);
+  EXPECT_NEAR(errors.largest, 2.0 / 3.0, 1e-9);
+  EXPECT_LT(errors.median, 1e-9);
 }
 
 TEST(LineFit, RefusesTimesThatDoNotGrow) {
