@@ -20,6 +20,7 @@ void fill(Cluster& cluster, const Json& given) {
   cluster.describe(options);
   options.add("network", &network, "how nodes are linked");
   options.add("trouble", &trouble, "what goes wrong");
+  options.add("fit", &fit, "how well the numbers fit what was measured: for people");
   options.set(given, "key");
   for (const char* key : {"name", "alpha_s", "beta_s_per_byte"})
     if (!given.contains(key)) throw ConfigError({.what = std::string("no value for ") + key});

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "comm/communicator.hpp"
-#include "comm/launcher.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/host.hpp"
@@ -81,21 +80,6 @@ std::size_t largest_batch(const ResolvedConfig& config, const data::DatasetInfo&
   const bool shares_batches = config.algorithm->capabilities().divides_batches;
   const std::size_t share = shares_batches ? data.train_count : (data.train_count + ranks - 1) / ranks;
   return std::min(config.run.training.batch_size, share);
-}
-
-// Ranks of another launcher, e.g. of MPICH's mpiexec with Open MPI's library, would all train alone. True
-// where it is so; one process says it.
-bool is_refused(const comm::StrangeLauncher& found) {
-  if (found.variable.empty()) return false;
-  const Error error(
-      {fmt::format("the launcher started {} processes that do not know each other", found.processes),
-       fmt::format("one MPI of {} ranks, as {} says", found.processes, found.variable),
-       fmt::format("{}, and each process alone", comm::mpi_library()),
-       "start them with this MPI's own mpiexec, or srun --mpi=pmix where it has PMIx; a run of one rank: "
-       "env -u " +
-           found.variable});
-  if (found.is_first) fmt::print(stderr, "error: {}\n", error.what());
-  return true;
 }
 
 // Reads the command line into `given` and `settings`, or returns the exit status if nothing is to be trained.
@@ -173,6 +157,19 @@ int run(const std::string& algorithm, const comm::Communicator& ranks, RunSettin
 }
 
 }  // namespace
+
+bool is_refused(const comm::StrangeLauncher& found) {
+  if (found.variable.empty()) return false;
+  const Error error(
+      {fmt::format("the launcher started {} processes that do not know each other", found.processes),
+       fmt::format("one MPI of {} ranks, as {} says", found.processes, found.variable),
+       fmt::format("{}, and each process alone", comm::mpi_library()),
+       "start them with this MPI's own mpiexec, or srun --mpi=pmix where it has PMIx; a run of one rank: "
+       "env -u " +
+           found.variable});
+  if (found.is_first) fmt::print(stderr, "error: {}\n", error.what());
+  return true;
+}
 
 int run_program(const std::string& algorithm, int argc, char** argv) {
   if (is_refused(comm::find_unconnected_step())) return bad_input;

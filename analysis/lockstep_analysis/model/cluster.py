@@ -15,7 +15,8 @@ from lockstep_analysis.plain import read_json
 @dataclass(frozen=True)
 class Cluster:
     """Nodes of `cores_per_node` cores, alpha and beta between nodes. Cores and what is within a node are taken from the machine
-    that was measured, times `core_speed`. The memory's numbers, costs of a message, topology and trouble are for simulations alone."""
+    that was measured, times `core_speed`. The memory's numbers, costs of a message, topology and trouble are for simulations
+    alone, and `fit` (of a calibration) is for people."""
 
     name: str
     cores_per_node: int
@@ -30,6 +31,7 @@ class Cluster:
     receive_overhead_s: float = 0.0
     network: dict[str, Any] = field(default_factory=dict)
     trouble: dict[str, Any] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
 
     @property
     def left_out(self) -> list[str]:
@@ -61,7 +63,8 @@ def read_cluster(path: Path | None) -> Cluster:
             f"{path}: " + "; ".join([f"unknown key {k}" for k in sorted(unknown)] + [f"{k} is missing" for k in sorted(missing)]),
             f"known keys: {', '.join(sorted(known))}",
         )
-    types = {"name": (str, "a text"), "source": (str, "a text"), "network": (dict, "an object"), "trouble": (dict, "an object")}
+    types = {"name": (str, "a text"), "source": (str, "a text"), "network": (dict, "an object"), "trouble": (dict, "an object"),
+             "fit": (dict, "an object")}
     for key, value in given.items():
         kind, words = types.get(key, ((int, float), "a number"))
         if isinstance(value, bool) or not isinstance(value, kind):

@@ -13,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/names.hpp"
 #include "core/text.hpp"
+#include "simulate/calibrate_program.hpp"
 #include "simulate/cluster.hpp"
 #include "simulate/simulator.hpp"
 #include "train/program.hpp"
@@ -23,8 +24,10 @@ namespace {
 constexpr int failed = 1;
 constexpr int bad_input = 2;
 
-// The programs of src/train/programs, and the algorithm that each always trains with; "": any.
-const std::vector<std::string> programs = {"train", "serial", "parallel_sgd", "param_avg", "w_param_avg"};
+// The programs of src/train/programs, and the algorithm that each always trains with; "": any. Calibration
+// finds the numbers of the cluster's file again.
+const std::vector<std::string> programs = {"train",     "serial",      "parallel_sgd",
+                                           "param_avg", "w_param_avg", "calibrate"};
 
 int run_words(const std::vector<std::string>& words) {
   std::string cluster_name = "ethernet_10g";
@@ -71,6 +74,7 @@ int run_words(const std::vector<std::string>& words) {
     std::vector<char*> words_of_rank;
     for (std::string& word : program) words_of_rank.push_back(word.data());
     words_of_rank.push_back(nullptr);
+    if (name == "calibrate") return run_calibrate(static_cast<int>(program.size()), words_of_rank.data());
     return train::run_program(algorithm, static_cast<int>(program.size()), words_of_rank.data());
   });
 }
