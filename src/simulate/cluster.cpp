@@ -15,7 +15,7 @@ namespace lockstep::simulate {
 namespace {
 
 void fill(Cluster& cluster, const Json& given) {
-  Json network = Json::object(), trouble = Json::object();
+  Json network = Json::object(), trouble = Json::object(), fit = Json::object();
   Options options;
   cluster.describe(options);
   options.add("network", &network, "how nodes are linked");
