@@ -99,8 +99,10 @@ def test_ranks_of_a_node_talk_through_memory(runs):
 def test_a_network_changes_times_and_no_parameters(runs, network):
     words = [*SMALL, "--algorithm", "parallel_sgd", "--exchange", "allreduce", "--allreduce", "hierarchical"]
     seconds = {}
-    for name, described in (("flat", {}), ("described", network)):
-        cluster = runs.cluster(cores_per_node=2, network=described, alpha_s=1e-3, beta_s_per_byte=1e-8)
+    far = network | {"hop_s": 5e-4} if "hop_s" in network else network
+    for name, described in (("flat", {}), ("described", far)):
+        # Fast cores: the network takes the time.
+        cluster = runs.cluster(cores_per_node=2, core_speed=100.0, network=described, alpha_s=1e-3, beta_s_per_byte=1e-8)
         assert runs.simulate(12, *words, cluster=cluster, run_id=name).status == 0
         seconds[name] = runs.read(name, "epochs/exchange_s").sum()
     assert runs.parameters("flat") == runs.parameters("described")
