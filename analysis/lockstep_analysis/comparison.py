@@ -90,6 +90,11 @@ def sent_mb(point: Point) -> float:
     return float(np.mean(sent)) / 1e6 if sent else math.nan
 
 
+def has_step_times(points: list[Point]) -> bool:
+    """Files of 0.1.0 have none."""
+    return any("epochs/step_p50_s" in r.series for p in points for r in p.runs)
+
+
 def step_ms(point: Point) -> dict[str, float]:
     """Milliseconds of a step: medians over all epochs of the percentiles of each, and the longest of all. NaN where no run says."""
     found = {}
@@ -108,7 +113,6 @@ def frame(points: list[Point], settings: Sequence[str] = ()) -> "pd.DataFrame":
 
     more = [k for k in varying(points) if k not in PLAIN]
     more += [k for k in settings if k not in (*more, "algorithm", "ranks") and any(k in p.config for p in points)]
-    has_steps = any("epochs/step_p50_s" in r.series for p in points for r in p.runs)
     rows = []
     for p in points:
         base = find_base(p, points)
@@ -124,7 +128,7 @@ def frame(points: list[Point], settings: Sequence[str] = ()) -> "pd.DataFrame":
                 **(columns("speed-up", speed_up(p, base)) | columns("efficiency", efficiency(p, base)) if base else {}),
                 **{f"{phase} %": 100 * phase_share(p.runs, phase) for phase in ("compute", "exchange", "wait")},
                 **({} if p.ranks == 1 else {"MB sent": sent_mb(p)}),
-                **(step_ms(p) if has_steps else {}),
+                **(step_ms(p) if has_step_times(points) else {}),
             }
         )
     return pd.DataFrame(rows)

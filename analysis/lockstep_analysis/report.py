@@ -12,7 +12,7 @@ from typing import Any, Sequence
 from lockstep_analysis import page, slow_ranks
 from lockstep_analysis.chart import Figure, Table
 from lockstep_analysis.check import RULES, Finding, caption_words, check_figure, check_points
-from lockstep_analysis.comparison import frame
+from lockstep_analysis.comparison import frame, has_step_times
 from lockstep_analysis.draw import save
 from lockstep_analysis.figures import FIGURES
 from lockstep_analysis.figures.common import NothingToShow, Options, how_summarised
@@ -187,7 +187,8 @@ def comparison(points: list[Point], settings: Sequence[str] = ()) -> Table:
         [
             how_summarised(points, "Times: medians", "below them"),
             "Accuracy: median over the runs. Compute, exchange and wait: shares of all ranks' training time.",
-            "Steps of all ranks: half take p50 at most, 99% p99, medians over the epochs; the longest is of all epochs.",
+            *(["Steps of all ranks: half take p50 at most, 99% p99, medians over the epochs; the longest is of all epochs."]
+              if has_step_times(points) else []),
         ],
         base="; ".join(bases),
         is_relative=bool(bases),
