@@ -112,10 +112,12 @@ void write(const Settings& settings, const Calibration& found, std::size_t ranks
 void print_end(const Settings& settings, const Calibration& found) {
   fmt::print("{}\n", report(found));
   for (const std::string& note : notes_on(found)) fmt::print("note: {}\n", visible(note));
-  const std::string file = visible(settings.output);
   fmt::print(
-      "\nwritten: {0}\nnext:\n  jobs/simulate.sh 64 --cluster {0} train --algorithm param_avg --epochs 1\n",
-      file);
+      "\nwritten: {0}\nnext:\n"
+      "  jobs/simulate.sh 64 --cluster {0} train --algorithm param_avg --epochs 1\n"
+      "  jobs/local.sh {1} build/bin/kernel_table kernels.json     # on such a node: how long computing "
+      "takes\n",
+      visible(settings.output), found.layout.cores);
 }
 
 int run(const comm::Communicator& ranks, const std::vector<std::string>& words) {

@@ -30,7 +30,10 @@ std::string bytes_text(std::size_t bytes) {
   return bytes >= k ? fmt::format("{} KiB", bytes / k) : fmt::format("{} B", bytes);
 }
 
-std::string rate_text(double bytes_per_s) { return three_digits(1e-9 * bytes_per_s) + " GB/s"; }
+std::string rate_text(double bytes_per_s) {
+  return bytes_per_s < 1e9 ? three_digits(1e-6 * bytes_per_s) + " MB/s"
+                           : three_digits(1e-9 * bytes_per_s) + " GB/s";
+}
 
 class Report {
  public:
@@ -83,10 +86,13 @@ class Report {
 
   void memory() {
     line("\nMemory (arrays of 64 MiB)");
+    const std::size_t ranks = found_.layout.nodes.front().size();
     for (std::size_t i = 0; i < found_.streams.size(); ++i) {
       const StreamRates& row = found_.streams[i];
-      line("  {:4} ({}): one rank {}, the {} of a node at once {}", row.name, streams()[i].help,
-           rate_text(row.one_rank), found_.layout.nodes.front().size(), rate_text(row.all_ranks));
+      const std::string all =
+          ranks == 1 ? ""
+                     : fmt::format(", the {} of a node at once {} together", ranks, rate_text(row.all_ranks));
+      line("  {:4} ({}): one rank {}{}", row.name, streams()[i].help, rate_text(row.one_rank), all);
     }
   }
 
