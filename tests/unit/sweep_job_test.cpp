@@ -12,15 +12,23 @@
 namespace lockstep::sweep {
 namespace {
 
-JobEnd watched(const std::string& shell_text, const std::function<void()>& idle) {
+// As run_watched(), which looks twice a second; `between` is called before each look.
+JobEnd watched(const std::string& shell_text, const std::function<void()>& between) {
   SignalWatch signals;
-  return run_watched({.words = {"sh", "-c", shell_text}, .environment = {}}, {}, signals, idle);
+  Launch launch({.words = {"sh", "-c", shell_text}, .environment = {}}, {});
+  for (;;) {
+    between();
+    launch.signal(signals.next(0.05));
+    if (const auto end = launch.end()) return *end;
+  }
 }
 
 TEST(SweepJob, ASignalIsHandedOnAsUsr1) {
   bool told = false;
   const JobEnd end = watched("trap 'exit 75' USR1; while :; do sleep 0.1; done", [&] {
-    if (!told) std::raise(SIGTERM);  // a second one would end it at once
+    if (told) return;  // a second one would end it at once
+    usleep(500'000);   // it has set its trap
+    std::raise(SIGTERM);
     told = true;
   });
   EXPECT_EQ(end.stop_signal, SIGTERM);
@@ -29,8 +37,8 @@ TEST(SweepJob, ASignalIsHandedOnAsUsr1) {
 
 // It would otherwise be forgotten, and the next run of the list would begin.
 TEST(SweepJob, ASignalThatComesAsTheProgramEndsCounts) {
-  const JobEnd end = watched("sleep 0.7", [] {  // called after half a second
-    usleep(500'000);
+  const JobEnd end = watched("true", [] {
+    usleep(500'000);  // it has ended
     std::raise(SIGUSR1);
   });
   EXPECT_EQ(end.stop_signal, SIGUSR1);
