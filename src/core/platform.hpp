@@ -11,7 +11,8 @@ struct Platform {
   double (*now_s)() = nullptr;             ///< seconds on a monotonic clock
   std::string (*host_name)() = nullptr;    ///< of the calling rank's node
   std::size_t (*node_number)() = nullptr;  ///< simulated: of the calling rank's node
-  /// Lets the training start at a time that nothing before it has an influence on; nullptr: it starts at once.
+  /// Lets the training start at a time that nothing before it has an influence on; nullptr: it starts at
+  /// once.
   void (*wait_for_start)() = nullptr;
   /// All ranks are coroutines of this one process, and time is the simulator's. So a rank that waits must
   /// wait in MPI, memory is shared by all, and no thread can watch.

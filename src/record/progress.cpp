@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/names.hpp"
+#include "core/platform.hpp"
 
 namespace lockstep::record {
 namespace {
@@ -48,7 +49,7 @@ std::string epoch_text(std::size_t epoch, std::size_t total) {
 }
 
 std::string loss_text(double loss) {
-  if (std::isnan(loss)) return "loss -";
+  if (!platform().computes) return "loss -";
   const double size = std::abs(loss);
   const bool fixed = size == 0.0 || (size >= 1e-3 && size < 1e5) || !std::isfinite(size);
   return fixed ? fmt::format("loss {:.4f}", loss) : fmt::format("loss {:.3e}", loss);

@@ -17,8 +17,9 @@ struct Computing {
 };
 
 /// Runs `rank`, a program from MPI_Init to MPI_Finalize, as each of `ranks` ranks of a job on `cluster`,
-/// which fill node after node. Returns the largest of their exit statuses; 5 if some wait for ever. Each rank's time at work between
-/// MPI calls is that of `computing`, over the cluster's core_speed. Once a process.
+/// which fill node after node. Returns the largest of their exit statuses; 5 if some wait for ever. Each
+/// rank's time at work between MPI calls is that of `computing`, over the cluster's core_speed. Once a
+/// process.
 [[nodiscard]] int run(const Cluster& cluster, const Computing& computing, std::size_t ranks,
                       const std::function<int()>& rank);
 

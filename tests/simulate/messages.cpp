@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   try {
     const std::vector<std::string> words(argv + 1, argv + argc);
     const std::vector<std::string> steps(words.begin() + 2, words.end());
-    return simulate::run(simulate::read_cluster(words.at(0)), std::stoul(words.at(1)),
+    return simulate::run(simulate::read_cluster(words.at(0)), {}, std::stoul(words.at(1)),
                          [&] { return simulate::run_rank(steps); });
   } catch (const Error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
