@@ -135,27 +135,31 @@ void Communicator::broadcast(std::string& text, std::size_t root) const {
   const int root_rank = to_mpi_int(root, "ranks");
   check(MPI_Bcast(&length, 1, MPI_UINT64_T, root_rank, handle_), "MPI_Bcast");
   text.resize(length);
-  if (length == 0) return;  // SimGrid 3.32 divides by it
+  if (length == 0) return;  // SimGrid 3.32 divides by lengths, here and below
   check(MPI_Bcast(text.data(), to_mpi_int(length, "bytes of text"), MPI_CHAR, root_rank, handle_),
         "MPI_Bcast");
 }
 
 void Communicator::broadcast(std::span<double> numbers) const {
+  if (numbers.empty()) return;
   check(MPI_Bcast(numbers.data(), to_mpi_int(numbers.size(), "numbers"), MPI_DOUBLE, 0, handle_),
         "MPI_Bcast");
 }
 
 void Communicator::broadcast(std::span<float> numbers) const {
+  if (numbers.empty()) return;
   check(MPI_Bcast(numbers.data(), to_mpi_int(numbers.size(), "numbers"), MPI_FLOAT, 0, handle_), "MPI_Bcast");
 }
 
 void Communicator::sum(std::span<double> inout) const {
+  if (inout.empty()) return;
   check(MPI_Allreduce(MPI_IN_PLACE, inout.data(), to_mpi_int(inout.size(), "numbers"), MPI_DOUBLE, MPI_SUM,
                       handle_),
         "MPI_Allreduce");
 }
 
 void Communicator::max(std::span<double> inout) const {
+  if (inout.empty()) return;
   check(MPI_Allreduce(MPI_IN_PLACE, inout.data(), to_mpi_int(inout.size(), "numbers"), MPI_DOUBLE, MPI_MAX,
                       handle_),
         "MPI_Allreduce");
@@ -177,6 +181,7 @@ void Communicator::agree_on_failure(const std::string& failure) const {
 }
 
 std::vector<double> Communicator::gather(std::span<const double> mine) const {
+  if (mine.empty()) return {};
   const int count = to_mpi_int(mine.size(), "numbers");
   std::vector<double> all(is_root() ? mine.size() * size_ : 0);
   check(MPI_Gather(mine.data(), count, MPI_DOUBLE, all.data(), count, MPI_DOUBLE, 0, handle_), "MPI_Gather");

@@ -101,7 +101,7 @@ def test_a_faster_core_takes_less_time(runs, kernels):
     for speed in (1, 2):
         assert runs.simulate(1, *SMALL, *MODEL, "--algorithm", "serial", cluster=runs.cluster(core_speed=speed), run_id=f"speed{speed}",
                              options=["--kernels", kernels]).status == 0
-    assert runs.read("speed1", "epochs/train_s") == pytest.approx(2 * runs.read("speed2", "epochs/train_s"), rel=1e-3)
+    assert runs.read("speed1", "epochs/train_s") == pytest.approx(2 * runs.read("speed2", "epochs/train_s"), rel=0.01)
 
 
 def test_the_run_file_says_which_table_it_was(runs, kernels):
