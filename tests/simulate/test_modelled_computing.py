@@ -131,6 +131,12 @@ def test_what_means_nothing_without_arithmetic_is_refused(runs, kernels, words, 
     assert result.status == 2 and says in result.err and "--timing-only" in result.err, result.err
 
 
+@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "jobs/kernels").glob("*.json")])
+def test_every_table_that_comes_with_lockstep_is_read(runs, name):
+    result = runs.simulate(4, *SMALL, "--algorithm", "param_avg", options=["--kernels", name, "--timing-only"])
+    assert result.status == 0 and json.loads(runs.read("simulated", "provenance/simulation"))["kernels"]["name"] == name, result.err
+
+
 def test_timing_only_wants_a_table(runs):
     result = runs.simulate(2, *SMALL, "--algorithm", "param_avg", options=["--timing-only"])
     assert result.status == 2 and "--kernels" in result.err

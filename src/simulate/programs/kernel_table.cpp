@@ -192,6 +192,20 @@ class Measurement {
   KernelClock clock_;
 };
 
+// One line a kernel.
+std::string text_of(const Json& table) {
+  std::string text = "{\n";
+  for (const auto& [key, value] : table.items())
+    if (key != "kernels") text += fmt::format("  {}: {},\n", Json(key).dump(), value.dump());
+  text += "  \"kernels\": {";
+  const char* before = "\n";
+  for (const auto& [kernel, points] : table["kernels"].items()) {
+    text += fmt::format("{}    {}: {}", before, Json(kernel).dump(), points.dump());
+    before = ",\n";
+  }
+  return text + "\n  }\n}\n";
+}
+
 // Returns the text of --help, if that is asked for.
 std::optional<std::string> read(const std::vector<std::string>& words, Settings& settings) {
   std::vector<std::string> models;
@@ -245,7 +259,7 @@ int run(const comm::Communicator& ranks, const std::vector<std::string>& words) 
                       {"ranks", ranks.size()},
                       {"kernels", measurement.kernels()}};
   if (!ranks.is_root()) return 0;
-  const std::string text = table.dump(1) + "\n";
+  const std::string text = text_of(table);
   record::replace_file(settings.output, std::as_bytes(std::span(text)), record::Durability::survives_kill);
   fmt::print("{} kernels -> {}\n", table["kernels"].size(), visible(settings.output));
   return 0;
