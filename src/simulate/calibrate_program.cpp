@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <iterator>
 #include <span>
@@ -14,11 +13,9 @@
 #include <fmt/format.h>
 
 #include "comm/communicator.hpp"
-#include "comm/launcher.hpp"
 #include "core/arguments.hpp"
 #include "core/build_info.hpp"
 #include "core/error.hpp"
-#include "core/host.hpp"
 #include "core/json.hpp"
 #include "core/names.hpp"
 #include "core/processor.hpp"
@@ -30,9 +27,6 @@
 
 namespace lockstep::simulate {
 namespace {
-
-constexpr int failed = 1;
-constexpr int bad_input = 2;
 
 struct Settings {
   std::string output;
@@ -150,21 +144,9 @@ int run(const comm::Communicator& ranks, const std::vector<std::string>& words) 
 }  // namespace
 
 int run_calibrate(int argc, char** argv) {
-  if (train::is_refused(comm::find_unconnected_step())) return bad_input;
-  const comm::MpiSession session(argc, argv);
-  const comm::Communicator ranks = comm::Communicator::world();
-  if (train::is_refused(comm::find_strange_launcher(ranks.size()))) return bad_input;
-  try {
+  return train::run_on_ranks(argc, argv, [&](const comm::Communicator& ranks) {
     return run(ranks, {argv + 1, argv + argc});
-  } catch (const AgreedError& error) {
-    if (ranks.is_root()) fmt::print(stderr, "error: {}\n", error.what());
-    return bad_input;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "[rank {} of {}, {}] error: {}\n", ranks.rank(), ranks.size(), host_name(),
-               visible(error.what()));
-    std::fflush(nullptr);
-    comm::abort_job(failed);
-  }
+  });
 }
 
 }  // namespace lockstep::simulate

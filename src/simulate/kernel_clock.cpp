@@ -6,15 +6,12 @@
 
 #include "core/clock.hpp"
 #include "core/json.hpp"
+#include "simulate/line_fit.hpp"
 
 namespace lockstep::simulate {
 namespace {
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
+double median(const std::vector<double>& values) { return quantile(values, 0.5); }
 
 }  // namespace
 

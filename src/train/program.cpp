@@ -192,6 +192,14 @@ int run_program(const std::string& algorithm, int argc, char** argv) {
     fmt::print(stderr, "error: {}\n", notice.what());
     std::fflush(nullptr);
     comm::abort_job(taken_over);
+  } catch (...) {
+    return end_after_error(ranks);
+  }
+}
+
+int end_after_error(const comm::Communicator& ranks) {
+  try {
+    throw;
   } catch (const AgreedError& error) {
     if (ranks.is_root()) fmt::print(stderr, "error: {}\n", error.what());
     return bad_input;
@@ -201,6 +209,18 @@ int run_program(const std::string& algorithm, int argc, char** argv) {
                visible(error.what()));
     std::fflush(nullptr);
     comm::abort_job(failed);
+  }
+}
+
+int run_on_ranks(int argc, char** argv, const std::function<int(const comm::Communicator&)>& body) {
+  if (is_refused(comm::find_unconnected_step())) return bad_input;
+  const comm::MpiSession session(argc, argv);
+  const comm::Communicator ranks = comm::Communicator::world();
+  if (is_refused(comm::find_strange_launcher(ranks.size()))) return bad_input;
+  try {
+    return body(ranks);
+  } catch (...) {
+    return end_after_error(ranks);
   }
 }
 

@@ -2,7 +2,6 @@
 // Measures how long kernels take on this machine, for simulations with modelled computing.
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,13 +27,11 @@
 #include "math/finite.hpp"
 #include "record/atomic_file.hpp"
 #include "simulate/kernel_clock.hpp"
+#include "train/program.hpp"
 #include "train/shared_dataset.hpp"
 
 namespace lockstep::simulate {
 namespace {
-
-constexpr int failed = 1;
-constexpr int bad_input = 2;
 
 struct Settings {
   std::string output;
@@ -270,16 +267,7 @@ int run(const comm::Communicator& ranks, const std::vector<std::string>& words) 
 
 int main(int argc, char** argv) {
   using namespace lockstep;
-  const comm::MpiSession session(argc, argv);
-  const comm::Communicator ranks = comm::Communicator::world();
-  try {
+  return train::run_on_ranks(argc, argv, [&](const comm::Communicator& ranks) {
     return simulate::run(ranks, {argv + 1, argv + argc});
-  } catch (const AgreedError& error) {
-    if (ranks.is_root()) fmt::print(stderr, "error: {}\n", error.what());
-    return simulate::bad_input;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "[rank {}] error: {}\n", ranks.rank(), visible(error.what()));
-    std::fflush(nullptr);
-    comm::abort_job(simulate::failed);
-  }
+  });
 }
