@@ -48,21 +48,21 @@ double GradientExchange::gradients_of(const Step& step, std::span<const std::uin
 
 void GradientExchange::update(const Step& step) {
   const TrainingContext& c = context_;
-  const auto [begin, end] = updated();
+  const data::Range own = updated();
   const Working working([&] {
-    Work work = c.optimizer.work(end - begin);
+    Work work = c.optimizer.work(own.size());
     if (c.options.check_finite) work.kernel += ", checked";
     return work;
   });
   c.optimizer.begin_step();
   if (!working) return;
-  for (std::size_t at = begin; at < end; at += block_before_.size()) {
-    const std::size_t count = std::min(block_before_.size(), end - at);
+  for (std::size_t at = own.begin; at < own.end; at += block_before_.size()) {
+    const std::size_t count = std::min(block_before_.size(), own.end - at);
     const auto parameters = c.parameters.subspan(at, count);
     const auto gradients = c.gradients.subspan(at, count);
     if (!c.options.check_finite) {
-      c.optimizer.update(at - begin, parameters, gradients, step.learning_rate);
-    } else if (!c.optimizer.update_checked(at - begin, parameters, gradients, step.learning_rate,
+      c.optimizer.update(at - own.begin, parameters, gradients, step.learning_rate);
+    } else if (!c.optimizer.update_checked(at - own.begin, parameters, gradients, step.learning_rate,
                                            block_before_)) {
       std::copy_n(block_before_.begin(), count, parameters.begin());
       return find_trouble(step);
