@@ -153,7 +153,7 @@ def test_rank_0_is_named_by_the_others(lockstep):
 
 def test_a_slow_rank_is_no_stall_and_is_named_at_the_end(lockstep, disturbed_clock):
     environment = {"LD_PRELOAD": str(disturbed_clock), "DISTURBED_RANK": "1", "DISTURBANCE": "slow", "DISTURBED_FROM": "4000"}
-    job = Job(lockstep, ["--algorithm", "parallel_sgd", "--exchange", "allreduce", "--progress", "plain"], 2, environment=environment, epochs=5)
+    job = Job(lockstep, ["--algorithm", "parallel_sgd", "--exchange", "allreduce", "--progress", "plain"], 2, environment=environment, epochs=4)
     status, text = job.end()
     assert status == 0, text
     assert "no rank has made progress" not in text
