@@ -85,7 +85,7 @@ double KernelTable::estimate(const Work& work) const {
          .expected = "a table that was measured with this model, data set, optimizer and --gemm",
          .hint =
              "build/bin/kernel_table --help; or give the table \"gflops\" and \"gbytes_per_s\" of a core"});
-  if (std::ranges::find(estimated_, work.kernel) == estimated_.end()) estimated_.push_back(work.kernel);
+  estimated_.insert(work.kernel);
   return std::max(work.cost.flop / (1e9 * gflops_), work.cost.bytes / (1e9 * gbytes_per_s_));
 }
 

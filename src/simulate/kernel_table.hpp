@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -29,7 +30,7 @@ class KernelTable {
   [[nodiscard]] const Json& about() const { return about_; }
   /// Kernels that were asked for but are not there, so that their times are those of their operations and
   /// bytes.
-  [[nodiscard]] const std::vector<std::string>& estimated() const { return estimated_; }
+  [[nodiscard]] const std::set<std::string>& estimated() const { return estimated_; }
 
  private:
   struct Point {
@@ -42,7 +43,7 @@ class KernelTable {
   std::unordered_map<std::string, std::vector<Point>> kernels_;  // points by count
   double gflops_ = 0.0, gbytes_per_s_ = 0.0;                     // 0: not given
   Json about_;
-  mutable std::vector<std::string> estimated_;
+  mutable std::set<std::string> estimated_;
 };
 
 }  // namespace lockstep::simulate

@@ -91,7 +91,8 @@ def test_leaving_the_arithmetic_out_takes_the_same_simulated_time(runs, kernels,
 def test_computing_takes_the_operations_and_bytes_that_layers_declare(runs, tmp_path):
     """A core of 1 GFLOP/s with endless bandwidth, serial SGD: two linear layers are products of 2 m n k operations each way."""
     slow = table(tmp_path / "slow.json", gflops=1.0, gbytes_per_s=1e9)
-    assert runs.simulate(1, *SMALL, *MODEL, "--algorithm", "serial", options=["--kernels", slow]).status == 0
+    result = runs.simulate(1, *SMALL, *MODEL, "--algorithm", "serial", options=["--kernels", slow])
+    assert result.status == 0 and "kernels are not in the table" in result.err, result.err
     samples, products = 1003, 2 * (784 * 16 + 16 * 10)
     flop = samples * (2 * products + 2 * 16 * 10)  # forward and gradient of both layers, and backward of the second
     assert runs.read("simulated", "epochs/compute_s")[:, 0] == pytest.approx([flop / 1e9] * 2, rel=0.01)

@@ -2,6 +2,8 @@
 // Times of kernels, and who is told of work.
 #include "simulate/kernel_table.hpp"
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -47,6 +49,7 @@ TEST(KernelTable, TakesOperationsAndBytesForKernelsThatItHasNot) {
   EXPECT_DOUBLE_EQ(table.seconds_of({.kernel = "new", .count = 1, .cost = {.flop = 2e9, .bytes = 1e9}}), 1.0);
   EXPECT_DOUBLE_EQ(table.seconds_of({.kernel = "new", .count = 1, .cost = {.flop = 2e9, .bytes = 8e9}}), 2.0);
   EXPECT_DOUBLE_EQ(table.seconds_of(add(10)), 2.0);
+  EXPECT_EQ(table.estimated(), std::set<std::string>{"new"});
 }
 
 TEST(KernelTable, RefusesAKernelThatNothingIsKnownOf) {

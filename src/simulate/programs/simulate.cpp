@@ -70,13 +70,20 @@ int run_words(const std::vector<std::string>& words) {
     throw ConfigError(
         {.what = "--timing-only needs a table of kernels: nothing is computed that could be timed",
          .hint = "--kernels NAME|FILE.json"});
-  return run(cluster, {.kernels = kernels ? &*kernels : nullptr, .arithmetic = !timing_only}, ranks, [&] {
-    std::vector<char*> words_of_rank;
-    for (std::string& word : program) words_of_rank.push_back(word.data());
-    words_of_rank.push_back(nullptr);
-    if (name == "calibrate") return run_calibrate(static_cast<int>(program.size()), words_of_rank.data());
-    return train::run_program(algorithm, static_cast<int>(program.size()), words_of_rank.data());
-  });
+  const int status =
+      run(cluster, {.kernels = kernels ? &*kernels : nullptr, .arithmetic = !timing_only}, ranks, [&] {
+        std::vector<char*> words_of_rank;
+        for (std::string& word : program) words_of_rank.push_back(word.data());
+        words_of_rank.push_back(nullptr);
+        if (name == "calibrate") return run_calibrate(static_cast<int>(program.size()), words_of_rank.data());
+        return train::run_program(algorithm, static_cast<int>(program.size()), words_of_rank.data());
+      });
+  if (kernels && !kernels->estimated().empty())
+    fmt::print(
+        stderr,
+        "note: {} kernels are not in the table: their time is that of their operations or bytes, e.g. '{}'\n",
+        kernels->estimated().size(), *kernels->estimated().begin());
+  return status;
 }
 
 }  // namespace
