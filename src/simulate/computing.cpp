@@ -89,6 +89,8 @@ PAYS(Isend,
 PAYS(Irecv, (void* to, int count, MPI_Datatype type, int from, int tag, MPI_Comm comm, MPI_Request* request),
      (to, count, type, from, tag, comm, request))
 PAYS(Test, (MPI_Request * request, int* done, MPI_Status* status), (request, done, status))
+PAYS(Testall, (int count, MPI_Request requests[], int* done, MPI_Status statuses[]),
+     (count, requests, done, statuses))
 PAYS(Wait, (MPI_Request * request, MPI_Status* status), (request, status))
 PAYS(Waitall, (int count, MPI_Request requests[], MPI_Status statuses[]), (count, requests, statuses))
 PAYS(Finalize, (), ())

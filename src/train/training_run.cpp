@@ -44,7 +44,10 @@ void Training::finish_epoch(const algorithms::EpochStats& stats) {
   mine.own_accuracy = evaluator_.own_accuracy();
   mine.observations = config_.algorithm->observations();
   parts_.phases().enter(Phase::evaluate);
-  if (config_.run.eval_acc && platform().computes) mine.tested = evaluator_.evaluate(*config_.algorithm);
+  if (config_.run.eval_acc) {
+    const TestResult found = evaluator_.evaluate(*config_.algorithm);
+    if (platform().computes) mine.tested = found;  // else it has taken its time, and means nothing
+  }
   mine.phases = clock_.end_epoch();
   mine.wall_clock_s = clock_.wall_clock_s();
   ++position_.epoch;

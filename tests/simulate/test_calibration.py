@@ -41,11 +41,12 @@ def test_the_calibration_of_a_simulated_cluster_finds_its_file_again(runs, tmp_p
 
 
 def test_messages_on_a_calibrated_cluster_take_as_long_as_they_really_did(tmp_path):
-    """Within a factor of the straight line's own errors: it is the same line on both sides, and this machine may be busy."""
+    """Long ones, within a factor: it is the same line on both sides, and this machine may be busy. In the simulation a message takes
+    what the program itself takes for it, too: a few microseconds, as much as the short ones."""
     real = calibrate([REALLY, 2, f"{BIN}/calibrate"], tmp_path / "real.json")
     again = calibrate([SIMULATED, 2, "--cluster", tmp_path / "real.json", "calibrate"], tmp_path / "again.json")
     assert again["beta_s_per_byte"] == pytest.approx(real["beta_s_per_byte"], rel=0.25)
     simulated = {row["bytes"]: row["median_s"] for row in again["fit"]["within_node" if "within_node" in again["fit"] else "between_nodes"]["messages"]}
     for row in real["fit"]["within_node"]["messages"]:
-        if row["bytes"] >= 1 << 16:
+        if row["bytes"] >= 1 << 20:
             assert row["line_s"] / 1.5 < simulated[row["bytes"]] < 1.5 * row["line_s"]

@@ -81,7 +81,7 @@ def test_leaving_the_arithmetic_out_takes_the_same_simulated_time(runs, kernels,
     for run_id, options in (("whole", []), ("times", ["--timing-only"])):
         result = runs.simulate(ranks, *SMALL, *MODEL, *words, run_id=run_id, options=["--kernels", kernels, *options])
         assert result.status == 0, result.err
-    for phase in ("data", "compute", "exchange", "wait", "update"):
+    for phase in ("data", "compute", "exchange", "wait", "update", "evaluate", "wall_clock"):
         assert np.array_equal(runs.read("times", f"epochs/{phase}_s"), runs.read("whole", f"epochs/{phase}_s")), phase
     assert np.isnan(runs.read("times", "epochs/train_loss")).all() and np.isnan(runs.read("times", "epochs/test_accuracy")).all()
     with h5py.File(runs.folder / "runs/times.h5") as file:
@@ -112,6 +112,24 @@ def test_the_run_file_says_which_table_it_was(runs, kernels):
     about = json.loads(kernels.read_text())
     assert simulation["kernels"]["name"] == "here" and len(simulation["kernels"]["sha256"]) == 64
     assert simulation["kernels"]["processor"] == about["processor"] and simulation["kernels"]["ranks"] == 2
+
+
+def test_an_overlapped_exchange_hides_behind_the_backward_pass(runs, tmp_path):
+    """Several buckets, on a network that takes about as long as the backward pass."""
+    core = table(tmp_path / "core.json", gflops=1.0, gbytes_per_s=1e9)
+    cluster = runs.cluster(alpha_s=1e-6, beta_s_per_byte=1e-8)
+    words = [*SMALL, "--model", "mlp:784-64-10", "--batch-size", "64", "--algorithm", "parallel_sgd", "--exchange", "allreduce",
+             "--allreduce", "mpi", "--bucket-floats", "8192", "--learning-rate", "0.001"]
+    for run_id, ways, options in (("off", ["--overlap", "off"], []), ("on", ["--overlap", "on"], []), ("again", ["--overlap", "on"], []),
+                                  ("times", ["--overlap", "on"], ["--timing-only"])):
+        result = runs.simulate(4, *words, *ways, cluster=cluster, run_id=run_id, options=["--kernels", core, *options])
+        assert result.status == 0, result.err
+    train = {run_id: runs.read(run_id, "epochs/train_s") for run_id in ("off", "on", "again", "times")}
+    waits = runs.read("off", "epochs/exchange_s") + runs.read("off", "epochs/wait_s")
+    assert (train["on"] < train["off"] - 0.15 * waits).all() and (train["on"] > runs.read("off", "epochs/compute_s")).all()
+    assert np.array_equal(train["on"], train["again"]) and np.array_equal(train["on"], train["times"])
+    assert runs.parameters("on") == runs.parameters("again")
+    assert runs.read("on", "epochs/train_loss") == pytest.approx(runs.read("off", "epochs/train_loss"), rel=1e-4)
 
 
 @pytest.mark.parametrize("words, says", [(["--model", "mlp:784-17-10"], "no times of 'linear 784>17"),

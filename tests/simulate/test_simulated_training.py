@@ -108,8 +108,6 @@ BAD = {
     "no ranks": (["0", "train"], ["ranks", "at least 1"]),
     "too many ranks": ([5000, "--cluster", "infiniband_hdr100", "train"], ["at most 4096", "5000"]),
     "an option that the program lacks": ([2, "train", "--sgd"], ["--sgd"]),
-    "an overlapped exchange": ([2, "train", "--algorithm", "parallel_sgd", "--allreduce", "mpi", "--overlap", "on"],
-                               ["--overlap off"]),
 }
 
 

@@ -10,7 +10,6 @@
 #include "comm/codec.hpp"
 #include "core/error.hpp"
 #include "core/names.hpp"
-#include "core/platform.hpp"
 
 namespace lockstep::algorithms {
 namespace {
@@ -52,9 +51,6 @@ void ExchangeOptions::check(const TrainingOptions& training, std::string_view al
   const auto* const row = std::ranges::find(table, std::string_view(exchange), &ExchangeRow::name);
   const bool is_chosen = row == table.end();  // then it will be one that can
   if (overlap != "off") {
-    if (platform().is_simulated)
-      throw ConfigError({"SimGrid's allreduce in the background costs what no MPI library's does",
-                         "--overlap off", "--overlap " + overlap});
     if (!is_chosen && !row->overlaps)
       throw ConfigError({"exchange '" + exchange + "' has nothing to do during the backward pass",
                          "--overlap off", "--overlap " + overlap, "--exchange allreduce --allreduce mpi"});

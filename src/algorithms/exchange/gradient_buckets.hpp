@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
+#include <string_view>
 
 #include "comm/nonblocking_allreduce.hpp"
 #include "nn/model.hpp"
@@ -24,9 +26,11 @@ class GradientBuckets {
   /// After the backward pass: waits for all buckets; returns the share of the floats that were summed by
   /// then. Collective.
   double finish();
+  /// How the buckets are summed, as timelines say it.
+  [[nodiscard]] std::string_view name() const { return sums_->name(); }
 
  private:
-  comm::NonblockingAllreduce sums_;
+  std::unique_ptr<comm::NonblockingAllreduce> sums_;
   std::size_t parameter_count_;
   std::size_t bucket_floats_;
   std::size_t bucket_end_;  // of what is ready and not yet started

@@ -43,7 +43,7 @@ class OverlappedExchange final : public GradientExchange {
     if (!overlaps()) return context().allreduce.sum(context().gradients, traffic);
     context().phases.enter(Phase::exchange);
     hidden_share_.add(buckets_.finish());
-    traffic.add_sent(context().allreduce.sent_bytes(context().gradients.size()), "mpi, overlapped",
+    traffic.add_sent(context().allreduce.sent_bytes(context().gradients.size()), buckets_.name(),
                      context().gradients.size_bytes());
   }
   void step_done(double seconds) override {
