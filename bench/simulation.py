@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""How well simulations with modelled computing predict real epochs on this machine: a table of kernels is measured first, then every
+"""How well simulations with modelled computing predict real epochs on this machine: messages, noise and kernels are measured first, then every
 case is simulated, then every case is run, and all are shown with their errors.
 
     bench/simulation.py [--kernels FILE.json] [--repeats 5] [--json FILE] [PATTERN ...]
@@ -68,7 +68,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         cluster = folder / "this_machine.json"
-        cluster.write_text(json.dumps({"name": "this machine", "cores_per_node": 2, "alpha_s": 1e-6, "beta_s_per_byte": 1e-10}))
+        subprocess.run([ROOT / "jobs/local.sh", "2", BIN / "calibrate", cluster], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         kernels = given.kernels or folder / "kernels.json"
         if not given.kernels:
             subprocess.run([ROOT / "jobs/local.sh", "2", BIN / "kernel_table", kernels], cwd=ROOT, check=True)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A calibration as a cluster's file.
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -71,6 +73,18 @@ Json noise_values(const Noise& noise) {
           {"speeds_of_ranks", speeds}};
 }
 
+// The noise that a simulated core is to have. Cores draw no more often than by default, which would only cost
+// time: what several quanta have together varies less.
+Json trouble_of(const Noise& noise) {
+  constexpr double shortest_s = 0.01;
+  const double period_s = std::max(noise.quantum_s, shortest_s);
+  return {{"noise",
+           {{"distribution", "lognormal"},
+            {"mean", rounded(noise.mean_delay)},
+            {"cv", rounded(noise.delay_cv * std::sqrt(noise.quantum_s / period_s))},
+            {"period_s", rounded(period_s)}}}};
+}
+
 void put_line(Json& values, const std::string& prefix, const Line& line) {
   values[prefix + "alpha_s"] = rounded(line.alpha_s);
   values[prefix + "beta_s_per_byte"] = rounded(line.beta_s_per_byte);
@@ -102,6 +116,7 @@ Json cluster_of(const Calibration& found, const std::string& name, const std::st
   put_line(values, "", found.between_nodes ? found.between_nodes->line : found.within_node->line);
   if (found.within_node) put_line(values, "memory_", found.within_node->line);
   values["core_speed"] = 1;
+  if (found.noise.mean_delay > 0.0) values["trouble"] = trouble_of(found.noise);
   Json fit = {{"notes", notes_on(found)}};
   if (found.between_nodes) fit["between_nodes"] = fit_of(*found.between_nodes, found.layout);
   if (found.within_node) fit["within_node"] = fit_of(*found.within_node, found.layout);
