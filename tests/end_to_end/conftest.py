@@ -2,6 +2,7 @@
 """Runs the programs as a user does: under the local launcher, on real files, in a folder of their own."""
 
 import os
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -99,6 +100,12 @@ def left_behind():
         if program.parent == BIN.resolve():
             programs.append(f"{program.name} (process {process.name})")
     return [*programs, *(str(path) for name in ("vader_*", "osc_*", "lockstep*") for path in Path("/dev/shm").glob(name))]
+
+
+def pytest_configure():
+    """Programs inherit which signals are ignored, and `nohup make test &` ignores two that tests send."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session):
