@@ -132,7 +132,7 @@ def test_a_rank_that_is_killed_is_named_and_resume_completes_its_run(tmp_path):
     path = sweep.wait_for_epochs(1, process)
     words = f"--results={re.escape(str(sweep.results))} --run-id={path.stem}"  # the run's, and no other worker's
     ranks = [int(pid) for pid in subprocess.run(["pgrep", "-f", "--", words], capture_output=True, text=True).stdout.split()]
-    ranks = [pid for pid in ranks if os.readlink(f"/proc/{pid}/exe").endswith("/train")]
+    ranks = [pid for pid in ranks if os.path.realpath(f"/proc/{pid}/exe").endswith("/train")]
     assert len(ranks) == 2
     os.kill(ranks[1], signal.SIGKILL)
     out, _ = process.communicate(timeout=PATIENCE_S)

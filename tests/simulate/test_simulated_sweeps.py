@@ -86,9 +86,9 @@ def wait_until(holds, process):
 
 
 def processes_of(run_id):
-    """The simulations that make a run."""
+    """The simulations that make a run; of a process that has just ended, `realpath` says nothing."""
     pids = subprocess.run(["pgrep", "-f", "--", f"--run-id={re.escape(run_id)}"], capture_output=True, text=True).stdout.split()
-    return [int(pid) for pid in pids if os.readlink(f"/proc/{pid}/exe").endswith("/simulate")]
+    return [int(pid) for pid in pids if os.path.realpath(f"/proc/{pid}/exe").endswith("/simulate")]
 
 
 def test_a_sweep_is_made_on_a_simulated_cluster(tmp_path):
