@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""How well simulations with modelled computing predict real epochs on this machine: messages, noise and kernels are measured first, then every
-case is simulated, then every case is run, and all are shown with their errors.
+"""How well simulations with modelled computing predict real epochs on this machine: messages, noise and kernels are measured first,
+then every case is simulated, then every case is run, and all are shown with their errors.
 
     bench/simulation.py [--kernels FILE.json] [--repeats 5] [--json FILE] [PATTERN ...]
 """

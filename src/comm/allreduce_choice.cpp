@@ -85,7 +85,7 @@ std::vector<double> time_entries(const Communicator& comm, std::span<const RaceE
   double turn_s = 0.0;
   for (std::size_t k = 0; k < runners.size(); ++k) {
     result[runners[k]] = first[k];
-    if (platform().is_simulated || first[k] > limit_s) continue;  // there nothing disturbs a call
+    if (platform().is_simulated || first[k] > limit_s) continue;  // there a call is dear
     again.push_back(runners[k]);
     turn_s += first[k] * static_cast<double>(round.calls());
   }

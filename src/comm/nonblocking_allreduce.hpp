@@ -38,8 +38,8 @@ class NonblockingAllreduce {
 [[nodiscard]] std::unique_ptr<NonblockingAllreduce> make_nonblocking_mpi_allreduce(const Communicator& comm,
                                                                                    std::size_t most);
 
-/// Each array around a ring, as in the ring allreduce and with the same sums to the last bit; Open MPI's
-/// MPI_Iallreduce does the same with arrays of 64 KiB and more. Sent per rank: 2(P-1)/P * bytes.
+/// Each array around a ring, as in the ring allreduce and with the same sums to the last bit. Sent per rank:
+/// 2(P-1)/P * bytes.
 [[nodiscard]] std::unique_ptr<NonblockingAllreduce> make_nonblocking_ring_allreduce(const Communicator& comm,
                                                                                     std::size_t most,
                                                                                     std::size_t most_floats);
