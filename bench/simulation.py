@@ -19,6 +19,8 @@ from pathlib import Path
 
 import h5py
 
+from predictions import report
+
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin"))
 MODELS = {"model_a": [], "model_a_large": ["--train-samples", "20000"], "lenet5": ["--train-samples", "6000"]}
@@ -57,6 +59,13 @@ def epochs_of(command, folder):
     return seconds
 
 
+def measured_kernels(ranks, folder):
+    """A table of so many ranks that compute at once: they share the last cache, the memory and the machine's heat."""
+    path = folder / f"kernels_of_{ranks}.json"
+    subprocess.run([ROOT / "jobs/local.sh", str(ranks), BIN / "kernel_table", path], cwd=ROOT, check=True)
+    return path
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="of cases, e.g. 'model_a/*'")
@@ -69,25 +78,16 @@ def main():
         folder = Path(name)
         cluster = folder / "this_machine.json"
         subprocess.run([ROOT / "jobs/local.sh", "2", BIN / "calibrate", cluster], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        kernels = given.kernels or folder / "kernels.json"
-        if not given.kernels:
-            subprocess.run([ROOT / "jobs/local.sh", "2", BIN / "kernel_table", kernels], cwd=ROOT, check=True)
+        kernels = {ranks: given.kernels or measured_kernels(ranks, folder) for ranks in sorted({ranks for _, ranks, _ in chosen})}
         rows = []
         for case, ranks, words in chosen:
-            simulate = ["jobs/simulate.sh", ranks, "--cluster", cluster, "--kernels", kernels, *words]
+            simulate = ["jobs/simulate.sh", ranks, "--cluster", cluster, "--kernels", kernels[ranks], *words]
             rows.append({"case": case, "predicted_s": statistics.median(epochs_of(simulate, folder)), "measured_s": []})
         for repeat in range(given.repeats):
             for row, (_, ranks, words) in zip(rows, chosen):
                 row["measured_s"] += epochs_of(["jobs/local.sh", ranks, BIN / words[0], *words[1:]], folder)
             print(f"real runs: {repeat + 1} of {given.repeats}", file=sys.stderr)
-    print(f"{'case':45} {'measured s':>10} {'quartiles':>17} {'predicted s':>11} {'error':>7}")
-    for row in rows:
-        low, middle, high = statistics.quantiles(row["measured_s"], n=4)
-        row["error"] = row["predicted_s"] / middle - 1
-        print(f"{row['case']:45} {middle:10.4f} {low:8.4f} {high:8.4f} {row['predicted_s']:11.4f} {row['error']:+7.1%}")
-    errors = sorted(abs(row["error"]) for row in rows)
-    within = sum(error <= 0.10 for error in errors) / len(errors)
-    print(f"{len(rows)} cases: {within:.0%} within 10%, median {statistics.median(errors):.1%}, largest {errors[-1]:.1%}")
+    report(rows)
     if given.json:
         Path(given.json).write_text(json.dumps(rows, indent=1) + "\n")
 

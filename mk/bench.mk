@@ -35,6 +35,12 @@ bench-compare: ## Two results of make bench: what changed, and is it significant
 	@PYTHON=$(python) mk/deps.sh --check compare
 	@$(python) bench/compare.py $(call quoted,BASE) $(call quoted,NEW)
 
+PAIRS ?= 20
+bench-builds: all ## This build beside that of another checkout: the same parameters, as fast? OLD=DIR PAIRS=20 CASES='parameters/*'
+	@PYTHON=$(python) mk/deps.sh --check run analysis
+	@$(if $(OLD),,echo "error: OLD is the other checkout: make bench-builds OLD=../lockstep-0.1.0" >&2; exit 2;) \
+	  $(python) bench/builds.py $(call quoted,OLD) --pairs $(call quoted,PAIRS) --cases $(call quoted,CASES)
+
 # PyTorch may be absent: the table then says so.
 ROUNDS ?= 6
 RANKS ?= 2
@@ -45,4 +51,4 @@ bench-peers: all ## Lockstep beside PyTorch, the same training in turns; ROUNDS=
 
 accuracy: all ## Train with the old report's recipe over several seeds (SEEDS=3) and print the accuracies
 	@jobs/accuracy.sh $(BUILD)/bin
-.PHONY: bench benches bench-compare bench-peers accuracy
+.PHONY: bench benches bench-compare bench-builds bench-peers accuracy

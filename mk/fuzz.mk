@@ -6,7 +6,8 @@ fuzz_build := build/fuzz
 fuzz_readers := $(addprefix src/,$(addsuffix .cpp,core/json_text core/options core/arguments core/names core/text data/idx \
   $(addprefix record/,hdf5 hdf5_values file_checksum checkpoint model_file run_file run_file_repair) \
   $(addprefix nn/,graph_builder named_models memory_check layers/linear layers/conv2d layers/pooling) \
-  train/run_config train/command_line sweep/site $(addprefix sweep/spec/,spec spec_sections settings expand duration)))
+  train/run_config train/command_line sweep/site $(addprefix sweep/spec/,spec spec_sections settings expand duration) \
+  $(addprefix simulate/,cluster network trouble kernel_table)))
 fuzz_flags := -O1 -g1 -D_GLIBCXX_ASSERTIONS -fno-omit-frame-pointer -fno-sanitize-recover=all \
   -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize=vptr,null,alignment,object-size
 FUZZ_TARGETS ?= $(basename $(notdir $(wildcard tests/fuzz/*.cpp)))

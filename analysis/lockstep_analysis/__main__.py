@@ -27,8 +27,9 @@ WORDS = {
     "compare": "what changed between two sweeps, or a stored reference and a sweep",
     "check": "the twelve rules of Hoefler & Belli over a folder of runs",
     "timeline": "a picture of what each rank did in a few steps, from a file of train --trace",
+    "replay": "a trace as the cost formulas of a cluster would have it: a second opinion on a simulation",
 }
-TAKE_NO_RUNS = ("timeline",)
+TAKE_NO_RUNS = ("timeline", "replay")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -125,6 +126,12 @@ def options_of_timeline(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("trace", type=Path, help="file of train --trace")
     sub.add_argument("-o", "--out", type=Path, metavar="FILE.png|svg|pdf", help="the picture; beside the trace when absent")
     sub.add_argument("--steps", type=steps, metavar="FIRST:LAST", help="steps to show, of those in the trace; the last 8 when absent")
+
+
+def options_of_replay(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("trace", type=Path, help="file of train --trace, with as many steps as are to be replayed")
+    sub.add_argument("--cluster", type=Path, required=True, help="a JSON file, or a name in jobs/clusters")
+    sub.add_argument("--gamma", type=float, default=0.0, metavar="SECONDS", help="of each byte that a rank adds in an exchange (0)")
 
 
 def steps(text: str) -> tuple[int, int]:
@@ -348,6 +355,15 @@ def timeline(options: argparse.Namespace) -> int:
 
     name = options.trace.name.removesuffix(".gz").removesuffix(".json")
     say(draw_timeline(read_trace(options.trace), options.out or options.trace.with_name(f"{name}.png"), options.steps))
+    return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    from lockstep_analysis.model.cluster import read_cluster
+    from lockstep_analysis.replay import replay_table
+    from lockstep_analysis.timeline import read_trace
+
+    say(replay_table(read_trace(options.trace), read_cluster(options.cluster), options.gamma))
     return 0
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ class Span:
     begin_s: float
     end_s: float
     number: int = 0  # of a step, from 1
+    algorithm: str = ""  # of an exchange that recorded it, with the bytes of the array that was summed
+    array_bytes: int = 0
 
 
 @dataclass
@@ -67,6 +69,8 @@ def trace_of(whole: dict[str, Any]) -> Trace:
         begin_s = float(event["ts"]) / 1e6
         span = Span(begin_s, begin_s + float(event["dur"]) / 1e6)
         if event["cat"] == "phase":
+            if details := event.get("args"):
+                span = replace(span, algorithm=str(details["algorithm"]), array_bytes=int(details["array_bytes"]))
             trace.phases.setdefault(event["name"], {}).setdefault(rank, []).append(span)
         elif event["cat"] == "step":
             number = int(event["name"].split()[1])

@@ -10,9 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .cases import all_cases, chosen
+from trainings import ONE_THREAD, ROOT, RunFailed, chosen
+
+from .cases import all_cases
 from .report import faults, summarize, table
-from .runners import ONE_THREAD, ROOT, RunFailed, run_lockstep, run_torch, torch_absence
+from .runners import run_lockstep, run_torch, torch_absence
 
 
 def arguments():

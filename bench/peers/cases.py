@@ -2,7 +2,6 @@
 """What is compared: trainings, who does them, and which of them are set against each other."""
 
 from dataclasses import dataclass
-from fnmatch import fnmatch
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,3 @@ def all_cases(ranks):
             Case("model_a/512", "model_a", 512, 3, rate_512, (*alone(), *together(ranks)), many),
             Case("model_a_large/64", "model_a_large", 64, 2, (), tuple(alone()), one),
             Case("lenet5/64", "lenet5", 64, 2, (), tuple(alone()), one)]
-
-
-def chosen(cases, patterns):
-    """The cases whose name fits one of the patterns; raises ValueError for a pattern that none fits."""
-    for pattern in patterns:
-        if not any(fnmatch(case.name, pattern) for case in cases):
-            raise ValueError(f"no case fits '{pattern}'; there are: {', '.join(case.name for case in cases)}")
-    return [case for case in cases if not patterns or any(fnmatch(case.name, pattern) for pattern in patterns)]

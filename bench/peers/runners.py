@@ -5,28 +5,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import h5py
 
-ROOT = Path(__file__).resolve().parents[2]
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "BLIS_NUM_THREADS": "1"}
+from trainings import ONE_THREAD, ROOT, RunFailed, launch
+
 NOT_INSTALLED = "not installed: apt install python3-torch"
-
-
-class RunFailed(Exception):
-    """A training that did not end well; the message is the end of what it said."""
-
-
-def launch(ranks, command):
-    """Runs a command on so many ranks; returns its wall time. Raises RunFailed."""
-    before = time.perf_counter()
-    done = subprocess.run([str(ROOT / "jobs/local.sh"), str(ranks), *map(str, command)], cwd=ROOT, text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True, env={**os.environ, **ONE_THREAD})
-    if done.returncode != 0:
-        raise RunFailed("\n".join((done.stderr or done.stdout).strip().splitlines()[-12:]))
-    return time.perf_counter() - before
 
 
 def text(value):

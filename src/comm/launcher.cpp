@@ -53,4 +53,6 @@ StrangeLauncher find_unconnected_step() {
   return find_strange_launcher(1);
 }
 
+bool is_first_process() { return find_strange_launcher(1).is_first; }
+
 }  // namespace lockstep::comm

@@ -22,4 +22,7 @@ struct StrangeLauncher {
 /// nothing (srun --mpi=none) by which they could find each other.
 [[nodiscard]] StrangeLauncher find_unconnected_step();
 
+/// Before MPI starts: whether this process is the first, or the only one, that a launcher started.
+[[nodiscard]] bool is_first_process();
+
 }  // namespace lockstep::comm

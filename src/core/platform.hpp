@@ -19,7 +19,8 @@ struct Platform {
   bool is_simulated = false;
   /// False: nothing is computed, only its time passes. Then losses, accuracies and parameters mean nothing.
   bool computes = true;
-  const char* simulation = "";  ///< then: what is simulated and how, as a JSON object; outlives all
+  /// What is simulated or emulated, and how, as a JSON object; "": nothing is. Outlives all.
+  const char* simulation = "";
 };
 
 /// This machine, unless set_platform() was called.

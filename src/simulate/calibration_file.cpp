@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A calibration as a cluster's file.
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -73,16 +72,14 @@ Json noise_values(const Noise& noise) {
           {"speeds_of_ranks", speeds}};
 }
 
-// The noise that a simulated core is to have. Cores draw no more often than by default, which would only cost
-// time: what several quanta have together varies less.
+// The noise that a simulated core is to have: drawn as often as it was measured, since whoever waits for the
+// slowest rank at every step meets its peaks, not its means over longer times.
 Json trouble_of(const Noise& noise) {
-  constexpr double shortest_s = 0.01;
-  const double period_s = std::max(noise.quantum_s, shortest_s);
   return {{"noise",
            {{"distribution", "lognormal"},
             {"mean", rounded(noise.mean_delay)},
-            {"cv", rounded(noise.delay_cv * std::sqrt(noise.quantum_s / period_s))},
-            {"period_s", rounded(period_s)}}}};
+            {"cv", rounded(noise.delay_cv)},
+            {"period_s", rounded(noise.quantum_s)}}}};
 }
 
 void put_line(Json& values, const std::string& prefix, const Line& line) {

@@ -10,6 +10,7 @@
 #include "core/home.hpp"
 #include "core/json.hpp"
 #include "core/json_text.hpp"
+#include "simulate/quantities.hpp"
 
 namespace lockstep::simulate {
 namespace {
@@ -42,17 +43,18 @@ void fill(Cluster& cluster, const Json& given) {
 void Cluster::describe(Options& options) {
   options.add("name", &name, "what cluster this is").not_empty();
   options.add("source", &source, "where its numbers are from");
-  options.add("cores_per_node", &cores_per_node, "ranks that a node holds, one a core").at_least(1);
-  options.add("most_ranks", &most_ranks, "ranks that all nodes hold; 0: as many as asked for");
-  options.add("alpha_s", &alpha_s, "seconds of an empty message between nodes").at_least(0);
-  options.add("beta_s_per_byte", &beta_s_per_byte, "seconds of each byte between nodes").above(0);
-  options.add("send_overhead_s", &send_overhead_s, "a core's seconds for each message that it sends")
-      .at_least(0);
-  options.add("receive_overhead_s", &receive_overhead_s, "and that it receives").at_least(0);
-  options.add("memory_alpha_s", &memory_alpha_s, "seconds of an empty message within a node").at_least(0);
-  options.add("memory_beta_s_per_byte", &memory_beta_s_per_byte, "seconds of each byte within a node")
-      .above(0);
-  options.add("core_speed", &core_speed, "of a core, in those of the machine that simulates").above(0);
+  add_count(options, "cores_per_node", &cores_per_node, "ranks that a node holds, one a core");
+  options.add("most_ranks", &most_ranks, "ranks that all nodes hold; 0: as many as asked for")
+      .at_most(most_things);
+  add_seconds(options, "alpha_s", &alpha_s, "seconds of an empty message between nodes");
+  add_seconds_per_byte(options, "beta_s_per_byte", &beta_s_per_byte, "seconds of each byte between nodes");
+  add_seconds(options, "send_overhead_s", &send_overhead_s,
+              "a core's seconds for each message that it sends");
+  add_seconds(options, "receive_overhead_s", &receive_overhead_s, "and that it receives");
+  add_seconds(options, "memory_alpha_s", &memory_alpha_s, "seconds of an empty message within a node");
+  add_seconds_per_byte(options, "memory_beta_s_per_byte", &memory_beta_s_per_byte,
+                       "seconds of each byte within a node");
+  add_ratio(options, "core_speed", &core_speed, "of a core, in those of the machine that simulates");
 }
 
 Json Cluster::values() const {
@@ -69,12 +71,16 @@ Cluster read_cluster(const std::string& name_or_path) {
   const std::filesystem::path path = find_json_file("cluster", name_or_path, "jobs/clusters");
   const Json given = read_json_file(path);
   Cluster cluster;
+  in_context(path.string(), [&] { cluster = cluster_from(given); });
   cluster.stem = path.stem();
-  in_context(path.string(), [&] {
-    if (!given.is_object())
-      throw ConfigError({.what = "it holds no cluster", .expected = "a JSON object: {\"name\": ...}"});
-    fill(cluster, given);
-  });
+  return cluster;
+}
+
+Cluster cluster_from(const Json& given) {
+  if (!given.is_object())
+    throw ConfigError({.what = "it holds no cluster", .expected = "a JSON object: {\"name\": ...}"});
+  Cluster cluster;
+  fill(cluster, given);
   return cluster;
 }
 

@@ -39,4 +39,7 @@ struct Cluster {
 /// keys, and for wrong values.
 [[nodiscard]] Cluster read_cluster(const std::string& name_or_path);
 
+/// What such a file holds; no stem. Throws ConfigError.
+[[nodiscard]] Cluster cluster_from(const Json& given);
+
 }  // namespace lockstep::simulate

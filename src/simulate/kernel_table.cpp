@@ -13,8 +13,14 @@
 #include "core/json_text.hpp"
 #include "core/options.hpp"
 #include "core/sha256.hpp"
+#include "simulate/quantities.hpp"
 
 namespace lockstep::simulate {
+namespace {
+
+constexpr double smallest_rate = 1e-6, largest_rate = 1e9;  // 1e9 operations or bytes a second
+
+}  // namespace
 
 KernelTable::KernelTable(const std::string& name_or_path) {
   const std::filesystem::path path = find_json_file("kernel table", name_or_path, "jobs/kernels");
@@ -38,19 +44,28 @@ void KernelTable::read(const Json& given) {
   options.add("build", &build, "compiler and flags of the program that measured");
   options.add("ranks", &ranks, "that computed at once while the times were taken").at_least(1);
   options.add("gflops", &gflops_, "of a core, for kernels that are not here: 1e9 operations a second")
-      .at_least(0);
+      .at_least(0)
+      .at_most(largest_rate);
   options.add("gbytes_per_s", &gbytes_per_s_, "of a core's memory, for kernels that are not here")
-      .at_least(0);
+      .at_least(0)
+      .at_most(largest_rate);
   options.set(about_, "key");
+  for (const double rate : {gflops_, gbytes_per_s_})
+    if (rate > 0 && rate < smallest_rate)
+      throw ConfigError({"bad value for gflops or gbytes_per_s",
+                         fmt::format("0, or at least {:g}", smallest_rate), fmt::format("{:g}", rate)});
   if ((gflops_ > 0) != (gbytes_per_s_ > 0))
     throw ConfigError({.what = "gflops and gbytes_per_s go together", .expected = "both, or none"});
   const std::string text = to_text(given["kernels"]);
   about_["sha256"] = sha256(std::as_bytes(std::span(text)));
   for (const auto& [kernel, points] : given["kernels"].items()) {
     const auto bad = [&, name = kernel](const Json& got) {
-      return ConfigError({.what = "bad times of the kernel '" + name + "'",
-                          .expected = "[[count, seconds], ...], counts above 0 that rise, seconds at least 0",
-                          .got = to_text(got)});
+      return ConfigError(
+          {.what = "bad times of the kernel '" + name + "'",
+           .expected = fmt::format("[[count, seconds], ...], counts of 1 and more that rise, seconds "
+                                   "from 0 to {:g}",
+                                   longest_s),
+           .got = to_text(got)});
     };
     if (!points.is_array() || points.empty()) throw bad(points);
     std::vector<Point>& known = kernels_[kernel];
@@ -58,7 +73,8 @@ void KernelTable::read(const Json& given) {
       if (!point.is_array() || point.size() != 2 || !point[0].is_number() || !point[1].is_number())
         throw bad(point);
       const Point next{.count = point[0].get<double>(), .seconds = point[1].get<double>()};
-      if (!(next.count > (known.empty() ? 0.0 : known.back().count)) || !(next.seconds >= 0.0))
+      if (!(next.count >= 1.0) || (!known.empty() && !(next.count > known.back().count)) ||
+          !(next.seconds >= 0.0 && next.seconds <= longest_s))
         throw bad(point);
       known.push_back(next);
     }

@@ -9,6 +9,15 @@
 #include "core/error.hpp"
 
 namespace lockstep::simulate {
+namespace {
+
+double weight_of(const MessageTime& time) {
+  constexpr std::size_t long_bytes = std::size_t{512} << 10;
+  constexpr double of_long = 4.0;
+  return time.bytes >= long_bytes ? of_long : 1.0;
+}
+
+}  // namespace
 
 double quantile(std::vector<double> values, double share) {
   std::ranges::sort(values);
@@ -34,7 +43,7 @@ Line fit_line(std::span<const MessageTime> times) {
                       .beta_s_per_byte = beta};
       if (!(line.alpha_s > 0.0) || !(line.beta_s_per_byte > 0.0)) continue;
       double sum = 0.0;
-      for (const MessageTime& time : times) sum += std::abs(line.error(time));
+      for (const MessageTime& time : times) sum += weight_of(time) * std::abs(line.error(time));
       if (sum >= least) continue;
       least = sum;
       best = line;

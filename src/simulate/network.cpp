@@ -13,29 +13,25 @@
 #include "core/names.hpp"
 #include "core/options.hpp"
 #include "core/text.hpp"
+#include "simulate/quantities.hpp"
 
 namespace lockstep::simulate {
 namespace {
 
-constexpr std::size_t most = 1'000'000;  // of anything: beyond it is a slip of the pen
-
-Option& add_count(Options& options, std::string key, std::size_t* place, std::string help) {
-  return options.add(std::move(key), place, std::move(help)).at_least(1).at_most(most);
-}
-
 void describe_switches(Network& n, Options& options) {
-  options.add("hop_s", &n.hop_s, "latency of a link between switches").at_least(0);
+  add_seconds(options, "hop_s", &n.hop_s, "latency of a link between switches");
   options.add("link_beta_s_per_byte", &n.link_beta_s_per_byte, "seconds of each byte on it; 0: as of a node")
-      .at_least(0);
+      .at_least(0)
+      .at_most(slowest_s_per_byte);
 }
 
 void describe_fat_tree(Network& n, Options& options) {
   describe_switches(n, options);
   add_count(options, "nodes_per_switch", &n.nodes_per_switch, "nodes of a lowest switch");
-  options.add("oversubscription", &n.oversubscription, "a switch's nodes' bandwidth, over its links' upwards")
-      .above(0);
+  add_ratio(options, "oversubscription", &n.oversubscription,
+            "a switch's nodes' bandwidth, over its links' upwards");
   options.add("switches_per_pod", &n.switches_per_pod, "of a tree of three levels; 0: it has two")
-      .at_most(most);
+      .at_most(most_things);
 }
 
 void describe_dragonfly(Network& n, Options& options) {
@@ -52,11 +48,12 @@ void describe_torus(Network& n, Options& options) {
 }
 
 void describe_wide_area(Network& n, Options& options) {
-  options.add("sites", &n.sites, "flat clusters").at_least(2).at_most(most);
-  options.add("nodes_per_site", &n.nodes_per_site, "nodes of each; 0: as many as asked for").at_most(most);
-  options.add("wan_alpha_s", &n.wan_alpha_s, "seconds beyond alpha_s of a message between sites").at_least(0);
-  options.add("wan_beta_s_per_byte", &n.wan_beta_s_per_byte, "seconds of each byte on a site's link")
-      .above(0);
+  options.add("sites", &n.sites, "flat clusters").at_least(2).at_most(most_things);
+  options.add("nodes_per_site", &n.nodes_per_site, "nodes of each; 0: as many as asked for")
+      .at_most(most_things);
+  add_seconds(options, "wan_alpha_s", &n.wan_alpha_s, "seconds beyond alpha_s of a message between sites");
+  add_seconds_per_byte(options, "wan_beta_s_per_byte", &n.wan_beta_s_per_byte,
+                       "seconds of each byte on a site's link");
 }
 
 struct Topology {
@@ -100,15 +97,19 @@ void describe(Network& n, Options& options) {
 
 // Throws unless SimGrid's topologies can be this one.
 void check(const Network& n, double alpha_s, double beta_s_per_byte) {
+  if (n.link_beta_s_per_byte > 0.0 && n.link_beta_s_per_byte < fastest_s_per_byte)
+    throw ConfigError({"bad value for link_beta_s_per_byte",
+                       fmt::format("0, or at least {:g}", fastest_s_per_byte),
+                       fmt::format("{:g}", n.link_beta_s_per_byte)});
   if (n.topology == "fat_tree") (void)n.uplinks(beta_s_per_byte);
   // SimGrid links group i to group j through its router j.
   if (n.topology == "dragonfly" && n.groups > n.routers_per_group)
     throw ConfigError({"bad value for groups",
                        fmt::format("at most routers_per_group, {}", n.routers_per_group),
                        std::to_string(n.groups), "one router of a group is linked to one other group"});
-  if (const std::size_t nodes = n.most_nodes(); nodes > most)
+  if (const std::size_t nodes = n.most_nodes(); nodes > most_things)
     throw ConfigError(
-        {"too many nodes for a simulation", fmt::format("at most {}", most), std::to_string(nodes)});
+        {"too many nodes for a simulation", fmt::format("at most {}", most_things), std::to_string(nodes)});
   const double inner_s = static_cast<double>(n.nearest_hops()) * n.hop_s;
   if (inner_s > alpha_s)
     throw ConfigError(
@@ -151,7 +152,7 @@ std::size_t Network::uplinks(double beta_s_per_byte) const {
   const double needed = static_cast<double>(nodes_per_switch) / oversubscription / faster;
   const double whole = std::round(needed);
   constexpr double tolerance = 0.02;  // betas are rounded
-  if (whole < 1.0 || std::abs(needed - whole) > tolerance * whole)
+  if (whole < 1.0 || whole > static_cast<double>(most_things) || std::abs(needed - whole) > tolerance * whole)
     throw ConfigError(
         {"bad value for oversubscription", "one that leaves a whole number of links upwards",
          fmt::format("{}: {:.3g} links for {} nodes", oversubscription, needed, nodes_per_switch)});
@@ -170,8 +171,9 @@ std::vector<unsigned long> Network::torus_dimensions() const {
     all.push_back(std::stoul(part));
     nodes *= all.back();
     if (all.back() == 0) refuse();
-    if (nodes > most)
-      throw ConfigError({"too many nodes for a simulation", fmt::format("at most {}", most), dimensions});
+    if (nodes > most_things)
+      throw ConfigError(
+          {"too many nodes for a simulation", fmt::format("at most {}", most_things), dimensions});
   }
   if (all.empty() || dimensions.ends_with('x')) refuse();
   return all;

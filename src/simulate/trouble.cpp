@@ -15,6 +15,7 @@
 #include "core/json.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
+#include "simulate/quantities.hpp"
 
 namespace lockstep::simulate {
 namespace {
@@ -89,9 +90,9 @@ bool NodeNames::contains(std::size_t node) const {
 }
 
 void Period::describe(Options& options) {
-  options.add("from_s", &from_s, "simulated second at which it begins").at_least(0);
-  options.add("for_s", &for_s, "how long it lasts; 0: to the end").at_least(0);
-  options.add("every_s", &every_s, "from one beginning to the next; 0: it comes once").at_least(0);
+  add_seconds(options, "from_s", &from_s, "simulated second at which it begins");
+  add_seconds(options, "for_s", &for_s, "how long it lasts; 0: to the end");
+  add_seconds(options, "every_s", &every_s, "from one beginning to the next; 0: it comes once");
 }
 
 void Period::check() const {
@@ -109,23 +110,23 @@ bool Period::is_active(double now_s) const {
 void Noise::describe(Options& options) {
   options.add("distribution", &distribution, "of how much longer work takes")
       .one_of({"exponential", "lognormal"});
-  options.add("mean", &mean, "its mean: 0.1 is 10% longer").at_least(0);
-  if (distribution == "lognormal") options.add("cv", &cv, "its standard deviation over its mean").above(0);
-  options.add("period_s", &period_s, "how long each core keeps what it drew").at_least(1e-6);
+  options.add("mean", &mean, "its mean: 0.1 is 10% longer").at_least(0).at_most(largest_ratio);
+  if (distribution == "lognormal") add_ratio(options, "cv", &cv, "its standard deviation over its mean");
+  add_seconds(options, "period_s", &period_s, "how long each core keeps what it drew").at_least(1e-6);
 }
 
 void SlowNode::describe(Options& options) {
-  options.add("speed", &speed, "of each core, in those that it has without").above(0);
+  add_ratio(options, "speed", &speed, "of each core, in those that it has without");
   period.describe(options);
 }
 
 void SlowNode::check() const { period.check(); }
 
 void BadLink::describe(Options& options) {
-  options.add("bandwidth", &bandwidth, "of the cable, in those that it has without").above(0);
-  options.add("extra_s", &extra_s, "latency of every message beyond the usual").at_least(0);
-  options.add("loss", &loss, "probability that a message is lost").at_least(0).below(1);
-  options.add("retransmit_s", &retransmit_s, "until a lost message is sent again").at_least(0);
+  add_ratio(options, "bandwidth", &bandwidth, "of the cable, in those that it has without");
+  add_seconds(options, "extra_s", &extra_s, "latency of every message beyond the usual");
+  options.add("loss", &loss, "probability that a message is lost").at_least(0).at_most(most_lost);
+  add_seconds(options, "retransmit_s", &retransmit_s, "until a lost message is sent again");
   period.describe(options);
 }
 

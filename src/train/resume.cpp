@@ -56,7 +56,7 @@ void check_same_run(const record::RunRecord& record, const Json& values, std::si
     if (!record.config.contains(key)) compare(key, text_of(defaults, key), to_text(value));
   compare("ranks", text_of(record.provenance, "ranks"), std::to_string(ranks));
   const Json here =
-      platform().is_simulated ? Json{{"simulation", parse_json(platform().simulation)}} : Json{};
+      *platform().simulation == '\0' ? Json{} : Json{{"simulation", parse_json(platform().simulation)}};
   compare("simulation", sorted_text_of(record.provenance, "simulation"), sorted_text_of(here, "simulation"));
   if (!before.empty())
     throw ConfigError({"the run " + path.string() + " has other settings: it cannot be resumed with these",

@@ -69,7 +69,7 @@ Json run_provenance(const comm::Communicator& ranks, const comm::Communicator& n
   provenance["bindings"] = ranks.gather(record::binding());
   provenance["start_private_bytes"] = gathered(ranks, settings.start_private_bytes);
   provenance.update(record::slurm_provenance());
-  if (platform().is_simulated) provenance["simulation"] = parse_json(platform().simulation);
+  if (*platform().simulation != '\0') provenance["simulation"] = parse_json(platform().simulation);
   add_requested_binding(ranks, provenance);
   return provenance;
 }

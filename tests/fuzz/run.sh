@@ -36,6 +36,8 @@ seeds_of() {  # TARGET: folders
   case $1 in
     sweep) echo "$root/jobs/experiments" ;;
     site) echo "$root/jobs/sites" ;;
+    cluster) echo "$root/jobs/clusters" ;;
+    kernel_table) echo "$root/jobs/kernels" ;;
   esac
 }
 last() { grep -oE "$2" "$1" | tail -n 1 | grep -oE '[0-9]+' | head -n 1; }  # LOG PATTERN: the number in the last match

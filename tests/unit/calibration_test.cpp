@@ -47,7 +47,16 @@ TEST(LineFit, FindsTheLineWhereAThirdOfTheSizesWereDisturbed) {
   EXPECT_NEAR(line.beta_s_per_byte / made.beta_s_per_byte, 1.0, 1e-9);
 }
 
-TEST(LineFit, CountsEachSizeAlike) {
+TEST(LineFit, FollowsLongMessagesWhereShortOnesAreFasterThanTheCable) {
+  // As through a bucket of tokens: the first kilobytes are free.
+  const Line made{.alpha_s = 2e-5, .beta_s_per_byte = 8e-8};
+  auto times = times_on(made);
+  for (MessageTime& time : times)
+    if (time.bytes < 512 << 10) time.seconds.median = 2e-5 + 4e-8 * static_cast<double>(time.bytes);
+  EXPECT_NEAR(fit_line(times).beta_s_per_byte / 8e-8, 1.0, 0.02);
+}
+
+TEST(LineFit, CountsEachLongSizeAlike) {
   // Most sizes lie on one line; in seconds the last one is off by more than all others together.
   std::vector<MessageTime> times = times_on({.alpha_s = 1e-6, .beta_s_per_byte = 1e-9});
   times.back().seconds.median *= 2.0;

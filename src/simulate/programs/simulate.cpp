@@ -2,7 +2,6 @@
 // Runs one of the training programs on a simulated cluster.
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,23 +10,16 @@
 
 #include "core/arguments.hpp"
 #include "core/error.hpp"
-#include "core/names.hpp"
 #include "core/text.hpp"
-#include "simulate/calibrate_program.hpp"
 #include "simulate/cluster.hpp"
+#include "simulate/ranks_program.hpp"
 #include "simulate/simulator.hpp"
-#include "train/program.hpp"
 
 namespace lockstep::simulate {
 namespace {
 
 constexpr int failed = 1;
 constexpr int bad_input = 2;
-
-// The programs of src/train/programs, and the algorithm that each always trains with; "": any. Calibration
-// finds the numbers of the cluster's file again.
-const std::vector<std::string> programs = {"train",     "serial",      "parallel_sgd",
-                                           "param_avg", "w_param_avg", "calibrate"};
 
 int run_words(const std::vector<std::string>& words) {
   std::string cluster_name = "ethernet_10g";
@@ -51,11 +43,7 @@ int run_words(const std::vector<std::string>& words) {
     fmt::print("{}", *text);
     return 0;
   }
-  std::vector<std::string> program = arguments.remaining();
-  if (program.empty()) throw ConfigError({.what = "no program to simulate", .expected = join(programs)});
-  const std::string name = std::filesystem::path(program.front()).filename();
-  const std::string algorithm = name == "train" ? "" : name;
-  if (std::ranges::find(programs, name) == programs.end()) throw unknown_name("program", name, programs);
+  const RanksProgram program(arguments.remaining());
   Options options;
   std::size_t ranks = 0;
   options.add("ranks", &ranks, "").at_least(1);
@@ -70,14 +58,8 @@ int run_words(const std::vector<std::string>& words) {
     throw ConfigError(
         {.what = "--timing-only needs a table of kernels: nothing is computed that could be timed",
          .hint = "--kernels NAME|FILE.json"});
-  const int status =
-      run(cluster, {.kernels = kernels ? &*kernels : nullptr, .arithmetic = !timing_only}, ranks, [&] {
-        std::vector<char*> words_of_rank;
-        for (std::string& word : program) words_of_rank.push_back(word.data());
-        words_of_rank.push_back(nullptr);
-        if (name == "calibrate") return run_calibrate(static_cast<int>(program.size()), words_of_rank.data());
-        return train::run_program(algorithm, static_cast<int>(program.size()), words_of_rank.data());
-      });
+  const int status = run(cluster, {.kernels = kernels ? &*kernels : nullptr, .arithmetic = !timing_only},
+                         ranks, [&] { return program.run(); });
   if (kernels && !kernels->estimated().empty())
     fmt::print(
         stderr,
