@@ -59,7 +59,9 @@ void check_training(const ResolvedConfig& config, const data::DatasetInfo& data,
 // Throws ConfigError for what means nothing where nothing is computed.
 void check_timing_only(const ResolvedConfig& config, const LaunchOptions& launch) {
   const auto refuse_if = [](bool is_asked_for, const std::string& what, const std::string& why) {
-    if (is_asked_for) throw ConfigError({what + " is not to be had where nothing is computed", "", why});
+    if (is_asked_for)
+      throw ConfigError(
+          {what + " is not to be had where nothing is computed (--timing-only, emulate)", "", why});
   };
   refuse_if(!config.algorithm->capabilities().data_oblivious, "algorithm '" + config.run.algorithm + "'",
             "what it sends depends on the parameters");

@@ -12,6 +12,7 @@ import h5py
 import pytest
 
 from conftest import BIN, PATIENCE_S, ROOT
+from processes import program_of
 
 SMALL = {"dataset": "synthetic", "synthetic_train": 1003, "synthetic_test": 200, "epochs": 2, "model": "mlp:784-16-10"}
 # Long enough to be caught at work: many small steps.
@@ -132,7 +133,7 @@ def test_a_rank_that_is_killed_is_named_and_resume_completes_its_run(tmp_path):
     path = sweep.wait_for_epochs(1, process)
     words = f"--results={re.escape(str(sweep.results))} --run-id={path.stem}"  # the run's, and no other worker's
     ranks = [int(pid) for pid in subprocess.run(["pgrep", "-f", "--", words], capture_output=True, text=True).stdout.split()]
-    ranks = [pid for pid in ranks if os.path.realpath(f"/proc/{pid}/exe").endswith("/train")]
+    ranks = [pid for pid in ranks if program_of(pid).endswith("/train")]
     assert len(ranks) == 2
     os.kill(ranks[1], signal.SIGKILL)
     out, _ = process.communicate(timeout=PATIENCE_S)

@@ -15,6 +15,7 @@ import time
 import pytest
 
 from conftest import PATIENCE_S, ROOT
+from processes import program_of
 from test_sweep import INTERRUPTED, LONG, SMALL, Sweep, segments_of, status_of, without_slurm
 
 
@@ -26,7 +27,7 @@ def ranks_of(sweep, run_id):
     """The processes of a run's ranks."""
     words = f"--results={re.escape(str(sweep.results))} --run-id={run_id}"
     pids = map(int, subprocess.run(["pgrep", "-f", "--", words], capture_output=True, text=True).stdout.split())
-    return [pid for pid in pids if os.path.realpath(f"/proc/{pid}/exe").endswith("/train")]
+    return [pid for pid in pids if program_of(pid).endswith("/train")]
 
 
 def test_a_run_that_another_process_takes_over_does_not_end_the_sweep(tmp_path):

@@ -14,6 +14,7 @@ import h5py
 import pytest
 
 from conftest import PATIENCE_S, ROOT
+from processes import program_of
 
 SWEEP = str(Path(os.environ.get("LOCKSTEP_BIN", ROOT / "build/bin")) / "sweep")
 SMALL = {"dataset": "mnist", "train_samples": 1003, "test_samples": 200, "epochs": 2, "gemm": "tiled", "allreduce": "ring"}
@@ -86,9 +87,9 @@ def wait_until(holds, process):
 
 
 def processes_of(run_id):
-    """The simulations that make a run; of a process that has just ended, `realpath` says nothing."""
+    """The simulations that make a run."""
     pids = subprocess.run(["pgrep", "-f", "--", f"--run-id={re.escape(run_id)}"], capture_output=True, text=True).stdout.split()
-    return [int(pid) for pid in pids if os.path.realpath(f"/proc/{pid}/exe").endswith("/simulate")]
+    return [int(pid) for pid in pids if program_of(pid).endswith("/simulate")]
 
 
 def test_a_sweep_is_made_on_a_simulated_cluster(tmp_path):

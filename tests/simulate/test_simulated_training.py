@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A simulated run is a real training: the same parameters to the last bit, in the seconds of the cluster that its file describes."""
 
+import itertools
 import json
 import os
 import signal
@@ -64,12 +65,12 @@ def test_an_allreduce_takes_the_time_of_the_clusters_latency_and_bandwidth(runs)
 
 def test_a_faster_core_takes_less_time(runs):
     words = [*SMALL, "--algorithm", "serial"]
-    seconds = {}
-    for speed in (1.0, 100.0):
-        cluster = runs.cluster(core_speed=speed)
-        assert runs.simulate(1, *words, cluster=cluster, run_id=f"speed{speed:.0f}").status == 0
-        seconds[speed] = runs.read(f"speed{speed:.0f}", "epochs/train_s").sum()
-    assert seconds[1.0] / seconds[100.0] == pytest.approx(100, rel=0.5)  # what a busy machine allows
+    seconds = {1.0: [], 100.0: []}
+    for attempt, speed in itertools.product(range(3), seconds):  # the fastest is the least disturbed
+        run_id = f"speed{speed:.0f}-{attempt}"
+        assert runs.simulate(1, *words, cluster=runs.cluster(core_speed=speed), run_id=run_id).status == 0
+        seconds[speed] += runs.read(run_id, "epochs/train_s").flatten().tolist()
+    assert min(seconds[1.0]) / min(seconds[100.0]) == pytest.approx(100, rel=0.5)
 
 
 def test_the_run_file_says_what_was_simulated(runs):
@@ -123,7 +124,7 @@ def test_bad_input_is_refused_with_one_error(name, tmp_path):
 
 @pytest.mark.parametrize("content, said", [
     ('{"name": "x", "alpha_s": 1e-6}', ["beta_s_per_byte"]),
-    ('{"name": "x", "alpha_s": 1e-6, "beta_s_per_byte": 0}', ["beta_s_per_byte", "above 0"]),
+    ('{"name": "x", "alpha_s": 1e-6, "beta_s_per_byte": 0}', ["beta_s_per_byte", "at least 1e-15"]),
     ('{"name": "x", "alpha_s": 1e-6, "beta_s_per_byte": 1e-9, "cores": 4}', ["cores"]),
     ('{"name": "x", "alpha_s": "fast", "beta_s_per_byte": 1e-9}', ["alpha_s", "fast"]),
     ('[1]', ["no cluster"]),
