@@ -94,6 +94,13 @@ double KernelTable::seconds_of(const Work& work) const {
   return work.share * (low.seconds + way * (above->seconds - low.seconds));
 }
 
+std::string KernelTable::note() const {
+  if (estimated_.empty()) return "";
+  return fmt::format(
+      "note: {} kernels are not in the table: their time is that of their operations or bytes, e.g. '{}'\n",
+      estimated_.size(), *estimated_.begin());
+}
+
 double KernelTable::estimate(const Work& work) const {
   if (gflops_ == 0.0)
     throw ConfigError(

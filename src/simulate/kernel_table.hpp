@@ -28,9 +28,9 @@ class KernelTable {
 
   /// What the file says of itself: all but the times, with a hash of these.
   [[nodiscard]] const Json& about() const { return about_; }
-  /// Kernels that were asked for but are not there, so that their times are those of their operations and
-  /// bytes.
-  [[nodiscard]] const std::set<std::string>& estimated() const { return estimated_; }
+  /// What is to be said at the end of a run: which kernels were asked for but are not there, so that their
+  /// times are those of their operations and bytes; "": none.
+  [[nodiscard]] std::string note() const;
 
  private:
   struct Point {

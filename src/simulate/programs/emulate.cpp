@@ -56,6 +56,7 @@ int run_words(const std::vector<std::string>& words) {
   set_platform(emulated);
   const int status = program.run();
   work_meter = nullptr;
+  if (comm::is_first_process()) fmt::print(stderr, "{}", kernels.note());
   return status;
 }
 

@@ -60,11 +60,7 @@ int run_words(const std::vector<std::string>& words) {
          .hint = "--kernels NAME|FILE.json"});
   const int status = run(cluster, {.kernels = kernels ? &*kernels : nullptr, .arithmetic = !timing_only},
                          ranks, [&] { return program.run(); });
-  if (kernels && !kernels->estimated().empty())
-    fmt::print(
-        stderr,
-        "note: {} kernels are not in the table: their time is that of their operations or bytes, e.g. '{}'\n",
-        kernels->estimated().size(), *kernels->estimated().begin());
+  if (kernels) fmt::print(stderr, "{}", kernels->note());
   return status;
 }
 
